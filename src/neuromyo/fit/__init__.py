@@ -1,0 +1,1 @@
+"""Solvers: one engine for separable signal models, its uncertainty, and the runner that feeds it voxels."""
