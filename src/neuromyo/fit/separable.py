@@ -231,7 +231,7 @@ class SeparableModel:
             "node_u": cast(self.node_u),
             "low": cast(np.full(len(self.axes), _PAD)),
             "high": cast(np.array([_PAD + a.n - 1 for a in self.axes])),
-            "rice": np.ascontiguousarray(rice_table(4096, _RICE_TOP)),
+            "rice": np.ascontiguousarray(rice_table(4096, _RICE_TOP).values[:, :3]),
         }
 
     # --- forward -----------------------------------------------------------------------------------------------------
