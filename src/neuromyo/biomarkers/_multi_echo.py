@@ -1,0 +1,185 @@
+"""What the biomarkers of a multi-echo spin echo share: the series they need, their options, the noise they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.biomarker import Assumable, Inputs, MapNeed, SeriesNeed
+from neuromyo.core.errors import OptionError
+from neuromyo.core.options import option
+from neuromyo.core.quantity import Quantity
+from neuromyo.core.reasons import Reason
+from neuromyo.fit.separable import NoiseLevel, SeparableFit, SeparableModel
+from neuromyo.fit.uncertainty import pool_variance
+from neuromyo.physics import epg, slice_profile
+from neuromyo.physics.noise import rice_variance
+
+#: chi-square (one degree of freedom, 95 %) within which two minima fit the data equally well
+_EQUAL_FIT = 3.84
+
+MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=3, required=("echo_times",))
+TRAIN_NEED = SeriesNeed(
+    kinds=("MESE",),
+    min_volumes=4,
+    required=("echo_times",),
+    assumable=(
+        Assumable("refocusing_angle_deg", 180.0, "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others"),
+        Assumable("repetition_time", float("inf"), "full recovery between trains; a short TR weighs fat above water"),
+    ),
+)
+B1_NEED = MapNeed("B1", "%", plausible=(0.2, 2.0))
+
+T2 = Quantity("T2", "T2", "ms", (0.002, 3.0), "T2map", window=(0.0, 0.1))
+B1 = Quantity("B1", "B1 (actual over nominal flip angle)", "%", (0.2, 2.0), "TB1map", window=(0.5, 1.5), datatype="fmap",
+              summarised=True)  # fmt: skip
+S0 = Quantity("S0", "signal at echo time zero", "a.u.", (0.0, float("inf")), "S0map", summarised=False)
+
+
+@dataclass(frozen=True)
+class MonoOptions:
+    """Options of every multi-echo fit."""
+
+    echoes: str = option("all", "echoes to use, counted from 1: all, even, odd, or a list such as 2-17 or 1,3,5")
+    noise: str | float = option(
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
+    )
+
+
+@dataclass(frozen=True)
+class TrainOptions(MonoOptions):
+    """Options of fits that model the refocusing train."""
+
+    water_t1: float = option(1.4, "T1 of muscle water", unit="s", low=0.1, high=5.0)
+    excitation_pulse: str | tuple[float, ...] = option(
+        "ideal", "flip angles through the slice", choices=tuple(slice_profile.SHAPES),
+        open_choice="relative angles through the slice",
+    )  # fmt: skip
+    refocusing_pulse: str | tuple[float, ...] = option(
+        "ideal", "refocusing angles through the slice", choices=tuple(slice_profile.SHAPES),
+        open_choice="relative angles through the slice",
+    )  # fmt: skip
+    likelihood: str = option(
+        "rician", "law of noise: magnitudes (rician) or plain least squares", choices=("rician", "least-squares")
+    )
+
+
+def selected(acquisition: Acquisition, echoes: str, most: int | None = None) -> np.ndarray:
+    """Volume indices of the echoes to use, in ascending echo time. E-OPTION names what cannot be understood."""
+    times = np.asarray(acquisition.echo_times)
+    order = np.argsort(times, kind="stable")
+    count = len(times)
+    if echoes == "all":
+        picked = list(range(count))
+    elif echoes in ("even", "odd"):
+        picked = list(range(1 if echoes == "even" else 0, count, 2))
+    else:
+        picked = _listed(echoes, count)
+    return order[picked]
+
+
+def _listed(echoes: str, count: int) -> list[int]:
+    picked: set[int] = set()
+    for part in echoes.replace(" ", "").split(","):
+        ends = part.split("-")
+        if not all(e.isdigit() for e in ends) or len(ends) > 2:
+            raise OptionError("E-OPTION", where="option echoes", needed="all, even, odd, or numbers such as 2-17 or 1,3,5",
+                              found=repr(echoes))  # fmt: skip
+        first, last = int(ends[0]), int(ends[-1])
+        if not 1 <= first <= last <= count:
+            raise OptionError("E-OPTION", where="option echoes", needed=f"numbers from 1 to {count}", found=part)
+        picked.update(range(first - 1, last))
+    return sorted(picked)
+
+
+def echo_train(
+    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False
+) -> np.ndarray:
+    """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole."""
+    times = np.sort(np.asarray(acquisition.echo_times))
+    layout = epg.train(times)
+    excitation, refocusing = slice_profile.pair(options.excitation_pulse, options.refocusing_pulse)
+    signal = epg.cpmg(
+        layout.n_echoes, layout.spacing, T1, T2, B1, first_echo=layout.first_echo, excitation=excitation,
+        refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
+        repetition_time=acquisition.repetition_time or np.inf,
+    )[..., list(layout.kept)]  # fmt: skip
+    if all_echoes:
+        back = np.argsort(np.argsort(np.asarray(acquisition.echo_times), kind="stable"))
+        return signal[..., back]
+    chosen = selected(acquisition.with_(echo_times=tuple(times)), options.echoes)
+    return signal[..., chosen]
+
+
+def noise_level(inputs: Inputs, options: MonoOptions) -> NoiseLevel:
+    """What `estimate` should believe about the noise: the user's value, the calibrated level, or nothing."""
+    if not isinstance(options.noise, str):
+        return NoiseLevel.known(options.noise)
+    return NoiseLevel(inputs.scalars.get("sigma", 0.0), inputs.scalars.get("sigma_dof", 0.0))
+
+
+def pooled_noise(model: SeparableModel, fit: SeparableFit, unknowns: int) -> dict[str, float]:
+    """Noise scalars from a least-squares fit of a sample of voxels: ``sigma`` and how many samples it weighs like.
+
+    Magnitudes scatter less where they are near the floor; the residual's effective degrees of freedom are lowered by the
+    Rician variance of each sample at the fitted amplitudes.
+    """
+    good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
+    if not good.any():
+        return {}
+    dof = float(model.n_samples - unknowns)
+    if dof <= 0:
+        return {}
+    basis, _ = model.basis(fit.theta[good])
+    amplitude = np.einsum("mk,mkn->mn", fit.amplitude[good], basis)
+    rss = fit.rss[good]
+    effective = np.full(len(rss), dof)
+    for _ in range(3):
+        sigma = float(np.sqrt(np.median(rss / effective)))
+        if sigma <= 0:
+            return {"sigma": 0.0, "sigma_dof": 0.0}
+        effective = np.maximum(rice_variance(amplitude, sigma).sum(axis=1) / sigma**2 - unknowns, 0.25 * dof)
+    level = pool_variance(rss / effective, dof)
+    return {"sigma": level.sigma, "sigma_dof": level.dof}
+
+
+def reasons(fit: SeparableFit, axis: int) -> np.ndarray:
+    """The reason of each voxel (...) for the nonlinear parameter ``axis``."""
+    reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
+    reason[~fit.settled] = Reason.NO_CONVERGENCE
+    reason[fit.at_bound[..., axis]] = Reason.AT_BOUND
+    reason[~fit.fitted] = Reason.NO_SIGNAL
+    return reason
+
+
+def not_finite(reason: np.ndarray, signals: np.ndarray) -> np.ndarray:
+    """``reason`` with NOT_FINITE where a sample is NaN or infinite."""
+    reason[~np.isfinite(signals).all(axis=-1)] = Reason.NOT_FINITE
+    return reason
+
+
+def mark_ambiguous(reason: np.ndarray, fit: SeparableFit, axis: int, sd: np.ndarray) -> np.ndarray:
+    """AMBIGUOUS where the other branch fits as well and puts this parameter more than two sd away."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(fit.rival[..., axis] - fit.theta[..., axis]) > 2 * sd
+        equal = fit.rival_distance < _EQUAL_FIT
+    reason[(reason == Reason.OK) & equal & apart] = Reason.AMBIGUOUS
+    return reason
+
+
+def lower_twin(fit: SeparableFit, axis: int, other: int) -> np.ndarray:
+    """The B1 to report (...): a train of ideal pulses is the same at B1 and 2 - B1; of exact twins the lower is given."""
+    with np.errstate(invalid="ignore"):
+        twins = (fit.rival_distance < _EQUAL_FIT) & (
+            np.abs(fit.rival[..., other] - fit.theta[..., other]) < 0.02 * fit.theta[..., other]
+        )
+    return np.where(twins, np.minimum(fit.rival[..., axis], fit.theta[..., axis]), fit.theta[..., axis])
+
+
+def relative_residual(fit: SeparableFit, signals: np.ndarray, echoes: np.ndarray) -> np.ndarray:
+    """Root-mean-square residual over the first echo used (...), for the report."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(fit.rss / len(echoes)) / np.abs(signals[..., echoes[0]])
