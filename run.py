@@ -7,10 +7,10 @@
     python3 run.py setup              only make the environment
     python3 run.py lock [--upgrade]   write requirements.lock anew from pyproject.toml
 
-The first start makes .venv here and fills it with exactly what requirements.lock names, every file checked against its hash;
-later starts find it ready. Packages are fetched by uv, which is kept in .bootstrap, or by pip where uv cannot be had. Where the
-packages come from is your pip's or uv's own settings (environment or configuration files): they are used, never written down.
-This file must stay readable to an old Python, so that a wrong version is met with a sentence.
+The first start makes .venv here and fills it with exactly what requirements.lock names, every file checked against
+its hash; later starts find it ready. Packages are fetched by uv, which is kept in .bootstrap, or by pip where uv cannot
+be had. Where the packages come from is your pip's or uv's own settings (environment or configuration files): they are
+used, never written down. This file must stay readable to an old Python, so that a wrong version is met with a sentence.
 """
 
 import sys
@@ -18,8 +18,8 @@ import sys
 OLDEST, NEWEST = (3, 11), (3, 13)
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     sys.exit(
-        "run.py: neuromyo needs Python 3.11, 3.12 or 3.13; this is Python %d.%d (%s). Start it with another, "
-        "for example: python3.12 run.py demo" % (sys.version_info[0], sys.version_info[1], sys.executable)
+        "run.py: neuromyo needs Python 3.11, 3.12 or 3.13; this is Python {}.{} ({}). Start it with another, "
+        "for example: python3.12 run.py demo".format(sys.version_info[0], sys.version_info[1], sys.executable)
     )
 
 import ast
@@ -75,9 +75,9 @@ def become(command):
     command = [str(word) for word in command]
     sys.stdout.flush()
     sys.stderr.flush()
-    if WINDOWS:
-        return subprocess.call(command)
-    os.execv(command[0], command)
+    if not WINDOWS:
+        os.execv(command[0], command)
+    return subprocess.call(command)
 
 
 def say(text):
@@ -85,7 +85,7 @@ def say(text):
     print("run.py: " + text, file=sys.stderr, flush=True)
 
 
-# ------------------------------------------------------------------------------------------------ is it ready?
+# -------------------------------------------------------------------------------- is it ready?
 
 
 def fingerprint():
@@ -96,8 +96,8 @@ def fingerprint():
 
 def installed():
     """The names and versions in .venv, read from its folder names."""
-    found = VENV.glob("Lib/site-packages/*.dist-info") if WINDOWS else VENV.glob("lib/python*/site-packages/*.dist-info")
-    return sorted(path.name for path in found)
+    packages = "Lib/site-packages" if WINDOWS else "lib/python*/site-packages"
+    return sorted(path.name for path in VENV.glob(packages + "/*.dist-info"))
 
 
 def is_ready():
@@ -109,7 +109,7 @@ def is_ready():
     return PYTHON.exists() and stamp["made_from"] == fingerprint() and set(stamp["holds"]) <= set(installed())
 
 
-# ------------------------------------------------------------------------------------------------ make it ready
+# -------------------------------------------------------------------------------- make it ready
 
 
 def make_ready():
@@ -123,16 +123,18 @@ def make_ready():
     done = False
     if uv:
         install, environment = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)], uv_environment(pip)
-        done = call(install + lock, environment) and call(install + ["--offline", "--reinstall"] + project, environment)
+        done = call([*install, *lock], environment) and call(
+            [*install, "--offline", "--reinstall", *project], environment
+        )
         if not done and pip:
             say("uv could not finish; trying once more with pip")
     if not done and pip:
         install = [*pip, "--python", str(PYTHON), "install", "--quiet", "--disable-pip-version-check"]
-        done = call(install + lock) and call(install + ["--no-index"] + project)
+        done = call([*install, *lock]) and call([*install, "--no-index", *project])
     if not done and not uv and not pip:
         sys.exit(
-            "run.py: this Python (%s) has neither pip nor ensurepip, and there is no uv on the PATH; on Debian and Ubuntu: "
-            "sudo apt-get install python3-venv" % sys.executable
+            f"run.py: this Python ({sys.executable}) has neither pip nor ensurepip, and there is no uv on the PATH; "
+            "on Debian and Ubuntu: sudo apt-get install python3-venv"
         )
     if not done:
         sys.exit("run.py: the packages could not be installed; the reason stands above. Mend it and start again.")
@@ -151,13 +153,13 @@ def make_venv():
     except OSError:
         settings = ""
     version = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", settings, re.MULTILINE)
-    fits = bool(version) and version.group(1) == "%d.%d" % sys.version_info[:2] and answers([str(PYTHON), "-c", ""])
-    if not fits:
+    fits = bool(version) and version.group(1) == ".".join(platform.python_version_tuple()[:2])
+    if not (fits and answers([str(PYTHON), "-c", ""])):
         venv.EnvBuilder(with_pip=False, clear=VENV.exists(), symlinks=not WINDOWS).create(VENV)
 
 
 def find_pip():
-    """A pip to start from: this Python's, its base's, or one that ensurepip unpacks into .bootstrap; None without any."""
+    """A pip to start from: this Python's, its base's, or one that ensurepip unpacks into .bootstrap; else None."""
     private = BOOTSTRAP / "pip" / ("Scripts/python.exe" if WINDOWS else "bin/python")
     candidates = [sys.executable, getattr(sys, "_base_executable", None), str(private)]
     for python in candidates:
@@ -179,7 +181,8 @@ def find_uv(pip):
     if answers([str(UV), "--version"], contains=UV_VERSION):
         return str(UV)
     fetch = ["install", "--quiet", "--disable-pip-version-check", "--upgrade", "--only-binary", ":all:"]
-    if pip and call([*pip, *fetch, "--target", str(BOOTSTRAP), "uv==" + UV_VERSION]) and answers([str(UV), "--version"]):
+    fetched = pip and call([*pip, *fetch, "--target", str(BOOTSTRAP), "uv==" + UV_VERSION])
+    if fetched and answers([str(UV), "--version"]):
         return str(UV)
     return shutil.which("uv")
 
@@ -198,11 +201,11 @@ def answers(command, contains=""):
     return done.returncode == 0 and contains in done.stdout.decode(errors="replace")
 
 
-# ------------------------------------------------------------------------------------------------ pip's settings, told to uv
+# -------------------------------------------------------------------------------- pip's settings, told to uv
 
 
 def uv_environment(pip):
-    """The environment for uv: as it is, and where it leaves uv's settings open, what pip is told by variable or file."""
+    """The environment for uv: as it is, and where uv's settings are open, what pip is told by variable or file."""
     environment = dict(os.environ, UV_PYTHON_DOWNLOADS="never")
     setting = pip_settings(pip)
 
@@ -230,7 +233,7 @@ def uv_environment(pip):
 
 
 def pip_settings(pip):
-    """pip's settings for an install, from its files and variables, the stronger over the weaker: {'index-url': ..., ...}."""
+    """pip's settings for an install, from its files and variables, the stronger over the weaker."""
     if not pip:
         return {}
     listing = subprocess.run([*pip, "config", "list"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
@@ -247,7 +250,8 @@ def pip_settings(pip):
 def write_lock(options):
     """Resolve pyproject.toml for every supported Python at once; hashes are written, addresses are not.
 
-    Only the main index is asked: a further one that holds a few files of a package would leave the other files' hashes out.
+    Only the main index is asked: a further one that holds a few files of a package would leave out the hashes of the
+    other files.
     """
     pip = find_pip()
     uv = find_uv(pip)

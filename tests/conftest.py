@@ -1,5 +1,8 @@
-"""What every test may ask for: real scans, the BIDS validator, a browser. Each is used where it is and skipped with a sentence
-where it is not; a name in NEUROMYO_REQUIRE (comma-separated: realdata, validator, chromium) turns that skip into a failure."""
+"""What every test may ask for: real scans, the BIDS validator, a browser.
+
+Each is used where it is, and the test is skipped with a sentence where it is not; a name in NEUROMYO_REQUIRE
+(comma-separated: realdata, validator, chromium) turns that skip into a failure.
+"""
 
 import json
 import os
@@ -14,7 +17,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 REQUIRED = {name.strip() for name in os.environ.get("NEUROMYO_REQUIRE", "").split(",") if name.strip()}
 
-# Speed is measured in bench/, not in tests: no deadline. In CI the same examples every time, so that a red run can be repeated.
+# Speed is measured in bench/, not in tests: no deadline. In CI the same examples every time, so a red run can be had again.
 hypothesis.settings.register_profile("neuromyo", deadline=None, derandomize=bool(os.environ.get("CI")), database=None)
 hypothesis.settings.load_profile("neuromyo")
 
@@ -40,7 +43,7 @@ def find_chromium() -> Path | None:
 
 
 NEEDS = {
-    "realdata": (find_realdata, "no real scans here: set NEUROMYO_REALDATA to their folder, or lay it at ../shared/data"),
+    "realdata": (find_realdata, "no real scans here: set NEUROMYO_REALDATA to their folder, or have ../shared/data"),
     "validator": (find_validator, "no BIDS validator here: install the package bids-validator-deno"),
     "chromium": (find_chromium, "no browser here: install chromium, so that it is found on the PATH"),
 }
@@ -84,7 +87,7 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="session")
 def validator():
-    """A function: the BIDS validator's errors on a folder, each a dict with code, location and more (warnings are left out)."""
+    """A function: the BIDS validator's errors on a folder, each a dict with code, location and more (no warnings)."""
     program = need("validator")
 
     def errors_of(folder: Path, *options: str) -> list[dict]:
@@ -93,7 +96,8 @@ def validator():
         try:
             issues = json.loads(done.stdout)["issues"]["issues"]
         except (ValueError, KeyError):
-            pytest.fail(f"the BIDS validator gave no report (exit {done.returncode}): {done.stderr[-2000:]}", pytrace=False)
+            said = done.stderr[-2000:]
+            pytest.fail(f"the BIDS validator gave no report (exit {done.returncode}): {said}", pytrace=False)
         return [issue for issue in issues if issue["severity"] == "error"]
 
     return errors_of

@@ -60,10 +60,10 @@ def test_uv_settings_come_first(run, monkeypatch):
 
 
 def test_stronger_pip_setting_wins(run, monkeypatch):
-    listing = b":env:.index-url='https://variable.example'\nglobal.cert='/its.pem'\nglobal.index-url='https://file.example'\n"
-    monkeypatch.setattr(
-        run.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=listing)
+    listing = (
+        b":env:.index-url='https://variable.example'\nglobal.cert='/its.pem'\nglobal.index-url='https://file.example'\n"
     )
+    monkeypatch.setattr(run.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=listing))
     assert run.pip_settings(["pip"]) == {"index-url": "https://variable.example", "cert": "/its.pem"}
 
 

@@ -48,19 +48,21 @@ def is_built(room: str) -> bool:
 
 
 def test_import_contracts(tmp_path, monkeypatch, capsys):
-    """import-linter holds the contracts of pyproject.toml; the rooms that are not built yet are left out of the second."""
+    """import-linter holds the contracts of pyproject.toml; rooms that are not built yet are left out of the second."""
     from importlinter.cli import lint_imports
 
     with (PROJECT / "pyproject.toml").open("rb") as file:
         settings = tomllib.load(file)["tool"]["importlinter"]
-    lines = ["[tool.importlinter]", f"root_package = {json.dumps(settings['root_package'])}", "include_external_packages = true"]
-    for contract in settings["contracts"]:
+    contracts = settings.pop("contracts")
+    # JSON's strings, lists and truths are TOML's too.
+    lines = ["[tool.importlinter]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+    for contract in contracts:
         if "source_modules" in contract:
             contract["source_modules"] = [name for name in contract["source_modules"] if is_built(name)]
             if not contract["source_modules"]:
                 continue
         lines.append("[[tool.importlinter.contracts]]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in contract.items()]  # JSON's strings and lists are TOML's
+        lines += [f"{key} = {json.dumps(value)}" for key, value in contract.items()]
     config = tmp_path / "contracts.toml"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.chdir(PROJECT)
@@ -69,7 +71,7 @@ def test_import_contracts(tmp_path, monkeypatch, capsys):
 
 
 def test_core_needs_numpy_only():
-    """core imports NumPy and nothing else from outside (the layers hold it off the other rooms); pandas may be asked for inside a function (a table's to_frame)."""
+    """core imports nothing from outside but NumPy; pandas may be asked for inside a function (a table's to_frame)."""
     for path in SOURCE.glob("core/**/*.py"):
         for name, at_import in from_outside(path, "neuromyo"):
             package = name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""requirements.lock is what pyproject.toml asks for: pinned, hashed, for every supported Python, and without addresses."""
+"""requirements.lock is what pyproject.toml asks for: pinned, hashed, for every supported Python, without addresses."""
 
 import re
 import tomllib
@@ -24,13 +24,16 @@ def locked() -> list[tuple[Requirement, int]]:
     """The entries of the lock, each with the number of its hashes."""
     text = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n|^ +#.*\n", "", text, flags=re.MULTILINE).strip())
-    return [(Requirement(entry.partition("\\")[0].strip()), len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", entry))) for entry in entries]
+    hashes = [len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", entry)) for entry in entries]
+    return [
+        (Requirement(entry.partition("\\")[0].strip()), count) for entry, count in zip(entries, hashes, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
 def test_lock_keeps_up(asked, locked, python, system):
-    """Each direct requirement has exactly one pin for this Python and system, and the pin is a version that was asked for."""
+    """Each direct requirement has exactly one pin for this Python and system, at a version that was asked for."""
     here = {"python_version": python, "python_full_version": f"{python}.5", "sys_platform": system}
     pins: dict[str, list[str]] = {}
     for pin, _ in locked:
@@ -41,7 +44,8 @@ def test_lock_keeps_up(asked, locked, python, system):
             continue
         versions = pins.get(canonicalize_name(requirement.name), [])
         assert len(versions) == 1, f"{requirement}: the lock has {versions or 'nothing'} for Python {python}. {AGAIN}"
-        assert requirement.specifier.contains(versions[0], prereleases=True), f"{requirement}: locked {versions[0]}. {AGAIN}"
+        fits = requirement.specifier.contains(versions[0], prereleases=True)
+        assert fits, f"{requirement}: locked at {versions[0]}. {AGAIN}"
 
 
 def test_every_entry_is_pinned_and_hashed(locked):

@@ -1,4 +1,4 @@
-"""What may stand in a tracked file: no package registry's address, no path of somebody's machine, no lock with addresses."""
+"""What may not stand in the repository: a package registry's address, a path of somebody's machine, an address lock."""
 
 import os
 import re
