@@ -189,6 +189,7 @@ def find_uv(pip):
 
 def call(command, environment=None):
     """Run a command, its words on stderr; True where it went well."""
+    environment = dict(environment or os.environ, PIP_ROOT_USER_ACTION="ignore")
     return subprocess.call(command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr) == 0
 
 

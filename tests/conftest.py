@@ -17,7 +17,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 REQUIRED = {name.strip() for name in os.environ.get("NEUROMYO_REQUIRE", "").split(",") if name.strip()}
 
-# Speed is measured in bench/, not in tests: no deadline. In CI the same examples every time, so a red run can be had again.
+# Speed is measured in bench/, not in tests: no deadline. In CI the same examples every time, to repeat a red run.
 hypothesis.settings.register_profile("neuromyo", deadline=None, derandomize=bool(os.environ.get("CI")), database=None)
 hypothesis.settings.load_profile("neuromyo")
 
