@@ -171,7 +171,7 @@ def find_pip():
         venv.EnvBuilder(with_pip=True, clear=True, symlinks=not WINDOWS).create(private.parent.parent)
     except (subprocess.CalledProcessError, OSError):
         return None
-    return [str(private), "-m", "pip"]
+    return [str(private), "-m", "pip"] if answers([str(private), "-m", "pip", "--version"]) else None
 
 
 def find_uv(pip):
