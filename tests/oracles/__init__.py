@@ -1,0 +1,33 @@
+"""Independent oracles: slow, plain NumPy answers that the package is tested against.
+
+Nothing here imports neuromyo, and nothing here uses extended phase graphs.
+
+``bloch_cpmg``   isochromats: multi-echo spin echo, water + fat, inversion recovery
+``bloch_slice``  Bloch integration of a slice-selective pulse, and pulse waveforms
+``rice``         Rician noise, its moments and Cramer-Rao bound by quadrature
+"""
+
+from .bloch_cpmg import cpmg, cpmg_complex, inversion_recovery, two_pool
+from .bloch_slice import (
+    hann_sinc_pulse,
+    sinc_pulse,
+    slice_gradient,
+    slice_profile_bloch,
+)
+from .rice import rice_fisher, rice_moments, rice_pdf, rician, rician_crlb
+
+__all__ = [
+    "cpmg",
+    "cpmg_complex",
+    "hann_sinc_pulse",
+    "inversion_recovery",
+    "rice_fisher",
+    "rice_moments",
+    "rice_pdf",
+    "rician",
+    "rician_crlb",
+    "sinc_pulse",
+    "slice_gradient",
+    "slice_profile_bloch",
+    "two_pool",
+]
