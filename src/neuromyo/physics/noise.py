@@ -77,7 +77,7 @@ def rician(signal: ArrayLike, sigma: ArrayLike, rng: np.random.Generator) -> np.
     """Magnitudes of ``signal`` (real or complex) with noise ``sigma`` per channel: float64 of the broadcast shape."""
     clean = np.asarray(signal)
     shape = np.broadcast_shapes(clean.shape, np.shape(sigma))
-    noise = rng.standard_normal((2, *shape)) * sigma
+    noise = rng.standard_normal((2, *shape)) * np.asarray(sigma)
     return np.hypot(np.real(clean) + noise[0], np.imag(clean) + noise[1])
 
 
