@@ -84,8 +84,8 @@ def _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base):
 
 
 @njit(**_JIT)
-def _cholesky_solve(A, b, n, x):
-    """Solve A x = b for the leading n x n positive-definite block, A overwritten; False if it is not."""
+def _factor(A, n):
+    """Cholesky factor of the leading n x n block, in place; False if it is not positive definite."""
     for i in range(n):
         for j in range(i + 1):
             s = A[i, j]
@@ -97,6 +97,12 @@ def _cholesky_solve(A, b, n, x):
                 A[i, i] = math.sqrt(s)
             else:
                 A[i, j] = s / A[j, j]
+    return True
+
+
+@njit(**_JIT)
+def _substitute(A, b, n, x):
+    """Solve with a factor made by `_factor`."""
     for i in range(n):
         s = b[i]
         for q in range(i):
@@ -108,7 +114,51 @@ def _cholesky_solve(A, b, n, x):
         for q in range(i + 1, n):
             s -= A[q, i] * x[q]
         x[i] = s / A[i, i]
+
+
+@njit(**_JIT)
+def _cholesky_solve(A, b, n, x):
+    """Solve A x = b for the leading n x n positive-definite block, A overwritten; False if it is not."""
+    if not _factor(A, n):
+        return False
+    _substitute(A, b, n, x)
     return True
+
+
+@njit(**_JIT)
+def _match(y, m0, m1, atoms, inverse_gram, gram_diagonal, nonnegative, kt, rt, score, power, single):
+    """Power of y explained at each coarse node m0..m1, into ``power``; passes over contiguous nodes, without branches."""
+    K, R = len(kt), len(rt)
+    zero = y.dtype.type(0)
+    for k in range(K):
+        for a in range(m0, m1):
+            score[k, a] = zero
+        for r in range(R):
+            s = y[r]
+            for a in range(m0, m1):
+                score[k, a] += s * atoms[k, r, a]
+    for a in range(m0, m1):
+        power[a] = zero
+        single[a] = zero
+    for k in range(K):
+        bounded = nonnegative[k]
+        for a in range(m0, m1):
+            s = score[k, a]
+            alone = s * s / gram_diagonal[k, a]
+            if bounded and s < zero:
+                alone = zero
+            single[a] = max(single[a], alone)
+    infeasible = y.dtype.type(-1e30)
+    for k in range(K):
+        bounded = nonnegative[k]
+        for a in range(m0, m1):
+            c = zero
+            for j in range(K):
+                c += inverse_gram[k, j, a] * score[j, a]
+            gain = c * score[k, a]
+            power[a] += infeasible if (bounded and c < zero) else gain
+    for a in range(m0, m1):
+        power[a] = max(power[a], single[a])
 
 
 @njit(**_JIT)
@@ -391,6 +441,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
     H = np.empty((P, P), kind)
     grad = np.empty(P, kind)
     score = np.empty((K, M), kind)
+    power, single = np.empty(M, kind), np.empty(M, kind)
     fe = np.empty((K, n))
     ge = np.empty((K, P, n))
     cc = np.empty(K)
@@ -433,35 +484,15 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                     nearest, gap = q, far
             m0 = nearest * (M // blocks)
             m1 = m0 + M // blocks
-        for k in range(K):
-            for a in range(m0, m1):
-                score[k, a] = 0
-            for r in range(R):
-                s = y[r]
-                for a in range(m0, m1):
-                    score[k, a] += s * atoms[k, r, a]
+        _match(y, m0, m1, atoms, inverse_gram, gram_diagonal, nonnegative, kt, rt, score, power, single)
         champion0, champion1 = -1, -1
         power0, power1 = y.dtype.type(-1), y.dtype.type(-1)
         for a in range(m0, m1):
-            power = y.dtype.type(0)
-            feasible = True
-            for k in range(K):
-                s = y.dtype.type(0)
-                for j in range(K):
-                    s += inverse_gram[k, j, a] * score[j, a]
-                if nonnegative[k] and s < 0:
-                    feasible = False
-                power += s * score[k, a]
-            if not feasible:
-                power = y.dtype.type(0)
-                for k in range(K):
-                    if score[k, a] > 0 or not nonnegative[k]:
-                        power = max(power, score[k, a] * score[k, a] / gram_diagonal[k, a])
             if node_branch[a] == 0:
-                if power > power0:
-                    power0, champion0 = power, a
-            elif power > power1:
-                power1, champion1 = power, a
+                if power[a] > power0:
+                    power0, champion0 = power[a], a
+            elif power[a] > power1:
+                power1, champion1 = power[a], a
 
         best_cost, rival_cost, chosen = y.dtype.type(0), y.dtype.type(0), -1
         settled = False
@@ -617,17 +648,17 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
         for a in range(D):
             for q in range(D):
                 covariance[v, a, q] = np.nan
-        for column in range(size_now):
-            for q in range(size_now):
-                gradient[q] = 1.0 if q == column else 0.0
-                for j in range(size_now):
-                    damped[q, j] = info[q, j]
-            if not _cholesky_solve(damped, gradient, size_now, move):
-                break
-            for q in range(size_now):
-                unit_q = 1.0 if place[q] < P else scale
-                unit_c = 1.0 if place[column] < P else scale
-                covariance[v, place[q], place[column]] = move[q] * sigma * sigma * unit_q * unit_c
+        for q in range(size_now):
+            for j in range(q + 1):
+                damped[q, j] = info[q, j]
+        if _factor(damped, size_now):
+            for column in range(size_now):
+                for q in range(size_now):
+                    gradient[q] = 1.0 if q == column else 0.0
+                _substitute(damped, gradient, size_now, move)
+                unit_c = sigma * sigma * (1.0 if place[column] < P else scale)
+                for q in range(size_now):
+                    covariance[v, place[q], place[column]] = move[q] * unit_c * (1.0 if place[q] < P else scale)
         for p in range(P):
             theta[v, p] = u[p]
         for k in range(K):
