@@ -17,6 +17,8 @@ from neuromyo.core.labels import Labels
 #: most points asked along one axis of a voxel; 5 x 5 x 5 points bound the cost of very fine labels
 MOST_POINTS = 5
 _EDGE = 1e-6
+#: a point on the face between two voxels is moved this far (RAS+, mm), so that the answer does not hang on storage order
+_NUDGE = np.array([1.0e-4, 1.3e-4, 1.7e-4])
 
 
 def labels_to_grid(labels: Labels, grid: Grid) -> tuple[Labels, dict[int, float]]:
@@ -62,7 +64,7 @@ def grid_contains(grid: Grid, world: np.ndarray) -> np.ndarray:
 def sample_nearest(volume: np.ndarray, grid: Grid, world: np.ndarray) -> np.ndarray:
     """The value of the voxel that holds each point: volume (x, y, z) on ``grid``, world (m, 3) mm -> (m,); 0 outside."""
     inside = grid_contains(grid, world)
-    index = np.floor(grid.to_index(world[inside]) + 0.5).astype(np.intp)
+    index = np.floor(grid.to_index(world[inside] + _NUDGE) + 0.5).astype(np.intp)
     index = np.clip(index, 0, np.array(grid.shape) - 1)
     values = np.zeros(len(world), dtype=volume.dtype)
     values[inside] = volume[tuple(index.T)]
