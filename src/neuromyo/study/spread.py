@@ -2,15 +2,17 @@
 
 The standard uncertainty (GUM, JCGM 100:2008) of a region's mean, as the value of that tissue:
 
-    se^2 = s^2 / n_eff,    s^2 = max( sd_between^2, mean of sd_i^2 ),    n_eff = n / D,    D = prod_a (1 + r_a) / (1 - r_a)
+    se^2 = s^2 / n_eff,    s^2 = max( sd_between^2, mean of sd_i^2 ),    n_eff = n / prod_a ( 1 + 2 sum_k r_a(k) )
 
-``sd_between`` holds the tissue's own variation and the fit's scatter together; the fits' predicted sd_i take over where they
-are larger, so that a few voxels that happen to agree do not look certain. Neighbouring voxels are alike (interpolation,
-filters, anatomy), so n voxels are worth fewer: r_a is the correlation of neighbours along array axis a, not taken below 0, and
-the factor is that of an exponentially decaying correlation (Bartlett 1946, doi 10.2307/2983611), an axis at a time.
+``sd_between`` holds the tissue's own variation and the fit's scatter together; the fits' predicted sd_i take over where
+they are larger, so that a few voxels that happen to agree do not look certain. Neighbouring voxels are alike
+(interpolation, filters, anatomy), so n voxels are worth fewer: r_a(k) is the correlation at k voxels along array axis a,
+summed until it is lost in its own noise (the effective number of Bayley and Hammersley, J R Stat Soc Suppl 1946;8:184, an
+axis at a time).
 
-Assumes: stationary variation, correlation that decays as a power of the distance along each axis, and independent fits.
-Breaks: biases common to all voxels (B1 law, fat spectrum, calibration) are not in it.
+Assumes: stationary variation whose correlation is a product over the axes, and independent fits.
+Breaks: biases common to all voxels (B1 law, fat spectrum, calibration) are not in it; in regions of few voxels the
+correlation cannot be seen, and se comes out too small.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import numpy as np
 #: of a median against a mean, for a normal distribution: sqrt(pi / 2)
 MEDIAN_FACTOR = float(np.sqrt(np.pi / 2))
 _FEWEST_PAIRS = 8
-_HIGHEST = 0.95
+_MOST_LAGS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +68,25 @@ def effective_n(values: np.ndarray, mask: np.ndarray) -> float:
         return float(n)
     inflation = 1.0
     for axis in range(3):
-        r = _neighbour_correlation(residual, mask, axis, variance)
-        inflation *= (1 + r) / (1 - r)
+        inflation *= 1 + 2 * _summed_correlation(residual, mask, axis, variance)
     return float(np.clip(n / inflation, 1.0, n))
 
 
-def _neighbour_correlation(residual: np.ndarray, mask: np.ndarray, axis: int, variance: float) -> float:
-    """Correlation of neighbours along an axis, 0 to 0.95; 0 where there are too few pairs to tell."""
-    ahead, behind = [slice(None)] * 3, [slice(None)] * 3
-    ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-    pairs = mask[tuple(ahead)] & mask[tuple(behind)]
-    n = int(pairs.sum())
-    if n < _FEWEST_PAIRS:
-        return 0.0
-    r = float((residual[tuple(ahead)][pairs] * residual[tuple(behind)][pairs]).mean()) / variance
-    return float(np.clip(r, 0.0, _HIGHEST))
+def _summed_correlation(residual: np.ndarray, mask: np.ndarray, axis: int, variance: float) -> float:
+    """Correlations along an axis, from neighbours on outwards, summed up to the first that is within its own noise."""
+    total = 0.0
+    for lag in range(1, min(residual.shape[axis], _MOST_LAGS)):
+        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
+        ahead[axis], behind[axis] = slice(lag, None), slice(None, -lag)
+        pairs = mask[tuple(ahead)] & mask[tuple(behind)]
+        n = int(pairs.sum())
+        if n < _FEWEST_PAIRS:
+            break
+        r = float((residual[tuple(ahead)][pairs] * residual[tuple(behind)][pairs]).mean()) / variance
+        if r < 1 / np.sqrt(n):
+            break
+        total += r
+    return total
 
 
 def _standard_error(values: np.ndarray, mask: np.ndarray, between: float, sd: np.ndarray | None) -> float:
