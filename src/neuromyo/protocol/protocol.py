@@ -51,8 +51,8 @@ def parse(text: str, file: str) -> Protocol:
 
 
 def _explain(file: str, error: ValidationError) -> ProtocolError:
-    """The first complaint, by file, table and key; how many more there are."""
-    first, *more = error.errors(include_url=False)
+    """One complaint, by file, table and key, and how many more there are. A key misspelt comes before one missing."""
+    first, *more = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     *table, key = [str(part) for part in first["loc"]] or ["the file as a whole"]
     where = f"{file}: [{'.'.join(table)}] {key}" if table else f"{file}: {key}"
     found = _plain(first) + (f" (and {len(more)} more)" if more else "")
