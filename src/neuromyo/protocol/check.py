@@ -1,7 +1,7 @@
 """Declared against acquired.
 
-Every finding names the file and the field, what was expected and what was found, what to do, and what it means for which
-biomarker. What the files do not state is said to be not stated; nothing is put in its place.
+Every finding names the file and the field, what was expected and what was found, what to do, and what it means for
+which biomarker. What the files do not state is said to be not stated; nothing is put in its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from neuromyo.core.errors import Finding
 from neuromyo.core.series import Series
 from neuromyo.protocol.needs import check_needs, consequence, key, users
 from neuromyo.protocol.protocol import Protocol
-from neuromyo.protocol.sequence import Figure, Sequence as Declared
+from neuromyo.protocol.sequence import Figure
+from neuromyo.protocol.sequence import Sequence as Declared
 
 #: an echo train is even if no spacing differs from the median by more than this share
 _EVEN = 0.02
@@ -24,8 +25,8 @@ _EVEN = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """One number of a series against its declaration. ``found`` is None where the files do not state it; ``field`` is the
-    field of `Acquisition` it comes from, "" for geometry; ``shown`` turns a number into text with its unit."""
+    """One number of a series against its declaration. ``found`` is None where the files do not state it; ``field`` is
+    the field of `Acquisition` it comes from, "" for geometry; ``shown`` turns a number into text with its unit."""
 
     title: str
     field: str
@@ -37,7 +38,11 @@ class _Compared:
     def show(self, value: float) -> str:
         return f"{value * self.factor:.4g}{' ' if self.unit else ''}{self.unit}"
 
-    def interval(self, bounds: tuple[float, float]) -> str:
+    @property
+    def tolerances(self) -> str:
+        return f"fine {self._interval(self.figure.fine)}, usable {self._interval(self.figure.usable)}"
+
+    def _interval(self, bounds: tuple[float, float]) -> str:
         return f"{bounds[0] * self.factor:.4g} to {self.show(bounds[1])}"
 
 
@@ -47,9 +52,9 @@ def check(series: Sequence[Series], protocol: Protocol | None, biomarkers: Seque
     protocol : what was to be acquired; None checks only what the biomarkers need
     biomarkers : those asked for
 
-    A number outside its usable interval is a ``stop`` (E-PROTOCOL), one outside its fine interval a ``warn`` (W-PROTOCOL); a
-    declared sequence that is absent and a need that is not met are warnings, fields not stated are warnings where a
-    biomarker looks at them and notes otherwise.
+    A number outside its usable interval is a ``stop`` (E-PROTOCOL), one outside its fine interval a ``warn``
+    (W-PROTOCOL); a declared sequence that is absent and a need that is not met are warnings, fields not stated are
+    warnings where a biomarker looks at them and notes otherwise.
     """
     needs = check_needs(series, biomarkers)
     if protocol is None:
@@ -91,10 +96,11 @@ def _comparisons(series: Series, declared: Declared, protocol: Protocol) -> Iter
     acquired = series.acquisition
     yield from _echoes(series, declared)
     flips, geometry = acquired.flip_angles_deg, _geometry(series)
+    refocusing = acquired.refocusing_angle_deg
     stated: list[tuple[str, str, Figure | None, float | None, str]] = [
         ("repetition time", "repetition_time", declared.repetition_time, acquired.repetition_time, "s"),
         ("flip angle", "flip_angles_deg", declared.flip_angle_deg, flips[0] if flips else None, "degrees"),
-        ("refocusing angle", "refocusing_angle_deg", declared.refocusing_angle_deg, acquired.refocusing_angle_deg, "degrees"),
+        ("refocusing angle", "refocusing_angle_deg", declared.refocusing_angle_deg, refocusing, "degrees"),
         ("field strength", "field_strength", protocol.field_strength, acquired.field_strength, "T"),
         ("slice thickness", "slice_thickness_mm", declared.slice_thickness_mm, acquired.slice_thickness_mm, "mm"),
         ("in-plane voxel size", "", declared.in_plane_mm, geometry[0], "mm"),
@@ -156,7 +162,8 @@ def _judge(
     if compared.found is None:
         yield Finding(
             "note", "N-UNSTATED", where, f"{expected} ({protocol.name}), not stated",
-            f"state {key(compared.field)} in the sidecar if it is known", consequence(series, compared.field, biomarkers),
+            f"state {key(compared.field)} in the sidecar if it is known",
+            consequence(series, compared.field, biomarkers),
         )  # fmt: skip
         return
     level = figure.level(compared.found)
@@ -167,8 +174,8 @@ def _judge(
         "warn" if level == "usable" else "stop",
         "W-PROTOCOL" if level == "usable" else "E-PROTOCOL",
         where,
-        f"{expected} (fine {compared.interval(figure.fine)}, usable {compared.interval(figure.usable)}; {protocol.name}), "
-        f"found {compared.show(compared.found)}, which is {_word(level)}",
+        f"{expected} ({compared.tolerances}; {protocol.name}), found {compared.show(compared.found)}, which is "
+        f"{_word(level)}",
         "set it so at the scanner, correct the sidecar if that is wrong, or name the protocol that was followed",
         meant,
     )

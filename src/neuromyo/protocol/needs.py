@@ -34,8 +34,8 @@ def key(field: str) -> str:
 
 
 def serves(need: SeriesNeed, series: Series) -> bool:
-    """Whether a series is of the kind a need asks for, whatever its metadata and number of volumes. A complex series may
-    come in parts."""
+    """Whether a series is of the kind a need asks for, whatever its metadata and number of volumes. A complex series
+    may come in parts."""
     part = series.part == need.part or need.part == "complex"
     return part and series.kind in need.kinds and all(series.entities.get(k) == v for k, v in need.entities)
 
@@ -76,8 +76,9 @@ def _missing(biomarker: Biomarker, series: Sequence[Series]) -> Iterator[Finding
         else:
             there = ", ".join(dict.fromkeys(s.kind for s in series)) or "no series"
             wanted = " or ".join(need.kinds) + "".join(f", {k}-{v}" for k, v in need.entities)
-            yield Finding("warn", "W-NEEDS", f"{biomarker.id}: {role}", f"needs a series of kind {wanted}, found {there}",
-                          "acquire it, or do not ask for this biomarker", left_out)  # fmt: skip
+            said = f"needs a series of kind {wanted}, found {there}"
+            remedy = "acquire it, or do not ask for this biomarker"
+            yield Finding("warn", "W-NEEDS", f"{biomarker.id}: {role}", said, remedy, left_out)
 
 
 def _unstated(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[Finding]:

@@ -29,14 +29,14 @@ def names() -> tuple[str, ...]:
 def load(name_or_text: str, *, file: str = "") -> Protocol:
     """A packaged protocol by name (``calf_3t``), or one from the text of a TOML file.
 
-    ``file`` is what to call the text in messages. E-UNKNOWN for a name there is none of; E-PROTOCOL names file, table and
-    key of what cannot be understood.
+    ``file`` is what to call the text in messages. E-UNKNOWN for a name there is none of; E-PROTOCOL names file, table
+    and key of what cannot be understood.
     """
     if "\n" in name_or_text or "=" in name_or_text:
         return parse(name_or_text, file or "protocol")
     if name_or_text not in names():
-        raise OptionError("E-UNKNOWN", where=f"protocol {name_or_text}", needed=f"one of {', '.join(names())}, or a TOML file",
-                          found="another name")  # fmt: skip
+        known = f"one of {', '.join(names())}, or a TOML file"
+        raise OptionError("E-UNKNOWN", where=f"protocol {name_or_text}", needed=known, found="another name")
     return parse(resources.text("protocol", f"sets/{name_or_text}.toml"), f"{name_or_text}.toml")
 
 

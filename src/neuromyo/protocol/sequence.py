@@ -1,7 +1,7 @@
 """One declared sequence: its numbers, each with a target, two tolerances, and where it comes from.
 
-A number is *fine* within its inner interval, *usable* within its outer one and *unusable* beyond. Each is either taken from a
-``source`` or marked ``proposed``; nothing stands there without saying which.
+A number is *fine* within its inner interval, *usable* within its outer one and *unusable* beyond. Each is either taken
+from a ``source`` or marked ``proposed``; nothing stands there without saying which.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Frozen(BaseModel):
 
 
 class Origin(Frozen):
-    """Where a number comes from: a ``source`` (paper, DOI, vendor's manual), or ``proposed`` by this project, with a why."""
+    """Where a number comes from: a ``source`` (paper, DOI, manual), or ``proposed`` by this project, with a why."""
 
     source: str = ""
     proposed: bool = False

@@ -110,5 +110,6 @@ def _refuse_below(labels: Labels, shares: dict[int, float], least: float, place:
     low = [(r, shares[r.index]) for r in labels.regions if shares.get(r.index, 1.0) < least]
     if low:
         listed = ", ".join(f"{r.name or r.index} {100 * share:.0f} %" for r, share in low[:6])
-        raise DataError("E-GRID", where=where, needed=f"at least {100 * least:.0f} % of each label {place}", found=listed,
-                        remedy="check that labels and image are of one session and one geometry")  # fmt: skip
+        needed = f"at least {100 * least:.0f} % of each label {place}"
+        remedy = "check that labels and image are of one session and one geometry"
+        raise DataError("E-GRID", where=where, needed=needed, found=listed, remedy=remedy)

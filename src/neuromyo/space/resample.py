@@ -1,8 +1,8 @@
 """Regions from one grid to another, by geometry.
 
 Each voxel of the target asks which label lies at its place in the world. Where the labels are drawn finer than the
-target, several points spread evenly through the target voxel are asked and the majority answers; where they are coarser,
-the voxel's centre is asked.
+target, several points spread evenly through the target voxel are asked and the majority answers; where they are
+coarser, the voxel's centre is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from neuromyo.core.labels import Labels
 #: most points asked along one axis of a voxel; 5 x 5 x 5 points bound the cost of very fine labels
 MOST_POINTS = 5
 _EDGE = 1e-6
-#: a point on the face between two voxels is moved this far (RAS+, mm), so that the answer does not hang on storage order
+#: a point on the face between two voxels is moved this far (RAS+, mm): the answer must not hang on storage order
 _NUDGE = np.array([1.0e-4, 1.3e-4, 1.7e-4])
 
 
@@ -26,8 +26,7 @@ def labels_to_grid(labels: Labels, grid: Grid) -> tuple[Labels, dict[int, float]
 
     labels : on any grid, oblique, flipped or permuted
     grid : the target, (x, y, z)
-    returns : `Labels` on ``grid`` with the same regions; {label index: share of its volume in the field, 0 to 1}, for the
-        labels that have any voxel
+    returns : `Labels` on ``grid`` with the same regions; {label index: share of its volume in the field, 0 to 1}
 
     Ties of a majority vote go to the label at the voxel's centre, then to the lowest index. What lies outside the label
     volume is 0.
@@ -62,7 +61,7 @@ def grid_contains(grid: Grid, world: np.ndarray) -> np.ndarray:
 
 
 def sample_nearest(volume: np.ndarray, grid: Grid, world: np.ndarray) -> np.ndarray:
-    """The value of the voxel that holds each point: volume (x, y, z) on ``grid``, world (m, 3) mm -> (m,); 0 outside."""
+    """The voxel that holds each point: volume (x, y, z) on ``grid``, world (m, 3) mm -> values (m,), 0 outside."""
     inside = grid_contains(grid, world)
     index = np.floor(grid.to_index(world[inside] + _NUDGE) + 0.5).astype(np.intp)
     index = np.clip(index, 0, np.array(grid.shape) - 1)
@@ -72,7 +71,7 @@ def sample_nearest(volume: np.ndarray, grid: Grid, world: np.ndarray) -> np.ndar
 
 
 def _points_within(coarse: Grid, fine: Grid) -> np.ndarray:
-    """Offsets (p, 3) in voxels of ``coarse``, evenly through a voxel, about one for each voxel of ``fine`` across it."""
+    """Offsets (p, 3) in voxels of ``coarse``, evenly through one, about one for each voxel of ``fine`` across it."""
     step = np.abs(np.linalg.inv(fine.affine)[:3, :3] @ coarse.affine[:3, :3])
     counts = [int(np.clip(np.floor(n + 0.5), 1, MOST_POINTS)) for n in step.max(axis=0)]
     axes = [(np.arange(n) + 0.5) / n - 0.5 for n in counts]

@@ -35,8 +35,8 @@ _SURE_MM = 5.0
 def named_side(region: Region, others: tuple[Region, ...] = ()) -> Side:
     """The side that a region's column or name states: ``soleus_L``, ``left-soleus``, ``SoleusRight``.
 
-    Single letters count in capitals, or in small type when the other letter's twin is among ``others``: ``vastus_l`` alone
-    may be the lateralis.
+    Single letters count in capitals, or in small type when the other letter's twin is among ``others``: ``vastus_l``
+    alone may be the lateralis.
     """
     column, name = region.side, _side_in_name(region, others)
     return column if column in ("left", "right") or name == "none" else name
@@ -56,8 +56,8 @@ def flip_left_right(labels: Labels) -> Labels:
     """The label volume mirrored about the middle of its own grid, left to right; names and grid stay.
 
     Right when the labels were drawn or stored on a mirrored copy of the image (a lost or misread orientation), so that
-    each outline lies on the other leg. Wrong when outlines fit the leg they lie on and merely the names are exchanged: then
-    use `exchange_sides`. It is never done unasked.
+    each outline lies on the other leg. Wrong when outlines fit the leg they lie on and merely the names are exchanged:
+    then use `exchange_sides`. It is never done unasked.
     """
     return replace(labels, volume=np.ascontiguousarray(labels.volume[::-1]))
 
@@ -79,10 +79,10 @@ def check_sides(
 
     body : (x, y, z) bool, tissue, on ``body_grid`` (the labels' grid where not given)
     """
-    sides = {r.index: named_side(r, labels.regions) for r in labels.regions}
+    sides: dict[int, Side] = {r.index: named_side(r, labels.regions) for r in labels.regions}
     _refuse_self_contradiction(labels, where)
     places = _centroids_x(labels)
-    sided = {k: s for k, s in sides.items() if s in ("left", "right") and k in places}
+    sided: dict[int, Side] = {k: s for k, s in sides.items() if s in _OPPOSITE and k in places}
     if not sided:
         return ()
     wrong = _wrong_pairs(labels, sided, places)
@@ -181,6 +181,6 @@ def _contradiction(labels: Labels, sided: dict[int, Side], wrong: set[int], wher
     return DataError(
         "E-SIDE", where=where, needed="left regions at the patient's left by the affine",
         found=f"{len(wrong)} of {len(sided)} on the other side: {', '.join(listed[:6])}{more}",
-        remedy="correct the side column if the names are exchanged, or give flip_labels=left-right if the label image is "
-        "mirrored; look at the overlay before choosing",
+        remedy="correct the side column if the names are exchanged, or give flip_labels=left-right if the label image "
+        "is mirrored; look at the overlay before choosing",
     )  # fmt: skip

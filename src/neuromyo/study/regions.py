@@ -1,7 +1,7 @@
 """Which voxels of a region enter its summary: the interior, without vessels and fascia.
 
-Drawn outlines run through voxels that are half something else, so the default leaves out one voxel along the outline, in
-the plane of the slices. Thin regions would vanish; they are then used whole, and say so.
+Drawn outlines run through voxels that are half something else, so the default leaves out one voxel along the outline,
+in the plane of the slices. Thin regions would vanish; they are then used whole, and say so.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def extents(
 ) -> Iterator[Extent]:
     """Every region and parent of every label volume, all on one grid where there are several; leaves first.
 
-    A parent is the union of its leaves' used voxels, each eroded on its own, so that what lies between two muscles stays
-    out and the parent's mean is that of the voxels that its parts report. Regions that are left out (vessels, fascia) are
-    taken out of all others, whoever drew them, and out of their parents; they are reported themselves.
+    A parent is the union of its leaves' used voxels, each eroded on its own, so that what lies between two muscles
+    stays out and the parent's mean is that of the voxels that its parts report. Regions that are left out (vessels,
+    fascia) are taken out of all others, whoever drew them, and out of their parents; they are reported themselves.
     """
     left_out = [{r.index for r in one.regions if is_left_out(r, leave_out)} for one in labels]
     barred = [np.isin(one.volume, list(out)) for one, out in zip(labels, left_out, strict=True) if out]
@@ -70,10 +70,10 @@ def _interiors(labels: Labels, erode: int, least_voxels: int, least_share: float
 def interior(
     mask: np.ndarray, grid: Grid, erode: int = 1, least_voxels: int = 5, least_share: float = 0.2
 ) -> tuple[np.ndarray, bool]:
-    """A region (x, y, z) bool without its outermost ``erode`` voxels in-plane, slice by slice, and whether it was kept whole.
+    """A region (x, y, z) bool less its outermost ``erode`` voxels, slice by slice, and whether it was kept whole.
 
-    A voxel stays if its four neighbours in the slice belong to the region too; beyond the image's edge nothing does. The
-    region is kept whole where fewer than ``least_voxels`` or less than ``least_share`` of it would be left.
+    A voxel stays if its four neighbours in the slice belong to the region too; beyond the image's edge nothing does.
+    The region is kept whole where fewer than ``least_voxels`` or less than ``least_share`` of it would be left.
     """
     if erode <= 0 or not mask.any():
         return mask, False

@@ -6,9 +6,9 @@ The standard uncertainty (GUM, JCGM 100:2008) of a region's mean, as the value o
 
 ``sd_between`` holds the tissue's own variation and the fit's scatter together; the fits' predicted sd_i take over where
 they are larger, so that a few voxels that happen to agree do not look certain. Neighbouring voxels are alike
-(interpolation, filters, anatomy), so n voxels are worth fewer: r_a(k) is the correlation at k voxels along array axis a,
-summed until it is lost in its own noise (the effective number of Bayley and Hammersley, J R Stat Soc Suppl 1946;8:184, an
-axis at a time).
+(interpolation, filters, anatomy), so n voxels are worth fewer: r_a(k) is the correlation at k voxels along array axis
+a, summed until it is lost in its own noise (the effective number of Bayley and Hammersley, J R Stat Soc Suppl 1946;
+8:184, an axis at a time).
 
 Assumes: stationary variation whose correlation is a product over the axes, and independent fits.
 Breaks: biases common to all voxels (B1 law, fat spectrum, calibration) are not in it; in regions of a dozen voxels the

@@ -1,14 +1,15 @@
 """Region values: from maps and labels to rows of the measurement table.
 
-Every region and parent, on each side, gets for each scalar quantity the rows
+Every region and parent, on each side, gets for each scalar quantity these rows:
 
-    mean, median, iqr     over the voxels that enter (interior, no vessels or fascia, no failed voxel, fat not above its limit)
-    region-fit            the fit of the region's mean signal, beside the mean: averaging voxels does not average out a bias
-    mean, by slice        one row a slice, the index being that of the written map
+* ``mean``, ``median``, ``iqr``: over the voxels that enter: interior, no vessels or fascia, no failed voxel, and where
+  the biomarker says so, no voxel whose fat is above its limit;
+* ``region-fit``: the fit of the region's mean signal, beside the mean, since averaging does not remove a voxel's bias;
+* ``mean`` by slice: one row a slice, whose index is that of the written map.
 
-Parents are pooled from voxels, never means of means. Values are in the display unit of the quantity. Flags say what to be
-careful about: ``FF>50%:12%`` (12 % of the voxels were left out for fat above 50 %), ``uneroded``, ``failed:30%``, ``poor:15%``,
-``ambiguous:40%``, ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and those of the maps.
+Parents are pooled from voxels, never means of means. Values are in the display unit of the quantity. Flags say what to
+be careful about: ``FF>50%:12%`` (12 % of the voxels were left out for fat above 50 %), ``uneroded``, ``failed:30%``,
+``poor:15%`` and ``ambiguous:40%`` (from 5 % on), ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and the maps' own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
-from neuromyo.core.reasons import Reason
+from neuromyo.core.reasons import Reason, keeps_value
 from neuromyo.space.overlap import place_labels
 from neuromyo.space.sides import with_sides
 from neuromyo.study.regions import Extent, extents
@@ -60,13 +61,16 @@ class SummaryOptions:
     slices: bool = option(True, "a row for each slice too")
 
 
+DEFAULT = SummaryOptions()
+
+
 def summarise(
     maps: Maps,
     labels: Sequence[Labels],
     *,
     subject: str,
     session: str,
-    options: SummaryOptions | None = None,
+    options: SummaryOptions = DEFAULT,
     refit: Refit | None = None,
     exclude: tuple[str, float] | None = None,
 ) -> Measurements:
@@ -76,17 +80,17 @@ def summarise(
     refit : fits the mean signal of a region, given by the pipeline
     exclude : (quantity, limit in SI): voxels where it is above the limit enter no summary but its own
 
-    ``n_failed`` counts voxels, of those that erosion and vessels leave, that have no usable value. ``coverage`` is the share
-    of the whole region that entered. ``se`` is explained in `neuromyo.study.spread`; a median's is sqrt(pi/2) times that of the
-    mean, an interquartile range has none.
+    ``n_failed`` counts voxels, of those that erosion and vessels leave, that have no usable value. ``coverage`` is the
+    share of the whole region that entered. ``se`` is explained in `neuromyo.study.spread`; a median's is sqrt(pi/2)
+    times that of the mean, an interquartile range has none.
     """
-    options = core_options.check(options or SummaryOptions())
+    options = core_options.check(options)
     if exclude is not None and options.exclude_above is not None:
         exclude = (exclude[0], options.exclude_above)
     if exclude is not None and exclude[0] not in maps.maps:
-        raise DataError("E-NEEDS", where=f"summary of {maps.biomarker}", needed=f"the map {exclude[0]} to exclude voxels by",
-                        found=", ".join(maps.maps))  # fmt: skip
-    job = _Job(maps, options, refit, exclude, _common(maps, subject, session))
+        needed = f"the map {exclude[0]} to exclude voxels by"
+        raise DataError("E-NEEDS", where=f"summary of {maps.biomarker}", needed=needed, found=", ".join(maps.maps))
+    job = _Job(maps, options, refit, exclude, _above(maps, exclude), _common(maps, subject, session))
     labels = [with_sides(one) for one in labels]
     placed = [_placed(one, maps.grid) for one in labels]
     regions = extents(
@@ -102,8 +106,8 @@ def summarise(
 
 
 def volumes(labels: Sequence[Labels], *, subject: str, session: str) -> Measurements:
-    """One row a region, parent and side: its whole volume in ml, from the grid it was drawn on. Once a session, whatever
-    the biomarkers (column ``biomarker`` empty). Slice gaps count, since spacing is from slice to slice."""
+    """One row a region, parent and side: its whole volume in ml, from the grid it was drawn on. Once a session,
+    whatever the biomarkers (column ``biomarker`` empty). Slice gaps count, since spacing is from slice to slice."""
     sided = [with_sides(one) for one in labels]
     return Measurements.of({"subject": subject, "session": session, **row} for row in _volume_rows(sided))
 
@@ -116,13 +120,15 @@ class _Job:
     options: SummaryOptions
     refit: Refit | None
     exclude: tuple[str, float] | None
+    above: np.ndarray | None
     common: Mapping[str, Any]
 
     def region(self, extent: Extent, volume_ml: float) -> Iterator[dict[str, Any]]:
         fits: dict[bool, tuple[np.ndarray, Mapping[str, tuple[float, float]]]] = {}
         for name, map_ in self.maps.maps.items():
             if map_.quantity.rank == "scalar" and map_.quantity.level == "voxel" and map_.quantity.summarised:
-                ask = _Ask(self, extent, map_, self._above(name), volume_ml)
+                own = self.exclude is not None and name == self.exclude[0]
+                ask = _Ask(self, extent, map_, None if own else self.above, volume_ml)
                 yield from ask.rows()
                 if self.refit is not None:
                     limited = ask.above is not None
@@ -130,20 +136,14 @@ class _Job:
                         fits[limited] = self._fit(extent, ask.above)
                     yield ask.fit_row(*fits[limited])
 
-    def _above(self, quantity: str) -> np.ndarray | None:
-        """(x, y, z) bool: voxels left out of this quantity's summary for what another quantity is there."""
-        if self.exclude is None or quantity == self.exclude[0]:
-            return None
-        with np.errstate(invalid="ignore"):
-            return self.maps[self.exclude[0]].values > self.exclude[1]
-
     def _fit(self, extent: Extent, above: np.ndarray | None) -> tuple[np.ndarray, Mapping[str, tuple[float, float]]]:
-        """The voxels whose signals are averaged, and the fit of their mean. Voxels whose own fit failed take part; those
-        that hold no signal to average (masked, not finite) do not."""
+        """The voxels whose signals are averaged, and the fit of their mean. Voxels whose own fit failed take part;
+        those that hold no signal to average (masked, not finite) do not."""
         mask = extent.used if above is None else extent.used & ~above
-        reasons = [m.reason for m in self.maps.maps.values()]
-        for reason in reasons:
-            mask = mask & ~np.isin(reason, (Reason.MASKED, Reason.NOT_FINITE))
+        box = _box(mask)
+        mask = mask.copy()
+        for one in self.maps.maps.values():
+            mask[box] &= ~np.isin(one.reason[box], (Reason.MASKED, Reason.NOT_FINITE))
         return mask, (self.refit(mask) if self.refit is not None and mask.any() else {})
 
 
@@ -167,7 +167,8 @@ class _Ask:
     def fit_row(self, mask: np.ndarray, fitted: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
         value, se = fitted.get(self._quantity.name, (float("nan"), float("nan")))
         n, all_ = int(mask.sum()), int(self.extent.whole.sum())
-        flags = [*self._exclusion_flag(self.extent.used & self.map.valid), *self._extent_flags()]
+        box = _box(self.extent.whole)
+        flags = [*self._exclusion_flag(self.extent.used[box] & _valid(self.map, box), box), *self._extent_flags()]
         flags += [] if np.isfinite(value) else ["W-NOFIT"]
         show = self._quantity.to_display
         return self._row("region-fit", show(value), se=show(se), n_voxels=n, coverage=_ratio(n, all_), flags=flags)
@@ -200,7 +201,7 @@ class _Ask:
         self, box: tuple[slice, ...], used: np.ndarray, whole: np.ndarray
     ) -> tuple[Spread, dict[str, Any], list[str]]:
         """Of a box of the image: the numbers, the counts of voxels, and the flags."""
-        valid = used & self.map.valid[box]
+        valid = used & _valid(self.map, box)
         entered = valid if self.above is None else valid & ~self.above[box]
         sd = None if self.map.sd is None else self.map.sd[box]
         found = spread(self.map.values[box], entered, sd)
@@ -214,7 +215,7 @@ class _Ask:
         flags += _share_flag("ambiguous", int((reason[entered] == Reason.AMBIGUOUS).sum()), found.n)
         return found, counts, [*flags, *self._extent_flags()]
 
-    def _exclusion_flag(self, asked: np.ndarray, box: tuple[slice, ...] = (slice(None),) * 3) -> list[str]:
+    def _exclusion_flag(self, asked: np.ndarray, box: tuple[slice, ...]) -> list[str]:
         """``FF>50%:12%``: of the voxels that had a value, 12 % were left out for fat above 50 %."""
         if self.above is None or self.job.exclude is None:
             return []
@@ -254,6 +255,14 @@ def stored_slice(grid: Grid, index: int) -> int:
     """A slice index in RAS+ order -> the index of that slice in the image as stored and written."""
     flipped = next(flip for axis, flip in grid.source_axes if axis == grid.slice_axis)
     return grid.shape[grid.slice_axis] - 1 - index if flipped else index
+
+
+def _above(maps: Maps, exclude: tuple[str, float] | None) -> np.ndarray | None:
+    """(x, y, z) bool: voxels left out of the other quantities' summaries for what this one is there."""
+    if exclude is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        return maps[exclude[0]].values > exclude[1]
 
 
 def _placed(labels: Labels, grid: Grid) -> Labels:
@@ -300,7 +309,13 @@ def _volume_rows(labels: Sequence[Labels]) -> Iterator[dict[str, Any]]:
 def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     """The smallest box around a mask; an empty one where there is nothing."""
     found = ndimage.find_objects(mask.astype(np.uint8))
-    return found[0] if found else (slice(0, 0),) * 3
+    x, y, z = found[0] if found else (slice(0, 0),) * 3
+    return x, y, z
+
+
+def _valid(map_: Map, box: tuple[slice, ...]) -> np.ndarray:
+    """`Map.valid` within a box, for a scalar quantity."""
+    return np.isfinite(map_.values[box]) & keeps_value(map_.reason[box])
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -24,7 +24,9 @@ CALF = load("calf_3t")
 
 
 def biomarker(id_: str, *needs: SeriesNeed) -> Biomarker:
-    typical = {f"role{i}": FULL.with_(inversion_times=(0.1,), mt_on=(True,)) for i, n in enumerate(needs) if not n.optional}
+    typical = {
+        f"role{i}": FULL.with_(inversion_times=(0.1,), mt_on=(True,)) for i, n in enumerate(needs) if not n.optional
+    }
     return Biomarker(
         id=id_, title=id_, doi=(), needs={f"role{i}": n for i, n in enumerate(needs)},
         gives=(Quantity("T2", "T2", "ms", (0.0, 1.0), "T2map"),), simulate=lambda truth, acquisitions, options: {},
@@ -67,7 +69,7 @@ def test_what_was_declared_passes_in_silence():
         ({"field_strength": 1.5}, "warn", "MagneticFieldStrength", "3 T", "1.5 T", ""),
         ({"echo_times": TIMES[:8]}, "warn", "EchoTime", "number of echoes: expected 17", "8", "t2-water, t2-mono"),
         ({"echo_times": TIMES[:5]}, "stop", "EchoTime", "number of echoes: expected 17", "5", "t2-water, t2-mono"),
-        ({"echo_times": tuple(0.03 * (k + 1) for k in range(17))}, "stop", "EchoTime", "9.5 ms", "30 ms", "t2-water, t2-mono"),
+        ({"echo_times": tuple(np.arange(1, 18) * 0.03)}, "stop", "EchoTime", "9.5 ms", "30 ms", "t2-water, t2-mono"),
     ],
 )  # fmt: skip
 def test_what_differs_is_found(changed, level, field, expected, found, touched):

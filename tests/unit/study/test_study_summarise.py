@@ -97,7 +97,9 @@ def test_a_parents_mean_is_that_of_the_voxels_its_parts_report(erode, seed):
     rng = np.random.default_rng(seed)
     labels = two_muscles()
     reason = (rng.random(SHAPE) < 0.1).astype(np.uint8) * Reason.AT_BOUND
-    rows = table(maps_of(rng.uniform(0.02, 0.06, SHAPE), reason=reason), labels, SummaryOptions(erode=erode, slices=False))
+    rows = table(
+        maps_of(rng.uniform(0.02, 0.06, SHAPE), reason=reason), labels, SummaryOptions(erode=erode, slices=False)
+    )
     parts = [one(rows, region=r, statistic="mean") for r in ("soleus", "tibialis-anterior")]
     pooled = one(rows, region="calf", statistic="mean")
     for column in ("n_voxels", "n_failed", "volume_ml"):
@@ -308,7 +310,12 @@ def test_volumes_come_once_a_region_from_the_grid_they_were_drawn_on():
     rows = volumes([two_muscles()], subject="01", session="m0")
     assert len(rows) == 3
     calf = one(rows, region="calf")
-    assert (calf["value"], calf["unit"], calf["statistic"], calf["biomarker"]) == (pytest.approx(12.48), "ml", "volume", "")
+    assert (calf["value"], calf["unit"], calf["statistic"], calf["biomarker"]) == (
+        pytest.approx(12.48),
+        "ml",
+        "volume",
+        "",
+    )
     # and they join with what two biomarkers measured
     maps = maps_of(ramp())
     tables = [table(replace(maps, biomarker=b), two_muscles()) for b in ("t2-mono", "t2-water")]
