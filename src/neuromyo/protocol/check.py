@@ -7,7 +7,7 @@ which biomarker. What the files do not state is said to be not stated; nothing i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,8 +60,10 @@ def check(series: Sequence[Series], protocol: Protocol | None, biomarkers: Seque
     if protocol is None:
         return needs
     said = {f.where for f in needs}
-    found = [f for f in _against(series, protocol, biomarkers) if f.where not in said or f.code != "N-UNSTATED"]
-    return (*needs, *found)
+    found = tuple(_against(series, protocol, biomarkers))
+    expected = {f.where: f.message for f in found if f.code == "N-UNSTATED"}
+    told = [replace(f, message=expected.get(f.where, f.message)) if f.code == "W-ASSUMED" else f for f in needs]
+    return (*told, *(f for f in found if f.where not in said or f.code != "N-UNSTATED"))
 
 
 def _against(series: Sequence[Series], protocol: Protocol, biomarkers: Sequence[Biomarker]) -> Iterator[Finding]:

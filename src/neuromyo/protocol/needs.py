@@ -51,7 +51,11 @@ def users(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[tuple[Bio
 def consequence(series: Series, field: str, biomarkers: Sequence[Biomarker]) -> str:
     """What a field that is off or absent means, for which biomarker; empty where none looks at it."""
     if not series.acquisition.stated(field):
-        return "; ".join(_said_unstated(b, n, field) for b, n in users(series, biomarkers) if _touches(n, field))
+        said: dict[str, dict[str, None]] = {}
+        for biomarker, need in users(series, biomarkers):
+            if _touches(need, field):
+                said.setdefault(_said_unstated(need, field), {})[biomarker.id] = None
+        return "; ".join(f"{', '.join(ids)} {text}" for text, ids in said.items())
     touched = dict.fromkeys(b.id for b, n in users(series, biomarkers) if _touches(n, field))
     return f"{', '.join(touched)} computed from it with the value found" if touched else ""
 
@@ -102,20 +106,17 @@ def _touches(need: SeriesNeed, field: str) -> bool:
     return field in _fields(need)
 
 
-def _said_unstated(biomarker: Biomarker, need: SeriesNeed, field: str) -> str:
+def _said_unstated(need: SeriesNeed, field: str) -> str:
     if field in need.required:
-        return f"{biomarker.id} cannot be computed from it"
+        return "cannot be computed from it"
     assumed = next(a for a in need.assumable if a.field == field)
-    return f"{biomarker.id} will assume {_value(assumed)} ({assumed.why})"
+    return f"will assume {_value(assumed)} ({assumed.why})"
 
 
 def _value(assumed: Assumable) -> str:
-    value = assumed.value
-    text = (
-        ", ".join(f"{v:g}" for v in value)
-        if isinstance(value, tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else value
-    )
-    return f"{text}"
+    values = assumed.value if isinstance(assumed.value, tuple) else (assumed.value,)
+    return ", ".join(_number(v) if isinstance(v, float) else str(v) for v in values)
+
+
+def _number(value: float) -> str:
+    return "infinity" if value == float("inf") else f"{value:g}"

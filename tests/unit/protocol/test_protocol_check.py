@@ -100,8 +100,9 @@ def test_what_is_not_stated_is_said_and_never_invented():
         "RepetitionTime", "RefocusingFlipAngle", "FlipAngle", "MagneticFieldStrength", "SliceThickness",
     }  # fmt: skip
     tr = by_field["RepetitionTime"]
-    assert (tr.level, tr.code, tr.message) == ("warn", "W-ASSUMED", "not stated")
-    assert tr.consequence == "t2-water will assume inf (long against T1 in practice)"
+    assert (tr.level, tr.code) == ("warn", "W-ASSUMED")
+    assert tr.message == "repetition time: expected 3 s (calf_3t), not stated"
+    assert tr.consequence == "t2-water will assume infinity (long against T1 in practice)"
     assert by_field["RefocusingFlipAngle"].consequence == "t2-water will assume 180 (the usual choice)"
     for field in ("FlipAngle", "MagneticFieldStrength", "SliceThickness"):
         assert (by_field[field].level, by_field[field].code) == ("note", "N-UNSTATED")
@@ -117,6 +118,13 @@ def test_without_a_protocol_the_needs_are_still_checked():
     assert findings[0].where.startswith("t1-ir")
     assert "IRT1" in findings[0].message and "found MESE" in findings[0].message
     assert findings[0].consequence == "t1-ir is left out"
+
+
+def test_biomarkers_that_assume_the_same_are_named_together():
+    again = biomarker("t2-epg", WATER.series_need("role0"))
+    (tr, _) = check([mese(Acquisition(echo_times=TIMES))], None, [WATER, again])
+    assert tr.message == "not stated"
+    assert tr.consequence == "t2-water, t2-epg will assume infinity (long against T1 in practice)"
 
 
 def test_a_field_that_is_required_and_missing():
