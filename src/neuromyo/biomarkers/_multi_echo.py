@@ -29,11 +29,7 @@ TRAIN_NEED = SeriesNeed(
     min_volumes=4,
     required=("echo_times",),
     assumable=(
-        Assumable(
-            "refocusing_angle_deg",
-            180.0,
-            "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others",
-        ),
+        Assumable("refocusing_angle_deg", 180.0, "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others"),
         Assumable("repetition_time", float("inf"), "full recovery between trains; a short TR weighs fat above water"),
     ),
 )

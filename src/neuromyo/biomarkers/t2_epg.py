@@ -32,9 +32,7 @@ _T2 = Axis("T2", 0.005, 1.0, 64, "log", coarse=20)
 _B1 = Axis("B1", 0.4, 1.6, 61, "linear", coarse=20)
 
 
-def simulate(
-    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
-) -> dict[str, np.ndarray]:
+def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
     """truth T2 (s), B1 (1 is nominal), S0, optionally T1 (s), shape (...) -> signal (..., n)."""
     t1 = truth.get("T1", options.water_t1)
     train = multi_echo.echo_train(acquisitions["mese"], options, t1, truth["T2"], truth.get("B1", 1.0), all_echoes=True)

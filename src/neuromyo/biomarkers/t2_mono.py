@@ -43,9 +43,7 @@ class Options(multi_echo.MonoOptions):
     )  # fmt: skip
 
 
-def simulate(
-    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
-) -> dict[str, np.ndarray]:
+def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
     """truth T2 (s), S0, optionally offset, shape (...) -> signal (..., n)."""
     times = np.asarray(acquisitions["mese"].echo_times)
     t2, s0 = np.asarray(truth["T2"], float)[..., None], np.asarray(truth["S0"], float)[..., None]

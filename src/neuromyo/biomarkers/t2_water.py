@@ -55,15 +55,11 @@ class Options(multi_echo.TrainOptions):
     )  # fmt: skip
 
 
-def simulate(
-    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
-) -> dict[str, np.ndarray]:
+def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
     """truth T2 (water, s), FF, B1, S0, optionally T1, FatT2, FatT1 (s), shape (...) -> signal (..., n)."""
     acquisition, b1 = acquisitions["mese"], truth.get("B1", 1.0)
     fat_t2 = truth.get("FatT2", options.fat_t2 or _USUAL_FAT_T2)
-    water = multi_echo.echo_train(
-        acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True
-    )
+    water = multi_echo.echo_train(acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True)
     fat = multi_echo.echo_train(acquisition, options, truth.get("FatT1", options.fat_t1), fat_t2, b1, all_echoes=True)
     share, s0 = np.asarray(truth["FF"], float)[..., None], np.asarray(truth["S0"], float)[..., None]
     return {"mese": s0 * ((1 - share) * water + share * fat)}
@@ -202,7 +198,9 @@ BIOMARKER = Biomarker(
         )
     },
     example={"T2": 0.035, "FF": 0.2, "B1": 0.85, "S0": 1000.0},
-    domain=Domain({"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")),
+    domain=Domain(
+        {"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")
+    ),
     caption="Water and fat fitted together to the whole echo train with the extended phase graph: water T2 answers to oedema "
     "and denervation, the fat fraction to replacement by fat.",
     exclude=("FF", 0.5),

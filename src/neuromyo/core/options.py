@@ -55,9 +55,7 @@ def _check_one(f: dataclasses.Field, value: Any) -> None:
     meta = f.metadata
     choices = meta.get("choices")
     if choices and value not in choices and not meta.get("open_choice"):
-        raise OptionError(
-            "E-OPTION", where=f"option {f.name}", needed=f"one of {', '.join(choices)}", found=repr(value)
-        )
+        raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"one of {', '.join(choices)}", found=repr(value))
     low, high = meta.get("low"), meta.get("high")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -65,9 +63,7 @@ def _check_one(f: dataclasses.Field, value: Any) -> None:
         if not (low is None or number >= low) or not (high is None or number <= high):
             bounds = f"{'' if low is None else f'>= {low:g}'}{' and ' if None not in (low, high) else ''}{'' if high is None else f'<= {high:g}'}"  # noqa: E501
             unit = f" {meta['unit']}" if meta.get("unit") else ""
-            raise OptionError(
-                "E-OPTION", where=f"option {f.name}", needed=f"a number {bounds}{unit}", found=f"{number:g}"
-            )
+            raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"a number {bounds}{unit}", found=f"{number:g}")
 
 
 def parse(kind: type, given: Mapping[str, Any]) -> Any:
@@ -89,11 +85,7 @@ def _convert(name: str, hint: Any, value: Any) -> Any:
     """A string -> the type that the hint names; ``X | None`` also takes ``none``."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
-    kinds = (
-        typing.get_args(hint)
-        if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
-        else (hint,)
-    )
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else (hint,)
     text = value.strip()
     if type(None) in kinds and text.lower() in ("none", ""):
         return None

@@ -21,7 +21,5 @@ def names(room: str, folder: str, suffix: str) -> tuple[str, ...]:
 def _file(room: str, name: str):  # noqa: ANN202 - importlib's Traversable has moved between Python versions
     found = resources.files(f"neuromyo.{room}") / name
     if not found.is_file():
-        raise OptionError(
-            "E-UNKNOWN", where=name, needed=f"a file packaged with neuromyo.{room}", found="none of that name"
-        )
+        raise OptionError("E-UNKNOWN", where=name, needed=f"a file packaged with neuromyo.{room}", found="none of that name")
     return found

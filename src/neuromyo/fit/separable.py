@@ -242,9 +242,7 @@ class SeparableModel:
         theta = np.asarray(theta, dtype=np.float64)
         lead = theta.shape[:-1]
         u = np.stack([a.to_grid(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
-        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(
-            -1, len(self.axes)
-        )
+        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
         value, slope = _spline_values(self.spline, self.taps, u)
         slope = slope / slopes[:, None, :, None]
         f, g = value @ self.V * self.scale, slope @ self.V * self.scale
