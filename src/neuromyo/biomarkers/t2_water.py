@@ -34,7 +34,8 @@ from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Axis, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import propagate
 
-_T2 = Axis("T2", 0.008, 0.15, 48, "log", coarse=16)
+# water ends well below fat: were it to reach fat's T2, a voxel of fat could be read as slow water
+_T2 = Axis("T2", 0.008, 0.1, 44, "log", coarse=16)
 _B1 = Axis("B1", 0.4, 1.6, 61, "linear", coarse=16)
 _FAT_T2 = Axis("T2", 0.03, 0.5, 48, "log", coarse=16)
 
@@ -150,6 +151,8 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     settled[(settled == Reason.OK) & ~(total > 0)] = Reason.NO_SIGNAL
     t2_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 0], Reason.AT_BOUND, settled).astype(np.uint8)
     t2_reason[(settled == Reason.OK) & ~(water > 0)] = Reason.NOT_IDENTIFIABLE
+    # a voxel that is mostly "water" at the edge of the range is not described by the model: its fat fraction is no better
+    settled[(t2_reason == Reason.AT_BOUND) & (share < 0.5)] = Reason.AT_BOUND
     b1_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 1], Reason.AT_BOUND, settled).astype(np.uint8)
     b1 = fit.theta[..., 1]
     if "B1" not in inputs.known:

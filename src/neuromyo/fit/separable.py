@@ -184,15 +184,16 @@ class SeparableModel:
 
     def _make_splines(self, shape: tuple[int, ...]) -> None:
         K, P, R = len(self._real), len(self.axes), self.V.shape[0]
-        self.taps = np.ones((K, 3), dtype=np.int64)
-        self.spline = np.zeros((K, *shape, *([1] * (3 - P)), R))
+        self.taps = np.ones((K, P), dtype=np.int64)
+        self.spline = np.zeros((K, *shape, R))
         for k, t in enumerate(self._real):
             c = t @ self.V.T
             for p in range(P):
                 if c.shape[p] > 1:
                     c = spline_filter1d(c, 3, axis=p, mode="mirror")
                     self.taps[k, p] = 4
-            self.spline[(k, *(slice(0, n) for n in c.shape[:P]), *([0] * (3 - P)))] = c
+            self.spline[(k, *(slice(0, n) for n in c.shape[:P]))] = c
+        self.nodes = np.array([1] * (3 - P) + list(shape), dtype=np.int64)
 
     def _make_atoms(self, shape: tuple[int, ...]) -> None:
         picks = [
@@ -225,7 +226,7 @@ class SeparableModel:
         return {
             "V": cast(self.V),
             "Vt": cast(self.V.T),
-            "spline": cast(self.spline),
+            "flat": cast(self.spline).ravel(),
             "atoms": cast(self.atoms),
             "inverse_gram": cast(self.inverse_gram),
             "inverse_diagonal": cast(self.inverse_diagonal),
@@ -300,7 +301,7 @@ class SeparableModel:
         two = self.branch is not None and free[[x.name for x in self.axes].index(self.branch[0])]
         kernel.fit_block(
             np.ascontiguousarray(np.where(ok[:, None], flat, 0), dtype=self.dtype), fixed, ok, a["V"], a["Vt"],
-            a["spline"], self.taps, self.nonnegative, low, high, free, a["atoms"], a["inverse_gram"],
+            a["flat"], self.nodes, self.taps, self.nonnegative, low, high, free, a["atoms"], a["inverse_gram"],
             a["inverse_diagonal"], a["node_u"], self.node_branch if two else np.zeros_like(self.node_branch),
             self.block_of_known, 2 if two else 1, 1 if law == "rice" else 0, float(noise.sigma), float(noise.dof),
             1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0],
@@ -356,7 +357,7 @@ def _spline_values(spline: np.ndarray, taps: np.ndarray, u: np.ndarray) -> tuple
     for k in range(K):
         for tap in np.ndindex(*(int(t) for t in taps[k])):
             index = [base[p] - 1 + tap[p] if taps[k, p] == 4 else np.zeros(m, int) for p in range(P)]
-            row = spline[(k, *index, *([0] * (3 - P)))]
+            row = spline[(k, *index)]
             factor = [weights[p][:, tap[p]] if taps[k, p] == 4 else np.ones(m) for p in range(P)]
             value[:, k] += np.prod(factor, axis=0)[:, None] * row
             for q in range(P):

@@ -5,8 +5,8 @@ Numbers of amplitudes (K), nonlinear parameters (P) and compressed samples (R) c
 lengths belong to the type, so the compiler unrolls the small loops, and every combination is cached on disk by itself.
 
 Notation: u, parameter coordinates in units of table nodes; f[k, r], compressed basis; g[k, p, r], its derivatives in u;
-c[k], amplitudes; cubic B-spline coefficients ``spline[k, i0, i1, i2, r]`` with ``taps[k, p]`` = 4 along axes on which
-component k depends, 1 along others.
+c[k], amplitudes; ``flat``, cubic B-spline coefficients (see `_evaluate`) with ``taps[k, p]`` = 4 along axes on which component k
+depends, 1 along others.
 """
 
 from __future__ import annotations
@@ -27,76 +27,115 @@ _AMPLITUDE_NODE = 0.05
 
 
 @njit(**_JIT)
-def _weights(t, w, d):
-    """Cubic B-spline weights and derivatives at offset t in [0, 1] past the second of four nodes."""
+def _weights(t, p, w, d):
+    """Cubic B-spline weights and derivatives, rows p of w and d, at offset t in [0, 1] past the second of four nodes."""
     o = 1 - t
-    w[0], w[3] = o * o * o / 6, t * t * t / 6
-    w[1] = (4 - 6 * t * t + 3 * t * t * t) / 6
-    w[2] = (4 - 6 * o * o + 3 * o * o * o) / 6
-    d[0], d[3] = -o * o / 2, t * t / 2
-    d[1] = (3 * t * t - 4 * t) / 2
-    d[2] = (4 * o - 3 * o * o) / 2
+    w[p, 0], w[p, 3] = o * o * o / 6, t * t * t / 6
+    w[p, 1] = (4 - 6 * t * t + 3 * t * t * t) / 6
+    w[p, 2] = (4 - 6 * o * o + 3 * o * o * o) / 6
+    d[p, 0], d[p, 3] = -o * o / 2, t * t / 2
+    d[p, 1] = (3 * t * t - 4 * t) / 2
+    d[p, 2] = (4 * o - 3 * o * o) / 2
 
 
 @njit(**_JIT)
-def _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base):
-    """Basis f (K, R) and derivatives g (K, P, R) at coordinates u (P)."""
+def _evaluate(u, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, v, s):
+    """Basis f (K, R) and derivatives g (K, P, R) at coordinates u (P).
+
+    ``flat`` holds the spline coefficients (K, n0, n1, n2, R), missing axes first with length 1, and ``nodes`` their (n0, n1,
+    n2); component k starts at k n0 n1 n2 R. Coefficients that are the same along an axis are stored once, at index 0. The last
+    axis is worked off first, row by row into v and s (4, R), then the ones before it.
+    """
     K, P, R = len(kt), len(pt), len(rt)
+    zero, one = w.dtype.type(0), w.dtype.type(1)
     for p in range(P):
-        top = spline.shape[p + 1] - 3
-        i = min(max(int(math.floor(u[p])), 1), top)
+        i = min(max(int(math.floor(u[p])), 1), nodes[3 - P + p] - 3)
         base[p] = i - 1
-        _weights(u[p] - i, w[p], d[p])
+        _weights(u[p] - i, p, w, d)
+    step1, step0 = nodes[2] * R, nodes[1] * nodes[2] * R
+    last = P - 1
     for k in range(K):
-        for r in range(R):
-            f[k, r] = 0
-        for p in range(P):
+        start = k * nodes[0] * step0
+        if taps[k, last] == 4:
+            start += base[last] * R
+        across = 1
+        if P > 1:
+            across = taps[k, P - 2]
+            if across == 4:
+                start += base[P - 2] * step1
+        deep = 1
+        if P > 2:
+            deep = taps[k, 0]
+            if deep == 4:
+                start += base[0] * step0
+        if P > 2:
             for r in range(R):
-                g[k, p, r] = 0
-        for a in range(taps[k, 0]):
-            full0 = taps[k, 0] == 4
-            w0 = w[0, a] if full0 else w.dtype.type(1)
-            d0 = d[0, a] if full0 else w.dtype.type(0)
-            i0 = base[0] + a if full0 else 0
-            for b in range(taps[k, 1]):
-                full1 = P > 1 and taps[k, 1] == 4
-                w1 = w[1, b] if full1 else w.dtype.type(1)
-                d1 = d[1, b] if full1 else w.dtype.type(0)
-                i1 = base[1] + b if full1 else 0
-                for e in range(taps[k, 2]):
-                    full2 = P > 2 and taps[k, 2] == 4
-                    w2 = w[2, e] if full2 else w.dtype.type(1)
-                    d2 = d[2, e] if full2 else w.dtype.type(0)
-                    i2 = base[2] + e if full2 else 0
-                    row = spline[k, i0, i1, i2]
-                    v, v0 = w0 * w1 * w2, d0 * w1 * w2
+                f[k, r] = zero
+                for p in range(P):
+                    g[k, p, r] = zero
+        for e in range(deep):
+            for a in range(across):
+                o = start + e * step0 + a * step1
+                if taps[k, last] == 4:
+                    w0, w1, w2, w3 = w[last, 0], w[last, 1], w[last, 2], w[last, 3]
+                    d0, d1, d2, d3 = d[last, 0], d[last, 1], d[last, 2], d[last, 3]
+                    for r in range(R):  # an unsigned index needs no test for negative ones, so this becomes vector code
+                        b0, b1 = flat[np.uintp(o + r)], flat[np.uintp(o + R + r)]
+                        b2, b3 = flat[np.uintp(o + 2 * R + r)], flat[np.uintp(o + 3 * R + r)]
+                        v[a, r] = w0 * b0 + w1 * b1 + w2 * b2 + w3 * b3
+                        s[a, r] = d0 * b0 + d1 * b1 + d2 * b2 + d3 * b3
+                else:
                     for r in range(R):
-                        f[k, r] += v * row[r]
-                        g[k, 0, r] += v0 * row[r]
-                    if P > 1:
-                        v1 = w0 * d1 * w2
-                        for r in range(R):
-                            g[k, 1, r] += v1 * row[r]
-                    if P > 2:
-                        v2 = w0 * w1 * d2
-                        for r in range(R):
-                            g[k, 2, r] += v2 * row[r]
+                        v[a, r] = flat[np.uintp(o + r)]
+                        s[a, r] = zero
+            if P == 1:
+                for r in range(R):
+                    f[k, r] = v[0, r]
+                    g[k, 0, r] = s[0, r]
+                continue
+            q = P - 2
+            if across == 4:
+                w0, w1, w2, w3 = w[q, 0], w[q, 1], w[q, 2], w[q, 3]
+                d0, d1, d2, d3 = d[q, 0], d[q, 1], d[q, 2], d[q, 3]
+            else:
+                w0, w1, w2, w3 = one, zero, zero, zero
+                d0, d1, d2, d3 = zero, zero, zero, zero
+                for r in range(R):
+                    v[1, r], v[2, r], v[3, r] = zero, zero, zero
+                    s[1, r], s[2, r], s[3, r] = zero, zero, zero
+            if P == 2:
+                for r in range(R):
+                    f[k, r] = w0 * v[0, r] + w1 * v[1, r] + w2 * v[2, r] + w3 * v[3, r]
+                    g[k, 0, r] = d0 * v[0, r] + d1 * v[1, r] + d2 * v[2, r] + d3 * v[3, r]
+                    g[k, 1, r] = w0 * s[0, r] + w1 * s[1, r] + w2 * s[2, r] + w3 * s[3, r]
+            else:
+                we = w[0, e] if deep == 4 else one
+                de = d[0, e] if deep == 4 else zero
+                for r in range(R):
+                    middle = w0 * v[0, r] + w1 * v[1, r] + w2 * v[2, r] + w3 * v[3, r]
+                    f[k, r] += we * middle
+                    g[k, 0, r] += de * middle
+                    g[k, 1, r] += we * (d0 * v[0, r] + d1 * v[1, r] + d2 * v[2, r] + d3 * v[3, r])
+                    g[k, P - 1, r] += we * (w0 * s[0, r] + w1 * s[1, r] + w2 * s[2, r] + w3 * s[3, r])
 
 
 @njit(**_JIT)
 def _factor(A, n):
-    """Cholesky factor of the leading n x n block, in place; False if it is not positive definite."""
+    """A = L D L' of the leading n x n block, in place (unit L below, 1/D on the diagonal); False unless positive definite."""
     for i in range(n):
-        for j in range(i + 1):
+        for j in range(i):
             s = A[i, j]
             for q in range(j):
                 s -= A[i, q] * A[j, q]
-            if i == j:
-                if not s > 0:
-                    return False
-                A[i, i] = math.sqrt(s)
-            else:
-                A[i, j] = s / A[j, j]
+            A[i, j] = s  # L times D for now
+        s = A[i, i]
+        for j in range(i):
+            scaled = A[i, j] * A[j, j]
+            s -= scaled * A[i, j]
+            A[i, j] = scaled
+        if not s > 0:
+            return False
+        A[i, i] = 1 / s
     return True
 
 
@@ -107,13 +146,13 @@ def _substitute(A, b, n, x):
         s = b[i]
         for q in range(i):
             s -= A[i, q] * x[q]
-        x[i] = s / A[i, i]
+        x[i] = s
     for ii in range(n):
         i = n - 1 - ii
-        s = x[i]
+        s = x[i] * A[i, i]
         for q in range(i + 1, n):
             s -= A[q, i] * x[q]
-        x[i] = s / A[i, i]
+        x[i] = s
 
 
 @njit(**_JIT)
@@ -127,43 +166,42 @@ def _cholesky_solve(A, b, n, x):
 
 @njit(**_JIT)
 def _match(y, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power, single, coefficient):
-    """Power of y explained at each coarse node m0..m1, into ``power``: passes over contiguous views, so that each becomes
-    vector instructions (an index that might be negative would prevent it)."""
+    """Power of y explained at each coarse node m0..m1, into ``power``: passes over contiguous nodes, each of which becomes
+    vector code because an unsigned index needs no test for negative ones."""
     K, R = len(kt), len(rt)
-    M = m1 - m0
     zero, infeasible = y.dtype.type(0), y.dtype.type(-1e30)
-    total, alone, c = power[m0:m1], single[m0:m1], coefficient[m0:m1]
-    for a in range(M):
-        total[a] = zero
-        alone[a] = zero
+    for i in range(m0, m1):
+        a = np.uintp(i)
+        power[a] = zero
+        single[a] = zero
     for k in range(K):
-        row, diagonal = score[k, m0:m1], inverse_diagonal[k, m0:m1]
-        for a in range(M):
-            row[a] = zero
+        for i in range(m0, m1):
+            score[k, np.uintp(i)] = zero
         for r in range(R):
-            s, atom = y[r], atoms[k, r, m0:m1]
-            for a in range(M):
-                row[a] += s * atom[a]
+            s = y[r]
+            for i in range(m0, m1):
+                a = np.uintp(i)
+                score[k, a] += s * atoms[k, r, a]
         floor = zero if nonnegative[k] else infeasible
-        for a in range(M):
-            s = max(row[a], floor)
-            alone[a] = max(alone[a], s * s * diagonal[a])
+        for i in range(m0, m1):
+            a = np.uintp(i)
+            s = max(score[k, a], floor)
+            single[a] = max(single[a], s * s * inverse_diagonal[k, a])
     for k in range(K):
-        row = score[k, m0:m1]
-        for a in range(M):
-            c[a] = zero
+        for i in range(m0, m1):
+            coefficient[np.uintp(i)] = zero
         for j in range(K):
-            other, g = score[j, m0:m1], inverse_gram[k, j, m0:m1]
-            for a in range(M):
-                c[a] += g[a] * other[a]
-        if nonnegative[k]:
-            for a in range(M):
-                total[a] += infeasible if c[a] < zero else c[a] * row[a]
-        else:
-            for a in range(M):
-                total[a] += c[a] * row[a]
-    for a in range(M):
-        total[a] = max(total[a], alone[a])
+            for i in range(m0, m1):
+                a = np.uintp(i)
+                coefficient[a] += inverse_gram[k, j, a] * score[j, a]
+        least = zero if nonnegative[k] else infeasible
+        for i in range(m0, m1):
+            a = np.uintp(i)
+            c = coefficient[a]
+            power[a] += infeasible if c < least else c * score[k, a]
+    for i in range(m0, m1):
+        a = np.uintp(i)
+        power[a] = max(power[a], single[a])
 
 
 @njit(**_JIT)
@@ -214,8 +252,9 @@ def _amplitudes(y, f, nonnegative, kt, rt, gram, by, c, active, A, b, x, order):
 
 
 @njit(**_JIT)
-def _refine(y, yy, u, free, low, high, spline, taps, nonnegative, kt, pt, rt, max_iterations, tolerance,
-            f, g, w, d, base, gram, by, c, active, A, b, x, order, jac, res, H, grad, trial, jf):  # fmt: skip
+def _refine(y, yy, u, free, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_iterations, tolerance,
+            f, g, w, d, base, rows, slopes, gram, by, c, active, A, b, x, order, jac, res, H, grad, trial,
+            jf):  # fmt: skip
     """Damped Gauss-Newton on the free coordinates u with the amplitudes projected out. Returns (cost, converged).
 
     On return u, c, active, f and g belong to the best point. Kaufman's form of variable projection: the Jacobian is
@@ -228,7 +267,7 @@ def _refine(y, yy, u, free, low, high, spline, taps, nonnegative, kt, pt, rt, ma
         trial[p] = u[p]
     first, converged = True, False
     for _ in range(max_iterations):
-        _evaluate(trial, spline, taps, kt, pt, rt, f, g, w, d, base)
+        _evaluate(trial, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
         attempt = yy - _amplitudes(y, f, nonnegative, kt, rt, gram, by, c, active, A, b, x, order)
         if first or attempt <= cost:
             moved = y.dtype.type(0)
@@ -313,7 +352,7 @@ def _refine(y, yy, u, free, low, high, spline, taps, nonnegative, kt, pt, rt, ma
         if longest < 0.1 * tolerance:
             converged = True
             break
-    _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base)
+    _evaluate(u, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
     cost = yy - _amplitudes(y, f, nonnegative, kt, rt, gram, by, c, active, A, b, x, order)
     return cost, converged
 
@@ -407,7 +446,7 @@ def _information(fe, ge, c, slope, weight, free, active, kt, pt, n, design, info
 
 
 @njit(**_JIT)
-def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, atoms, inverse_gram, inverse_diagonal, node_u,
+def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, free, atoms, inverse_gram, inverse_diagonal, node_u,
               node_branch, block_of_known, n_branches, law, sigma0, dof0, floor, rice_table, rice_top, max_iterations,
               tolerance, kt, pt, rt, theta, amplitude, covariance, statistics, status, active_out):  # fmt: skip
     """Fit every voxel of a block.
@@ -421,7 +460,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
     m, n = Y.shape
     M = atoms.shape[2]
     D = P + K
-    kind = spline.dtype
+    kind = flat.dtype
     y = np.empty(R, kind)
     u = np.empty(P, kind)
     trial = np.empty(P, kind)
@@ -430,6 +469,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
     g = np.empty((K, P, R), kind)
     w = np.empty((3, 4), kind)
     d = np.empty((3, 4), kind)
+    rows, slopes = np.empty((4, R), kind), np.empty((4, R), kind)
     base = np.zeros(3, np.int64)
     gram = np.empty((K, K), kind)
     by = np.empty(K, kind)
@@ -507,9 +547,9 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                 continue
             for p in range(P):
                 u[p] = node_u[a, p] if free[p] else known[v, p]
-            cost, converged = _refine(y, yy, u, free, low, high, spline, taps, nonnegative, kt, pt, rt, max_iterations,
-                                      tolerance, f, g, w, d, base, gram, by, c, active, A, b, x, order, jac, res, H,
-                                      grad, trial, jf)  # fmt: skip
+            cost, converged = _refine(y, yy, u, free, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_iterations,
+                                      tolerance, f, g, w, d, base, rows, slopes, gram, by, c, active, A,
+                                      b, x, order, jac, res, H, grad, trial, jf)  # fmt: skip
             for p in range(P):
                 best_u[branch, p] = u[p]
             if chosen < 0 or cost < best_cost:
@@ -520,7 +560,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                 rival_cost = cost
         for p in range(P):
             u[p] = best_u[chosen, p]
-        _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base)
+        _evaluate(u, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
         _amplitudes(y, f, nonnegative, kt, rt, gram, by, c, active, A, b, x, order)
         _expand(V, f, g, kt, pt, rt, fe, ge)
         for k in range(K):
@@ -609,7 +649,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                             if nonnegative[k] and c_try[k] < 0:
                                 c_try[k] = 0.0
                             far = max(far, abs(c_try[k] - cc[k]) / _AMPLITUDE_NODE)
-                    _evaluate(uc, spline, taps, kt, pt, rt, f, g, w, d, base)
+                    _evaluate(uc, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
                     _expand(V, f, g, kt, pt, rt, fe, ge)
                     _law(fe, c_try, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, spare, out)
                     there = 0.0
@@ -631,7 +671,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                         cc[k] = c_try[k]
                     damping = max(damping * 0.2, 1e-6)
                 else:  # back to where it stood
-                    _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base)
+                    _evaluate(u, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
                     _expand(V, f, g, kt, pt, rt, fe, ge)
                 _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, weight, out)
                 if far < tolerance:
