@@ -21,17 +21,20 @@ __all__ = ["Dataset", "SeriesFiles", "Session", "SessionFiles", "index", "open_s
 DATATYPES = ("anat", "fmap", "dwi")
 
 
-def index(
-    root: Path, *, subjects: Collection[str] | None = None, sessions: Collection[str] | None = None
-) -> Dataset:
+def index(root: Path, *, subjects: Collection[str] | None = None, sessions: Collection[str] | None = None) -> Dataset:
     """The sessions of a BIDS folder, sorted; ``subjects`` and ``sessions`` are labels, with or without their prefix."""
     root = Path(root)
     wanted = {"sub": _labels(subjects, "sub-"), "ses": _labels(sessions, "ses-")}
     entries = _listed(root)
     people = [e for e in entries if e.name.startswith("sub-") and e.is_dir()]
     if not people:
-        raise DataError("E-BIDS", where=printable(root.name), needed="a BIDS folder with sub-<label> folders in it",
-                        found="none", remedy="name the folder that holds dataset_description.json and sub-*")  # fmt: skip
+        raise DataError(
+            "E-BIDS",
+            where=printable(root.name),
+            needed="a BIDS folder with sub-<label> folders in it",
+            found="none",
+            remedy="name the folder that holds dataset_description.json and sub-*",
+        )
     description, findings = _description(root)
     above = _metadata(entries, "")
     found = [
@@ -63,8 +66,13 @@ def _listed(folder: Path, name: str | None = None) -> list[os.DirEntry]:
         raise DataError("E-NOTFOUND", where=name or printable(folder), needed="a folder", found="nothing of that name",
                         remedy="check the name") from error  # fmt: skip
     except OSError as error:
-        raise DataError("E-BIDS", where=name or printable(folder), needed="a folder that can be read",
-                        found=error.strerror or "none", remedy="check the name and the permissions") from error  # fmt: skip
+        raise DataError(
+            "E-BIDS",
+            where=name or printable(folder),
+            needed="a folder that can be read",
+            found=error.strerror or "none",
+            remedy="check the name and the permissions",
+        ) from error
 
 
 def _description(root: Path) -> tuple[Mapping[str, object], tuple[Finding, ...]]:
@@ -72,7 +80,9 @@ def _description(root: Path) -> tuple[Mapping[str, object], tuple[Finding, ...]]
     try:
         return sidecar.read_json(root / file, file), ()
     except NeuromyoError as error:
-        return {}, (Finding("warn", "W-BIDS", file, error.found, "every BIDS folder needs one with Name and BIDSVersion"),)
+        return {}, (
+            Finding("warn", "W-BIDS", file, error.found, "every BIDS folder needs one with Name and BIDSVersion"),
+        )
 
 
 def _sessions(root: Path, folder: str, above: tuple[Found, ...], wanted: set[str] | None) -> Iterator[SessionFiles]:
@@ -89,9 +99,8 @@ def _sessions(root: Path, folder: str, above: tuple[Found, ...], wanted: set[str
         label = visit.removeprefix("ses-")
         if wanted is None or label in wanted:
             yield _visit(root, f"{folder}/{visit}", subject, label, metadata)
-    if any(_is_data(e.name) for e in entries) or not visits:
-        if wanted is None or "" in wanted:
-            yield _session(root, folder, subject, "", metadata)
+    if (any(_is_data(e.name) for e in entries) or not visits) and (wanted is None or "" in wanted):
+        yield _session(root, folder, subject, "", metadata)
 
 
 def _visit(root: Path, folder: str, subject: str, label: str, above: tuple[Found, ...]) -> SessionFiles:
@@ -158,7 +167,9 @@ def _group_key(name: names.Name, datatype: str) -> tuple:
 
 def _series(key: tuple, images: list[Found]) -> SeriesFiles:
     datatype, kind, _ = key
-    images = sorted(images, key=lambda f: (*(names.natural([f.name.entities.get(k, "")]) for k in names.MERGED), f.relative))
+    images = sorted(
+        images, key=lambda f: (*(names.natural([f.name.entities.get(k, "")]) for k in names.MERGED), f.relative)
+    )
     entities = constant_entities(images)
     return SeriesFiles(kind, entities.get("part", "mag"), datatype, entities, tuple(images))
 

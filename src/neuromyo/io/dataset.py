@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuromyo.core.errors import Finding, NeuromyoError
-from neuromyo.io.names import Name
+from neuromyo.io import names
 
 
 @dataclass(frozen=True, slots=True)

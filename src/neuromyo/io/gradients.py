@@ -29,7 +29,9 @@ def read_bvals(path: Path, name: str, n: int) -> tuple[float, ...]:
     return tuple(float(v) * _PER_MM2 for v in values)
 
 
-def read_bvecs(path: Path, name: str, n: int, grid: Grid) -> tuple[tuple[tuple[float, float, float], ...], tuple[Finding, ...]]:
+def read_bvecs(
+    path: Path, name: str, n: int, grid: Grid
+) -> tuple[tuple[tuple[float, float, float], ...], tuple[Finding, ...]]:
     """The ``n`` directions of a bvec file (three rows, in the stored image's axes) in the RAS world frame.
 
     A row for each volume instead of three rows is turned, with a warning. NaN, which stands for "no direction", is 0.

@@ -162,8 +162,12 @@ def _dims(name: str, field: str, needed: str, found: str) -> DataError:
 def _dtype(code: int, bits: int, order: str, name: str) -> np.dtype:
     if code not in TYPES:
         found = f"{_OTHER_TYPES.get(code, 'unknown')} (code {code})"
-        remedy = "write magnitude and phase as two images" if "complex" in found else "convert the image to real numbers"
-        raise DataError("E-DTYPE", where=f"{name}: datatype", needed="one real number a voxel", found=found, remedy=remedy)
+        remedy = (
+            "write magnitude and phase as two images" if "complex" in found else "convert the image to real numbers"
+        )
+        raise DataError(
+            "E-DTYPE", where=f"{name}: datatype", needed="one real number a voxel", found=found, remedy=remedy
+        )
     dtype = np.dtype(order + TYPES[code])
     if bits != 8 * dtype.itemsize:
         raise DataError("E-HEADER", where=f"{name}: bitpix", needed=f"{8 * dtype.itemsize} for datatype {code}",
@@ -184,6 +188,11 @@ def _scaling(slope: float, intercept: float, name: str) -> tuple[float, float, b
         return 1.0, 0.0, True
     for field, value in (("scl_slope", slope), ("scl_inter", intercept)):
         if not math.isfinite(value):
-            raise DataError("E-SCALE", where=f"{name}: {field}", needed="a finite number", found=f"{value:g}",
-                            remedy="write the image again with scl_slope 1 and scl_inter 0, or with its true scaling")  # fmt: skip
+            raise DataError(
+                "E-SCALE",
+                where=f"{name}: {field}",
+                needed="a finite number",
+                found=f"{value:g}",
+                remedy="write the image again with scl_slope 1 and scl_inter 0, or with its true scaling",
+            )
     return slope, intercept, False

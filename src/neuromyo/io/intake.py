@@ -64,7 +64,9 @@ class _Seen:
             self.low[v] = min(self.low[v], volume.min())
             high = volume.max()
             count = np.count_nonzero(volume == high)
-            self.at_high[v] = count + (self.at_high[v] if high == self.high[v] else 0) if high >= self.high[v] else self.at_high[v]
+            self.at_high[v] = (
+                count + (self.at_high[v] if high == self.high[v] else 0) if high >= self.high[v] else self.at_high[v]
+            )
             self.high[v] = max(self.high[v], high)
 
 
@@ -89,16 +91,26 @@ def _named(bad: np.ndarray, volume_files: tuple[str, ...]) -> str:
 def _refuse_no_data(seen: _Seen, volume_files: tuple[str, ...]) -> None:
     bad = seen.finite == 0
     if bad.any():
-        raise DataError("E-NODATA", where=f"{_named(bad, volume_files)}: voxels", needed="finite numbers",
-                        found="NaN or infinity in every voxel", remedy="convert or export the series again")  # fmt: skip
+        raise DataError(
+            "E-NODATA",
+            where=f"{_named(bad, volume_files)}: voxels",
+            needed="finite numbers",
+            found="NaN or infinity in every voxel",
+            remedy="convert or export the series again",
+        )
 
 
 def _refuse_no_signal(seen: _Seen, volume_files: tuple[str, ...]) -> None:
     bad = seen.low == seen.high
     if bad.any() and seen.voxels > 1:
         value = seen.low[bad][0]
-        raise DataError("E-NOSIGNAL", where=f"{_named(bad, volume_files)}: voxels", needed="an image",
-                        found=f"{value:g} in every voxel", remedy="export the series again, or leave it out")  # fmt: skip
+        raise DataError(
+            "E-NOSIGNAL",
+            where=f"{_named(bad, volume_files)}: voxels",
+            needed="an image",
+            found=f"{value:g} in every voxel",
+            remedy="export the series again, or leave it out",
+        )
 
 
 def _refuse_reversed_echoes(series: Series) -> None:
@@ -122,10 +134,14 @@ def _refuse_reversed_echoes(series: Series) -> None:
         return
     foreground = mean > 0.1 * np.percentile(mean, 99)
     if foreground.any() and np.median(last[foreground]) > np.median(first[foreground]):
-        raise DataError("E-ECHO-ORDER", where=f"{series.name}: EchoTime", needed="signal that falls as echo time grows",
-                        found=f"the last {third} echoes brighter (median {np.median(last[foreground]):.4g}) than the first "
-                              f"(median {np.median(first[foreground]):.4g})",
-                        remedy="check the order of EchoTime against the volumes")  # fmt: skip
+        raise DataError(
+            "E-ECHO-ORDER",
+            where=f"{series.name}: EchoTime",
+            needed="signal that falls as echo time grows",
+            found=f"the last {third} echoes brighter (median {np.median(last[foreground]):.4g}) than the first "
+            f"(median {np.median(first[foreground]):.4g})",
+            remedy="check the order of EchoTime against the volumes",
+        )
 
 
 def _not_finite(seen: _Seen, series: Series) -> Iterator[Finding]:
@@ -138,8 +154,14 @@ def _not_finite(seen: _Seen, series: Series) -> Iterator[Finding]:
 def _negative(seen: _Seen, series: Series) -> Iterator[Finding]:
     count = int(seen.negative.sum())
     if count:
-        yield Finding("warn", "W-NEGATIVE", f"{series.name}: voxels", f"{count} samples of a magnitude image are negative",
-                      "check the scaling of the export", "fits take magnitudes to be 0 or more")  # fmt: skip
+        yield Finding(
+            "warn",
+            "W-NEGATIVE",
+            f"{series.name}: voxels",
+            f"{count} samples of a magnitude image are negative",
+            "check the scaling of the export",
+            "fits take magnitudes to be 0 or more",
+        )
 
 
 def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> Iterator[Finding]:
@@ -157,6 +179,11 @@ def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> It
     # an image of a handful of grey values (a mask, a phantom without noise) has its maximum everywhere and is not clipped
     if clipped.any():
         worst = int(np.argmax(np.where(clipped, share, 0)))
-        yield Finding("warn", "W-SATURATED", f"{_named(clipped, volume_files)}: voxels",
-                      f"{100 * share[worst]:.1f} % of the voxels with signal stand at the maximum, {seen.high[worst]:g}",
-                      "lower the receiver gain or export more bits", "fits over clipped voxels are biased")  # fmt: skip
+        yield Finding(
+            "warn",
+            "W-SATURATED",
+            f"{_named(clipped, volume_files)}: voxels",
+            f"{100 * share[worst]:.1f} % of the voxels with signal stand at the maximum, {seen.high[worst]:g}",
+            "lower the receiver gain or export more bits",
+            "fits over clipped voxels are biased",
+        )

@@ -154,8 +154,13 @@ def _refuse_other_grid(grid: Grid, wanted: Grid, name: str, whose: str) -> None:
         found = f"{' x '.join(map(str, grid.shape))} voxels against {' x '.join(map(str, wanted.shape))}"
     else:
         found = f"{wanted.offset_to(grid):.4g} voxels apart"
-    raise DataError("E-GRID", where=f"{name}: shape and affine", needed=f"{whose}, to a thousandth of a voxel", found=found,
-                    remedy="resample it onto that grid first")  # fmt: skip
+    raise DataError(
+        "E-GRID",
+        where=f"{name}: shape and affine",
+        needed=f"{whose}, to a thousandth of a voxel",
+        found=found,
+        remedy="resample it onto that grid first",
+    )
 
 
 def _refuse_misnamed(stream: BinaryIO, path: Path, name: str) -> str:

@@ -60,9 +60,18 @@ def open_session(
         except NeuromyoError as error:
             errors.append((printable(group.name), error))
         except MemoryError:
-            errors.append((printable(group.name), ResourceError(
-                "E-MEMORY", where=printable(group.name), needed="room for one slab of the series", found="not enough memory",
-                remedy="lower --mem-mb, so that images are kept on scratch, or use a larger machine")))  # fmt: skip
+            errors.append(
+                (
+                    printable(group.name),
+                    ResourceError(
+                        "E-MEMORY",
+                        where=printable(group.name),
+                        needed="room for one slab of the series",
+                        found="not enough memory",
+                        remedy="lower --mem-mb, so that images are kept on scratch, or use a larger machine",
+                    ),
+                )
+            )
         else:
             series += opened
             findings += remarks
@@ -283,7 +292,11 @@ def _agreed(values: list, name: str, group: SeriesFiles) -> Any:
     if not isinstance(stated[0], float):
         return None
     if max(stated) - min(stated) > 1e-3 * max(abs(v) for v in stated):
-        raise DataError("E-SIDECAR", where=f"{printable(group.name)}: {name}", needed="one value for the files of a series",
-                        found=f"{min(stated):g} to {max(stated):g}",
-                        remedy="correct the sidecars, or tell the acquisitions apart by an acq label")  # fmt: skip
+        raise DataError(
+            "E-SIDECAR",
+            where=f"{printable(group.name)}: {name}",
+            needed="one value for the files of a series",
+            found=f"{min(stated):g} to {max(stated):g}",
+            remedy="correct the sidecars, or tell the acquisitions apart by an acq label",
+        )
     return stated[0]

@@ -29,7 +29,9 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
 
 
 def _broken(name: str, found: str) -> DataError:
-    return DataError("E-SIDECAR", where=name, needed="a JSON object", found=found, remedy="mend or regenerate the sidecar")
+    return DataError(
+        "E-SIDECAR", where=name, needed="a JSON object", found=found, remedy="mend or regenerate the sidecar"
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -121,7 +123,9 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
         if isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v):
             raise DataError("E-UNITS", where=where, needed="a finite number", found=_said(v), remedy="mend the sidecar")
     if not values:
-        raise DataError("E-UNITS", where=where, needed="a finite number", found="an empty list", remedy="mend the sidecar")
+        raise DataError(
+            "E-UNITS", where=where, needed="a finite number", found="an empty list", remedy="mend the sidecar"
+        )
     return tuple(float(v) for v in values)
 
 
@@ -141,8 +145,13 @@ def _one(value: Any, where: str) -> float:
 def _within(value: float, low: float, high: float, unit: str, where: str) -> float:
     inside = value <= high and (value > low if low >= 0 else value >= low)
     if not inside:
-        raise DataError("E-UNITS", where=where, needed=f"{unit}, {'over' if low >= 0 else 'from'} {low:g} and up to {high:g}",
-                        found=f"{value:g}", remedy=f"state it in {unit}")  # fmt: skip
+        raise DataError(
+            "E-UNITS",
+            where=where,
+            needed=f"{unit}, {'over' if low >= 0 else 'from'} {low:g} and up to {high:g}",
+            found=f"{value:g}",
+            remedy=f"state it in {unit}",
+        )
     return value
 
 

@@ -78,8 +78,13 @@ def sweep(folder: Path) -> int:
 def cannot_write(name: str, error: OSError) -> ResourceError:
     """E-DISK where the disk or the quota is full, else E-IO."""
     if error.errno in _FULL:
-        return ResourceError("E-DISK", where=name, needed="room on the disk", found=error.strerror or "none left",
-                             remedy="free some space or write elsewhere, then run again: finished work is kept")  # fmt: skip
+        return ResourceError(
+            "E-DISK",
+            where=name,
+            needed="room on the disk",
+            found=error.strerror or "none left",
+            remedy="free some space or write elsewhere, then run again: finished work is kept",
+        )
     return ResourceError("E-IO", where=name, found=f"writing failed ({error.strerror or error})",
                          remedy="check the disk and the permissions, then run again")  # fmt: skip
 

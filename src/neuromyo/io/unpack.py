@@ -67,14 +67,24 @@ def unpack(stream, name: str, room: Room, max_input_gb: float) -> tuple[Header, 
     try:
         head = inflater.take(HEAD)
         if not head:
-            raise DataError("E-EMPTY", where=name, needed="an image", found="nothing inside the gzip file",
-                            remedy="convert it again")  # fmt: skip
+            raise DataError(
+                "E-EMPTY",
+                where=name,
+                needed="an image",
+                found="nothing inside the gzip file",
+                remedy="convert it again",
+            )
         header = parse(head, name)
         _refuse_bomb(header, inflater, size_of(stream), name, max_input_gb)
         voxels = room.keep(_voxels(header, head, inflater, name), header.nbytes)
     except EndsEarly as early:
         raise _ends_early(stream, inflater, early.found, name) from early
-    return header, voxels, inflater.sha256, (*_trailing(inflater, name), *excess(inflater.produced - header.promise, name))
+    return (
+        header,
+        voxels,
+        inflater.sha256,
+        (*_trailing(inflater, name), *excess(inflater.produced - header.promise, name)),
+    )
 
 
 def _voxels(header: Header, head: bytes, inflater: Inflater, name: str) -> Iterator[bytes]:
@@ -175,8 +185,13 @@ def _trailing(inflater: Inflater, name: str) -> tuple[Finding, ...]:
         return ()
     said = f"{inflater.trailing} bytes after the compressed data"
     if inflater.trailing > _SLACK:
-        raise DataError("E-FORMAT", where=name, needed=f"at most {_SLACK} stray bytes after the gzip stream", found=said,
-                        remedy="copy the file again from its source")  # fmt: skip
+        raise DataError(
+            "E-FORMAT",
+            where=name,
+            needed=f"at most {_SLACK} stray bytes after the gzip stream",
+            found=said,
+            remedy="copy the file again from its source",
+        )
     return (Finding("warn", "W-TRAILING", name, f"{said} were ignored", "copy the file again from its source"),)
 
 
