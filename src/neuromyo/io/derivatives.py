@@ -1,4 +1,4 @@
-"""Results as a BIDS derivative: maps, their uncertainty, the reasons of voxels without a value, label images, the frame.
+"""Results as a BIDS derivative: maps, their uncertainty, reasons of voxels without a value, label images.
 
 Everything written here is a pure function of inputs, options and versions: no time, host or absolute path.
 """
@@ -25,12 +25,13 @@ from neuromyo.io.nifti_write import write_image
 
 BIDS_VERSION = "1.10.0"
 
-#: (data type, suffix) of derivative images that BIDS has a name for; the others are listed in .bidsignore
+#: data type -> suffixes of derivative images that BIDS has a name for; the others are listed in .bidsignore
 _KNOWN = {
-    ("anat", s)
-    for s in "T1map T2map T2starmap R1map R2map R2starmap PDmap MTRmap MTsat UNIT1 T1rho MWFmap MTVmap "
-    "Chimap S0map M0map dseg".split()
-} | {("fmap", "TB1map"), ("fmap", "RB1map"), ("fmap", "fieldmap"), ("dwi", "dseg")}
+    "anat": {"T1map", "T2map", "T2starmap", "R1map", "R2map", "R2starmap", "PDmap", "MTRmap", "MTsat", "UNIT1", "T1rho",
+             "MWFmap", "MTVmap", "Chimap", "S0map", "M0map", "dseg"},
+    "fmap": {"TB1map", "RB1map", "fieldmap"},
+    "dwi": {"dseg"},
+}  # fmt: skip
 #: entities that BIDS knows in the names of such images
 _ALLOWED = {"sub", "ses", "acq", "rec", "run", "ce", "chunk", "space", "res", "desc"}
 _TENSOR, _VECTOR = ("xx", "xy", "xz", "yy", "yz", "zz"), ("x", "y", "z")
@@ -48,8 +49,8 @@ def write_maps(
 ) -> dict[str, str]:
     """Write all that a biomarker gave for one session; file relative to ``out`` -> SHA-256 (hex).
 
-    ``declaration`` adds the model, its equation and its sources to the sidecars; ``inputs`` (file -> SHA-256) the hashes of
-    the files that were used.
+    ``declaration`` adds the model, its equation and its sources to the sidecars; ``inputs`` (file -> SHA-256) the
+    hashes of the files that were used.
     """
     slug = maps.biomarker.replace("-", "")
     common = _common(maps, declaration, inputs or {}) | dict(extra_sidecar or {})
@@ -153,10 +154,10 @@ class _Place:
 def _write_map(place: _Place, maps: Maps, one: Map, desc: str, common: Mapping[str, Any]) -> dict[str, str]:
     quantity, suffix = one.quantity, one.quantity.suffix
     own = _own(quantity)
-    written = _write_pair(place, maps, one.values, desc, suffix, quantity, common | own)
+    written = _write_pair(place, maps, one.values, desc, suffix, quantity, {**common, **own})
     if one.sd is not None:
         spread = own | {"Description": f"standard deviation of the estimate of {quantity.title}"}
-        written |= _write_pair(place, maps, one.sd, f"{desc}Sd", suffix, quantity, common | spread)
+        written |= _write_pair(place, maps, one.sd, f"{desc}Sd", suffix, quantity, {**common, **spread})
     return written
 
 
@@ -263,7 +264,7 @@ def _unnamed_in_bids(out: Path) -> list[str]:
         name, datatype = names.split(path.name), path.parent.name
         if name is None:
             continue
-        if (datatype, name.suffix) not in _KNOWN:
+        if name.suffix not in _KNOWN.get(datatype, ()):
             patterns.add(f"**/{datatype}/*_{name.suffix}.*")
         patterns |= {f"**/{datatype}/*_{key}-*_desc-*" for key in name.entities if key not in _ALLOWED}
     return sorted(patterns)

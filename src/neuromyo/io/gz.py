@@ -11,10 +11,11 @@ from neuromyo.core.errors import DataError
 from neuromyo.io.files import cannot_read
 
 _PIECE = 1 << 20
+_BROKEN: Any = (igzip_lib.IsalError, EOFError)
 _MAGIC = b"\x1f\x8b"
 
 
-class EndsEarly(Exception):
+class EndsEarly(Exception):  # noqa: N818 - a condition, told to the user as a DataError
     """The compressed bytes stopped in the middle of a member, after ``found`` bytes of output."""
 
     def __init__(self, found: int) -> None:
@@ -63,7 +64,7 @@ class Inflater:
             feed, self._feed = self._feed, b""
             try:
                 piece = self._member.decompress(feed, min(most, _PIECE))
-            except (igzip_lib.IsalError, EOFError) as error:
+            except _BROKEN as error:
                 raise self.damaged(str(error)) from error
             if piece:
                 self.produced += len(piece)

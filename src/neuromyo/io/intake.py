@@ -22,7 +22,7 @@ _ENOUGH = 4_000_000
 
 
 def examine(series: Series, volume_files: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Warnings about the voxels; E-NODATA, E-NOSIGNAL and E-ECHO-ORDER stop. ``volume_files`` names each volume's file."""
+    """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER stop. ``volume_files``: each volume's file."""
     seen = _Seen.of(series)
     _refuse_no_data(seen, volume_files)
     _refuse_no_signal(seen, volume_files)
@@ -176,7 +176,6 @@ def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> It
             signal[v] += np.count_nonzero(values[..., v] > _SIGNAL_SHARE * seen.high[v])
     share = np.divide(seen.at_high, signal, out=np.zeros(series.n), where=signal > 0)
     clipped = (share > _SATURATED_SHARE) & np.isin(np.arange(series.n), suspects)
-    # an image of a handful of grey values (a mask, a phantom without noise) has its maximum everywhere and is not clipped
     if clipped.any():
         worst = int(np.argmax(np.where(clipped, share, 0)))
         yield Finding(

@@ -1,4 +1,4 @@
-"""Region maps: an integer image with its table; by geometry, never by index, and with sides that the geometry confirms."""
+"""Region maps: an integer image with its table; by geometry, never by index, with sides that geometry confirms."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_labels(
     """A label image and the ``.tsv`` beside it (index, name, side, parent, code), on the image's own grid.
 
     Labels stored as floats are taken to the nearest whole number if they are within rounding of it. Without a table, or
-    for indices that it lacks, regions are called ``label-<index>``. ``flip`` mirrors the voxels left to right within the
+    for indices that it lacks, regions are called ``label-<index>``. ``flip`` mirrors them left to right within their
     grid, for a label image whose sides were swapped on export. E-SIDE where a name's side contradicts the geometry.
     """
     name = printable(path.name)
@@ -54,7 +54,7 @@ def read_labels(
 
 
 def check_sides(labels: Labels, name: str = "") -> None:
-    """E-SIDE unless right lies to the right of left, for every region drawn on both sides and for all of them together."""
+    """E-SIDE unless right lies to the right of left, for every region drawn on both sides and for all together."""
     centres = _centres_x(labels)
     pairs: dict[str, dict[Side, list[float]]] = {}
     for region in labels.regions:
@@ -74,7 +74,7 @@ def check_sides(labels: Labels, name: str = "") -> None:
 
 
 def check_overlap(labels: Labels, grid: Grid, tissue: np.ndarray | None = None) -> None:
-    """E-GRID unless each label lies 90 % within the field of view of ``grid``, and 80 % of that on ``tissue`` (x, y, z) bool."""
+    """E-GRID unless 90 % of each label lies in the field of view of ``grid``, 80 % of that on ``tissue`` (x, y, z)."""
     for region in labels.regions:
         voxels = np.argwhere(labels.volume == region.index)
         if not len(voxels):

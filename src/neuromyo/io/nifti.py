@@ -1,4 +1,4 @@
-"""The NIfTI door: a path goes in; a checked handle on RAS+ voxels, its grid and what is to be said about it come out."""
+"""The NIfTI door: a path goes in; a checked handle on RAS+ voxels, its grid and findings come out."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _header(stored: np.ndarray, grid: Grid, name: str) -> bytes:
 
 
 def _rotation_of(affine: np.ndarray) -> tuple[tuple[float, float, float], float, bool]:
-    """Quaternion, handedness, and whether they can express the affine at all: a sheared one stands in the sform only."""
+    """Quaternion, handedness, and whether they can express the affine: a sheared one stands in the sform."""
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
         return (0.0, 0.0, 0.0), 1.0, False

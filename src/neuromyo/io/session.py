@@ -1,4 +1,4 @@
-"""Opening one session: its files become series, sorted by what was varied, checked one by one so that each can fail alone."""
+"""Opening one session: its files become series, sorted by what was varied, and each can fail alone."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from neuromyo.io.unpack import Room
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One session, opened. ``errors`` are (series name, error) of the series that could not be; ``inputs`` maps every file
-    that was used, relative to the dataset, to its SHA-256."""
+    """One session, opened. ``errors`` are (series name, error) of the series that could not be; ``inputs`` maps every
+    file that was used, relative to the dataset, to its SHA-256."""
 
     subject: str
     session: str
@@ -43,7 +43,7 @@ def open_session(
 ) -> Session:
     """The series of a session (those of ``kinds``, where given), their voxels looked at once.
 
-    A series that cannot be used is told in ``errors`` and the others go on; a session that cannot be used at all raises.
+    A series that cannot be used is told in ``errors``, the others go on; a session that cannot be used raises.
     """
     if session_files.problem is not None:
         raise session_files.problem
@@ -146,7 +146,7 @@ class _Opener:
                                  milliseconds=group.datatype in sidecar.MILLISECOND_FOLDERS)  # fmt: skip
 
     def _that_fit(self, found: Found, ending: str) -> list[Found]:
-        """The metadata files that hold for an image, farthest first; of two in one folder the more specific is closer."""
+        """The metadata files that hold for an image, farthest first; in one folder the more specific is closer."""
         fits = [m for m in self.files.metadata if m.name.ending == ending and _holds_for(m, found)]
         return sorted(fits, key=lambda m: (m.relative.count("/"), len(m.name.entities), m.relative))
 

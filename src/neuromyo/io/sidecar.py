@@ -1,4 +1,4 @@
-"""Sidecars: BIDS JSON to `Acquisition` in SI. A unit is never guessed: a number that cannot be in its field's unit stops."""
+"""Sidecars: BIDS JSON to `Acquisition` in SI. No unit is guessed: what cannot be in its field's unit stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing so that a file is there whole or not at all: a temporary name beside it, flushed to the disk, then renamed."""
+"""Writing so that a file is there whole or not at all: a temporary name beside it, flushed, then renamed."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write_tsv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def read_tsv(path: Path) -> dict[str, list[str]]:
-    """Column name -> cells, as text; ``n/a`` becomes empty. A byte-order mark and Windows line ends are taken as they come."""
+    """Column name -> cells, as text; ``n/a`` becomes empty. Byte-order marks and Windows line ends do no harm."""
     name = printable(path.name)
     lines = [line for line in _text(path, name).replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
@@ -98,7 +98,7 @@ def _number(value: float, name: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """A text that no spreadsheet evaluates: one line, no tab, a quote before what begins like a formula and is no number."""
+    """A text that no spreadsheet evaluates: one line, no tab, a quote before what begins like a formula."""
     flat = " ".join(text.replace("\x00", " ").split("\t"))
     flat = " ".join(part for part in flat.splitlines()) if flat.splitlines() else ""
     if flat.lstrip().startswith(_FORMULA) and not _is_number(flat):

@@ -1,4 +1,4 @@
-"""Where uncompressed voxels are kept: in memory while the budget lasts, then in scratch files that vanish by themselves."""
+"""Where uncompressed voxels are kept: in memory while the budget lasts, then in scratch files that vanish."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -61,8 +62,10 @@ def _in_memory(pieces: Iterator[bytes], size: int) -> np.ndarray:
     return room
 
 
-def unpack(stream, name: str, room: Room, max_input_gb: float) -> tuple[Header, np.ndarray, str, tuple[Finding, ...]]:  # noqa: ANN001
-    """The header, the voxels' bytes, the file's SHA-256 and what is to be said, of an open gzip file read to its end."""
+def unpack(
+    stream: BinaryIO, name: str, room: Room, max_input_gb: float
+) -> tuple[Header, np.ndarray, str, tuple[Finding, ...]]:
+    """The header, the voxels' bytes, the file's SHA-256 and what is to be said, of an open gzip file."""
     inflater = Inflater(stream, name)
     try:
         head = inflater.take(HEAD)
@@ -138,7 +141,7 @@ def _bomb(name: str, needed: str, found: str) -> DataError:
                      remedy="if you trust this file, allow its size with --max-input-gb")  # fmt: skip
 
 
-def _ends_early(stream, inflater: Inflater, found: int, name: str) -> DataError:  # noqa: ANN001
+def _ends_early(stream: BinaryIO, inflater: Inflater, found: int, name: str) -> DataError:
     """Truncated, unless the size that stands at the file's end is still there: then it is damaged inside."""
     promise = None
     if stream.seekable():
@@ -153,7 +156,7 @@ def _ends_early(stream, inflater: Inflater, found: int, name: str) -> DataError:
                      remedy="copy the file again from its source")  # fmt: skip
 
 
-def _promise(stream, name: str) -> int | None:  # noqa: ANN001
+def _promise(stream: BinaryIO, name: str) -> int | None:
     try:
         return parse(Inflater(stream, name).take(HEAD), name).promise
     except (EndsEarly, DataError):
@@ -171,11 +174,13 @@ def short(header: Header, found: int, name: str) -> DataError:
 
 
 def empty(header: Header, name: str) -> DataError:
+    """A header and nothing after it."""
     return DataError("E-EMPTY", where=name, needed=f"{header.nbytes} bytes of voxels after the header", found="none",
                      remedy="copy or convert the file again")  # fmt: skip
 
 
 def beyond_end(header: Header, found: int, name: str) -> DataError:
+    """A header that places the voxels outside the file."""
     return DataError("E-HEADER", where=f"{name}: vox_offset", needed=f"a position within the file's {found} bytes",
                      found=str(header.offset), remedy="convert the file again")  # fmt: skip
 
