@@ -471,7 +471,7 @@ def test_g33_masks_and_regions(tmp_path):
     check_overlap(regions("r.nii", inside * np.float32(1.0000001)), grid, tissue)
     out_of_view, off_tissue = AFFINE.copy(), AFFINE.copy()
     out_of_view[1, 3] += 100
-    off_tissue[0, 3] -= 6
+    off_tissue[0, 3] -= 4
     for affine, words in ((out_of_view, "field of view"), (off_tissue, "on tissue")):
         with pytest.raises(NeuromyoError, match=words) as caught:
             check_overlap(regions("r.nii", inside, affine), grid, tissue)

@@ -87,7 +87,9 @@ def write_labels(
     largest = int(labels.volume.max(initial=0))
     volume = labels.volume.astype(np.uint8 if largest < 256 else np.int32)
     rows = [(r.index, r.name, r.side, r.parent, r.code) for r in labels.regions]
-    sidecar = {"Manual": False, "SegmentationSource": labels.source} | dict(extra_sidecar or {})
+    sidecar = {"Description": "regions", "Manual": False, "SegmentationSource": labels.source} | dict(
+        extra_sidecar or {}
+    )
     return {
         place.relative(desc, "dseg", ".nii.gz"): write_image(place.path(desc, "dseg", ".nii.gz"), volume, labels.grid),
         place.relative(desc, "dseg", ".tsv"): table.write_tsv(
@@ -109,7 +111,7 @@ def dataset_files(
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "neuromyo", "Version": neuromyo.__version__}],
     } | dict(also or {})
-    fixed = ["measurements.*", "**/*_measurements.*", "*.html", "methods.md", "record/"]
+    fixed = ["measurements.*", "**/*_measurements.*", "*.html", "methods.md", "record/", "record/**"]
     ignore = "\n".join([*fixed, *_unnamed_in_bids(out)]) + "\n"
     return {
         "dataset_description.json": store.write_json(out / "dataset_description.json", _plain(description)),
@@ -266,5 +268,5 @@ def _unnamed_in_bids(out: Path) -> list[str]:
             continue
         if name.suffix not in _KNOWN.get(datatype, ()):
             patterns.add(f"**/{datatype}/*_{name.suffix}.*")
-        patterns |= {f"**/{datatype}/*_{key}-*_desc-*" for key in name.entities if key not in _ALLOWED}
+        patterns |= {f"**/{datatype}/*_{key}-*" for key in name.entities if key not in _ALLOWED}
     return sorted(patterns)

@@ -99,9 +99,8 @@ def _number(value: float, name: str) -> str:
 
 def neutral(text: str) -> str:
     """A text that no spreadsheet evaluates: one line, no tab, a quote before what begins like a formula."""
-    flat = " ".join(text.replace("\x00", " ").split("\t"))
-    flat = " ".join(part for part in flat.splitlines()) if flat.splitlines() else ""
-    if flat.lstrip().startswith(_FORMULA) and not _is_number(flat):
+    flat = " ".join(part for line in text.replace("\x00", " ").splitlines() for part in line.split("\t")).strip()
+    if flat.startswith(_FORMULA) and not _is_number(flat):
         return "'" + flat
     return flat or MISSING
 

@@ -6,6 +6,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,7 +78,7 @@ def unpack(
                 found="nothing inside the gzip file",
                 remedy="convert it again",
             )
-        header = parse(head, name)
+        header = _parse(head, inflater, name)
         _refuse_bomb(header, inflater, size_of(stream), name, max_input_gb)
         voxels = room.keep(_voxels(header, head, inflater, name), header.nbytes)
     except EndsEarly as early:
@@ -88,6 +89,17 @@ def unpack(
         inflater.sha256,
         (*_trailing(inflater, name), *excess(inflater.produced - header.promise, name)),
     )
+
+
+def _parse(head: bytes, inflater: Inflater, name: str) -> Header:
+    """The header; if it makes no sense, damage to the compressed data is the likelier story and is looked for first."""
+    try:
+        return parse(head, name)
+    except DataError:
+        with suppress(EndsEarly):
+            while inflater.produced < _PROBE and inflater.read():
+                pass
+        raise
 
 
 def _voxels(header: Header, head: bytes, inflater: Inflater, name: str) -> Iterator[bytes]:
