@@ -36,9 +36,20 @@ def nii(array, affine=AFFINE, order="<", **header):
     struct.pack_into(order + "2h", h, 252, 0, 1)
     struct.pack_into(order + "12f", h, 280, *affine[:3].ravel())
     h[344:348] = b"n+1\x00"
-    at = {"datatype": ("h", 70), "bitpix": ("h", 72), "vox_offset": ("f", 108), "scl_slope": ("f", 112),
-          "scl_inter": ("f", 116), "xyzt_units": ("B", 123), "qform_code": ("h", 252), "sform_code": ("h", 254),
-          "descrip": ("80s", 148), "aux_file": ("24s", 228), "db_name": ("18s", 14), "intent_name": ("16s", 328)}  # fmt: skip
+    at = {
+        "datatype": ("h", 70),
+        "bitpix": ("h", 72),
+        "vox_offset": ("f", 108),
+        "scl_slope": ("f", 112),
+        "scl_inter": ("f", 116),
+        "xyzt_units": ("B", 123),
+        "qform_code": ("h", 252),
+        "sform_code": ("h", 254),
+        "descrip": ("80s", 148),
+        "aux_file": ("24s", 228),
+        "db_name": ("18s", 14),
+        "intent_name": ("16s", 328),
+    }
     at |= {f"dim{i}": ("h", 40 + 2 * i) for i in range(8)} | {f"pixdim{i}": ("f", 76 + 4 * i) for i in range(8)}
     at |= {f"quatern{i}": ("f", 256 + 4 * i) for i in range(3)} | {f"qoffset{i}": ("f", 268 + 4 * i) for i in range(3)}
     at |= {f"srow{i}": ("f", 280 + 4 * i) for i in range(12)}

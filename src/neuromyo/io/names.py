@@ -16,9 +16,9 @@ LABEL = re.compile(r"[0-9A-Za-z+]+")
 #: suffixes of images that can become series
 SERIES_KINDS = frozenset({
     "MESE", "MEGRE", "VFA", "IRT1", "MP2RAGE", "MPM", "MTS", "MTR", "T1w", "T2w", "PDw", "T2starw", "FLAIR", "PDT2",
-    "inplaneT1", "inplaneT2", "T1map", "T2map", "T2starmap", "TB1DAM", "TB1EPI", "TB1AFI", "TB1TFL", "TB1RFM", "TB1SRGE",
-    "TB1map", "RB1COR", "RB1map", "phasediff", "phase1", "phase2", "magnitude", "magnitude1", "magnitude2", "fieldmap",
-    "epi", "dwi", "sbref",
+    "inplaneT1", "inplaneT2", "T1map", "T2map", "T2starmap", "TB1DAM", "TB1EPI", "TB1AFI", "TB1TFL", "TB1RFM",
+    "TB1SRGE", "TB1map", "RB1COR", "RB1map", "phasediff", "phase1", "phase2", "magnitude", "magnitude1", "magnitude2",
+    "fieldmap", "epi", "dwi", "sbref",
 })  # fmt: skip
 #: entities that number the volumes of one acquisition: files that differ only here belong together
 MERGED = ("echo", "flip", "inv", "mt")

@@ -44,22 +44,39 @@ def made(quantities, biomarker="t2-water", entities=None):
         values[reason > 0] = np.nan
         maps[q.name] = Map(q, values, None if q.rank == "tensor" else values / 10, reason)
     return Maps(
-        biomarker, GRID, maps, {"FatT2": Scalar(FAT_T2, 0.133, 0.002, "subcutaneous fat")},
-        (Assumption("repetition_time", "inf", "no saturation", "mese"),), {"noise": "estimate", "fat_t2": None},
+        biomarker,
+        GRID,
+        maps,
+        {"FatT2": Scalar(FAT_T2, 0.133, 0.002, "subcutaneous fat")},
+        (Assumption("repetition_time", "inf", "no saturation", "mese"),),
+        {"noise": "estimate", "fat_t2": None},
         entities or {"sub": "01", "ses": "m0", "acq": "calf", "run": "2", "part": "mag"},
-        {"mese": ("sub-01/ses-m0/anat/sub-01_ses-m0_echo-1_MESE.nii.gz",)}, flags=("W-ASSUMED",),
-    )  # fmt: skip
+        {"mese": ("sub-01/ses-m0/anat/sub-01_ses-m0_echo-1_MESE.nii.gz",)},
+        flags=("W-ASSUMED",),
+    )
 
 
 def test_names_units_and_sidecars(tmp_path):
     maps = made((T2, FF, B1, S0, LONG))
-    written = derivatives.write_maps(tmp_path, maps, subject="01", session="m0", extra_sidecar={"Protocol": "x"},
-                                     inputs={"a.nii": "ff"})  # fmt: skip
+    written = derivatives.write_maps(
+        tmp_path, maps, subject="01", session="m0", extra_sidecar={"Protocol": "x"}, inputs={"a.nii": "ff"}
+    )
     stem = "sub-01_ses-m0_acq-calf_run-2"
     anat, fmap = f"sub-01/ses-m0/anat/{stem}", f"sub-01/ses-m0/fmap/{stem}"
-    expected = {f"{anat}_desc-t2water{d}_{s}{e}" for d, s in (("", "T2map"), ("Sd", "T2map"), ("", "PDFF"), ("Sd", "PDFF"),
-                ("", "S0map"), ("Sd", "S0map"), ("T2long", "T2map"), ("T2longSd", "T2map"))
-                for e in (".nii.gz", ".json")}  # fmt: skip
+    expected = {
+        f"{anat}_desc-t2water{d}_{s}{e}"
+        for d, s in (
+            ("", "T2map"),
+            ("Sd", "T2map"),
+            ("", "PDFF"),
+            ("Sd", "PDFF"),
+            ("", "S0map"),
+            ("Sd", "S0map"),
+            ("T2long", "T2map"),
+            ("T2longSd", "T2map"),
+        )
+        for e in (".nii.gz", ".json")
+    }
     expected |= {f"{fmap}_desc-t2water{d}_TB1map{e}" for d in ("", "Sd") for e in (".nii.gz", ".json")}
     expected |= {f"{anat}_desc-t2water{d}Reason_dseg{e}" for d in ("", "FF") for e in (".nii.gz", ".json", ".tsv")}
     assert set(written) == expected
