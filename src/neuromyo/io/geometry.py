@@ -16,6 +16,8 @@ Geometry = Literal["strict", "sform", "qform"]
 #: NIfTI code of the spatial unit -> factor to millimetres
 _TO_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 _DISAGREE_MM = 1.0
+#: no voxel is this large and no patient this far away, whatever the unit
+_FAR = 1e9
 
 
 def grid_of(header: Header, name: str, geometry: Geometry = "strict") -> tuple[Grid, tuple[Finding, ...]]:
@@ -47,7 +49,7 @@ def _geom(where: str, needed: str, found: str, remedy: str) -> DataError:
 def _check_voxel_sizes(header: Header, name: str) -> None:
     for axis in (1, 2, 3):
         size = header.pixdim[axis]
-        if not (np.isfinite(size) and size > 0):
+        if not 0 < size < _FAR:
             raise _geom(f"{name}: pixdim[{axis}]", "a positive voxel size", f"{size:g}", "convert the image again")
 
 
@@ -115,8 +117,8 @@ def quaternion(matrix: np.ndarray) -> tuple[float, float, float]:
 
 
 def _checked(affine: np.ndarray, where: str) -> np.ndarray:
-    if not np.isfinite(affine).all():
-        raise _geom(where, "finite numbers", "NaN or infinity", "convert the image again")
+    if not (np.abs(affine) < _FAR).all():
+        raise _geom(where, "finite numbers", "NaN, infinity or a place far off", "convert the image again")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if lengths.min() <= 0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
         raise _geom(where, "three independent directions", "a singular matrix", "convert the image again")

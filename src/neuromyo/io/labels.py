@@ -48,7 +48,7 @@ def read_labels(
     image = nifti.load(path, room, name=name)
     volume = _whole(image.data.read(), name)
     regions = _regions(path, volume)
-    labels = Labels(volume[::-1] if flip else volume, image.grid, regions, source or name)
+    labels = Labels(np.ascontiguousarray(volume[::-1]) if flip else volume, image.grid, regions, source or name)
     check_sides(labels, name)
     return labels
 

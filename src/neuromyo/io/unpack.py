@@ -133,7 +133,12 @@ def _read_to_end(header: Header, inflater: Inflater, name: str) -> None:
     """Read on until the checksum has been seen; far beyond the promise it is a bomb."""
     while inflater.read():
         if inflater.produced > header.promise + _PROBE:
-            raise _bomb(name, f"{header.promise} bytes, as the header promises", "compressed data that go on and on")
+            raise _bomb(
+                name,
+                f"{header.promise} bytes, as the header promises",
+                "compressed data that go on and on",
+                "do not trust this file; convert the series again",
+            )
 
 
 def _refuse_bomb(header: Header, inflater: Inflater, size: int, name: str, max_input_gb: float) -> None:
@@ -145,12 +150,12 @@ def _refuse_bomb(header: Header, inflater: Inflater, size: int, name: str, max_i
     if inflater.produced < _PROBE:
         raise short(header, inflater.produced, name)
     raise _bomb(name, f"at most {max_input_gb:g} GB, or compression under {_RATIO}:1",
-                f"{header.promise} bytes promised by {size} bytes ({header.promise // max(size, 1)}:1)")  # fmt: skip
+                f"{header.promise} bytes promised by {size} bytes ({header.promise // max(size, 1)}:1)",
+                "if you trust this file, allow its size with --max-input-gb")  # fmt: skip
 
 
-def _bomb(name: str, needed: str, found: str) -> DataError:
-    return DataError("E-BOMB", where=name, needed=needed, found=found,
-                     remedy="if you trust this file, allow its size with --max-input-gb")  # fmt: skip
+def _bomb(name: str, needed: str, found: str, remedy: str) -> DataError:
+    return DataError("E-BOMB", where=name, needed=needed, found=found, remedy=remedy)
 
 
 def _ends_early(stream: BinaryIO, inflater: Inflater, found: int, name: str) -> DataError:

@@ -26,8 +26,13 @@ def opened(root, tmp_path, n=0, **options):
 
 
 def test_sessions_and_labels(tmp_path):
-    for where in ("sub-2/ses-m0/anat/sub-2_ses-m0_T1w", "sub-10/ses-m1/anat/sub-10_ses-m1_T1w", "sub-10/anat/sub-10_T1w",
-                  "derivatives/x/sub-9/anat/sub-9_T1w", "sourcedata/sub-8/anat/sub-8_T1w"):  # fmt: skip
+    for where in (
+        "sub-2/ses-m0/anat/sub-2_ses-m0_T1w",
+        "sub-10/ses-m1/anat/sub-10_ses-m1_T1w",
+        "sub-10/anat/sub-10_T1w",
+        "derivatives/x/sub-9/anat/sub-9_T1w",
+        "sourcedata/sub-8/anat/sub-8_T1w",
+    ):
         put(tmp_path, f"{where}.nii.gz")
     dataset = bids.index(tmp_path)
     assert [s.label for s in dataset.sessions] == ["sub-2_ses-m0", "sub-10_ses-m1", "sub-10"]
