@@ -17,6 +17,8 @@ _SLAB_BYTES = 32 << 20
 _SATURATED_SHARE = 0.01
 _SATURATED_LEAST = 10
 _SIGNAL_SHARE = 0.05
+#: an image of fewer grey values than this (a faint echo in whole numbers) shares its maximum without being clipped
+_LEVELS = 32
 #: voxels looked at for the order of the echoes; a median needs no more
 _ENOUGH = 4_000_000
 
@@ -54,20 +56,18 @@ class _Seen:
         return seen
 
     def _add(self, values: np.ndarray) -> None:
-        for v in range(values.shape[3]):
-            volume = values[..., v]
-            volume = volume[np.isfinite(volume)]
-            if not volume.size:
-                continue
-            self.finite[v] += volume.size
-            self.negative[v] += np.count_nonzero(volume < 0)
-            self.low[v] = min(self.low[v], volume.min())
-            high = volume.max()
-            count = np.count_nonzero(volume == high)
-            self.at_high[v] = (
-                count + (self.at_high[v] if high == self.high[v] else 0) if high >= self.high[v] else self.at_high[v]
-            )
-            self.high[v] = max(self.high[v], high)
+        flat = values.reshape(-1, values.shape[3])
+        finite = np.isfinite(flat)
+        high, low = flat, flat
+        if not finite.all():
+            high, low = np.where(finite, flat, -np.inf), np.where(finite, flat, np.inf)
+        top = high.max(axis=0)
+        count = np.where(np.isfinite(top), np.count_nonzero(flat == top, axis=0), 0)
+        self.at_high = np.where(top > self.high, count, self.at_high + np.where(top == self.high, count, 0))
+        self.high = np.maximum(self.high, top)
+        self.low = np.minimum(self.low, low.min(axis=0))
+        self.finite += np.count_nonzero(finite, axis=0)
+        self.negative += np.count_nonzero(low < 0, axis=0)
 
 
 def slabs(series: Series) -> Iterator[Block]:
@@ -169,13 +169,17 @@ def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> It
     suspects = np.flatnonzero((seen.at_high >= _SATURATED_LEAST) & (seen.high > 0))
     if not suspects.size:
         return
-    signal = np.zeros(series.n, np.int64)
+    signal, levels = np.zeros(series.n, np.int64), np.zeros(series.n, np.int64)
     for block in slabs(series):
         values = series.read(block)
         for v in suspects:
-            signal[v] += np.count_nonzero(values[..., v] > _SIGNAL_SHARE * seen.high[v])
+            volume = values[..., v]
+            bright = volume[volume > _SIGNAL_SHARE * seen.high[v]]
+            signal[v] += bright.size
+            if levels[v] < _LEVELS:
+                levels[v] = max(levels[v], np.unique(bright).size)
     share = np.divide(seen.at_high, signal, out=np.zeros(series.n), where=signal > 0)
-    clipped = (share > _SATURATED_SHARE) & np.isin(np.arange(series.n), suspects)
+    clipped = (share > _SATURATED_SHARE) & (levels >= _LEVELS)
     if clipped.any():
         worst = int(np.argmax(np.where(clipped, share, 0)))
         yield Finding(
