@@ -1,0 +1,128 @@
+"""Tables of tab-separated values: `n/a` for missing, nothing that a spreadsheet would take for a formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuromyo.core.errors import DataError
+from neuromyo.core.measurements import COLUMNS, NUMERIC, Measurements
+from neuromyo.io import store
+from neuromyo.io.files import printable, read_small
+
+MISSING = "n/a"
+_FORMULA = ("=", "+", "-", "@")
+_LIMIT = 512 << 20
+
+
+def write_measurements(path: Path, measurements: Measurements) -> dict[str, str]:
+    """Write the table and, beside it, the JSON that says what its columns are; file name -> SHA-256 (hex)."""
+    rows = ([row[name] for name in COLUMNS] for row in measurements.rows())
+    dictionary = {name: {"Description": meaning} for name, meaning in COLUMNS.items()}
+    beside = path.with_suffix(".json")
+    return {path.name: write_tsv(path, list(COLUMNS), rows), beside.name: store.write_json(beside, dictionary)}
+
+
+def read_measurements(path: Path) -> Measurements:
+    """A table that `write_measurements` wrote, or one with the same columns."""
+    columns = read_tsv(path)
+    unknown = sorted(set(columns) - set(COLUMNS))
+    if unknown:
+        raise DataError("E-TABLE", where=printable(path.name), needed="the columns of a measurement table",
+                        found=f"also {', '.join(unknown)}", remedy="remove the other columns")  # fmt: skip
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    return Measurements.of(_typed(row, n, printable(path.name)) for n, row in enumerate(rows, start=2))
+
+
+def write_tsv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Write a table with one header line; the SHA-256 (hex) of the file."""
+    name = printable(path.name)
+    lines = ["\t".join(_cell(v, name) for v in row) for row in (header, *rows)]
+    return store.write_text(path, "\n".join(lines) + "\n")
+
+
+def read_tsv(path: Path) -> dict[str, list[str]]:
+    """Column name -> cells, as text; ``n/a`` becomes empty. Byte-order marks and Windows line ends do no harm."""
+    name = printable(path.name)
+    lines = [line for line in _text(path, name).replace("\r\n", "\n").split("\n") if line.strip()]
+    if not lines:
+        raise DataError("E-TABLE", where=name, needed="a header line", found="an empty table", remedy="check the file")
+    header = [cell.strip() for cell in lines[0].split("\t")]
+    if len(set(header)) != len(header):
+        raise DataError(
+            "E-TABLE",
+            where=f"{name}: row 1",
+            needed="columns with different names",
+            found=", ".join(sorted({h for h in header if header.count(h) > 1})),
+            remedy="rename one",
+        )
+    columns: dict[str, list[str]] = {h: [] for h in header}
+    for number, line in enumerate(lines[1:], start=2):
+        cells = line.split("\t")
+        if len(cells) != len(header):
+            raise DataError("E-TABLE", where=f"{name}: row {number}", needed=f"{len(header)} cells, divided by tabs",
+                            found=str(len(cells)), remedy="mend that row")  # fmt: skip
+        for h, cell in zip(header, cells, strict=True):
+            columns[h].append("" if cell.strip() == MISSING else cell.strip())
+    return columns
+
+
+def _text(path: Path, name: str) -> str:
+    raw = read_small(path, name, "E-TABLE", _LIMIT)
+    try:
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError("E-TABLE", where=name, needed="UTF-8 text", found="UTF-16", remedy="save it as UTF-8")
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError("E-TABLE", where=name, needed="UTF-8 text", found=f"byte {error.start} is not",
+                        remedy="save it as UTF-8") from error  # fmt: skip
+
+
+def _cell(value: Any, name: str) -> str:
+    if value is None or value == "":
+        return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return _number(float(value), name) if not isinstance(value, int) else str(value)
+    return neutral(str(value))
+
+
+def _number(value: float, name: str) -> str:
+    """Ten digits: more than any measurement holds, fewer than the last bits that differ between machines."""
+    if math.isinf(value):
+        raise DataError("E-TABLE", where=name, needed="finite numbers", found="infinity", remedy="report this")
+    return MISSING if math.isnan(value) else f"{value:.10g}"
+
+
+def neutral(text: str) -> str:
+    """A text that no spreadsheet evaluates: one line, no tab, a quote before what begins like a formula."""
+    flat = " ".join(part for line in text.replace("\x00", " ").splitlines() for part in line.split("\t")).strip()
+    if flat.startswith(_FORMULA) and not _is_number(flat):
+        return "'" + flat
+    return flat or MISSING
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
+
+
+def _typed(row: Mapping[str, str], number: int, name: str) -> dict[str, Any]:
+    typed: dict[str, Any] = dict(row)
+    for column in NUMERIC:
+        cell = row.get(column, "")
+        if cell and not _is_number(cell):
+            raise DataError(
+                "E-TABLE",
+                where=f"{name}: row {number}, column {column}",
+                needed="a number",
+                found=repr(cell),
+                remedy="mend that cell",
+            )
+        typed[column] = float(cell) if cell else None
+    return typed
