@@ -10,7 +10,7 @@ recovery near its null), voxels shared by unlike tissues come out too bright the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import OptionError, PluginError
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.phantom.render import Parts, slice_index
-from neuromyo.phantom.scene import AMPLITUDES, FULL_SCALE, Scene
+from neuromyo.phantom.scene import AMPLITUDES, FULL_SCALE, Scene, tissue_truth
+from neuromyo.physics.noise import rician
 from neuromyo.phantom.tissue import FAT, TISSUES
 
 #: truth names in which a fat's values stand for a tissue's, where water and fat are simulated apart
@@ -53,38 +54,60 @@ class Scan:
         return Scan(biomarker, given, biomarker.options() if options is None else options, snr, constants)
 
 
-def signals(scan: Scan, truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Noise-free signal of tissues: truth name -> (m,), as `Scene.truth` gives; role -> (m, n).
+class _Truth(dict):
+    """What one voxel is made of, that remembers what was asked of it."""
 
-    E-NEEDS names a truth the biomarker asks for and the phantom lacks.
+    def __init__(self, values: Mapping[str, Any], biomarker: str) -> None:
+        super().__init__(values)
+        self.biomarker, self.asked = biomarker, set()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise OptionError("E-NEEDS", where=f"phantom data for {self.biomarker}", needed=f"the truth {name!r}",
+                              found=f"tissues that have {', '.join(self)}", remedy="give it as a constant")  # fmt: skip
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default
+
+
+def asked_truth(scan: Scan, names: Iterable[str]) -> tuple[str, ...]:
+    """Which of the phantom's truths, by name, the biomarker's `simulate` makes use of, found by running it once.
+
+    E-NEEDS names a truth that it cannot do without and the phantom lacks.
     """
-    if "FF" in scan.biomarker.example or not set(FAT_VALUES) & set(scan.biomarker.example):
-        return _simulate(scan, truth, truth["S0"])
+    example = {**dict.fromkeys(names, 1.0), **(scan.constants or {})}
+    example.update({name: value for name, value in scan.biomarker.example.items() if name in example})
+    probe = _Truth({name: np.array([value]) for name, value in example.items()}, scan.biomarker.id)
+    scan.biomarker.simulate(probe, scan.acquisitions, scan.options)
+    return tuple(sorted(probe.asked))
+
+
+def signals(scan: Scan, truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Noise-free signal of tissues: truth name -> (m,), as `Scene.truth` gives; role -> (m, n)."""
+    truth = {**truth, **{name: np.full_like(truth["S0"], v) for name, v in (scan.constants or {}).items()}}
+    asked = asked_truth(scan, truth)
+    if "FF" in asked or not set(FAT_VALUES) & set(asked):
+        return _simulate(scan, truth, asked, truth["S0"])
     fat = {**truth, **{name: np.full_like(truth["FF"], value) for name, value in FAT_VALUES.items()}}
-    water_signal = _simulate(scan, truth, truth["S0"] * (1.0 - truth["FF"]))
-    fat_signal = _simulate(scan, fat, truth["S0"] * truth["FF"])
+    water_signal = _simulate(scan, truth, asked, truth["S0"] * (1.0 - truth["FF"]))
+    fat_signal = _simulate(scan, fat, asked, truth["S0"] * truth["FF"])
     return {role: water_signal[role] + fat_signal[role] for role in water_signal}
 
 
-def _simulate(scan: Scan, truth: Mapping[str, np.ndarray], amplitude: np.ndarray) -> dict[str, np.ndarray]:
+def _simulate(
+    scan: Scan, truth: Mapping[str, np.ndarray], asked: Iterable[str], amplitude: np.ndarray
+) -> dict[str, np.ndarray]:
     """One call of the biomarker's `simulate`, on every distinct combination of what it asks for, at amplitude 1."""
-    asked = {name: _asked(scan, truth, name) for name in scan.biomarker.example if name not in AMPLITUDES}
-    rows = np.stack([*asked.values()], axis=1) if asked else np.zeros((len(amplitude), 0))
+    names = [name for name in asked if name not in AMPLITUDES]
+    rows = np.stack([truth[name] for name in names], axis=1) if names else np.zeros((len(amplitude), 0))
     distinct, where = np.unique(rows, axis=0, return_inverse=True)
-    arguments = {name: distinct[:, i] for i, name in enumerate(asked)}
-    arguments.update({name: np.ones(len(distinct)) for name in AMPLITUDES if name in scan.biomarker.example})
+    arguments = {name: distinct[:, i] for i, name in enumerate(names)}
+    arguments.update({name: np.ones(len(distinct)) for name in AMPLITUDES if name in asked})
     made = scan.biomarker.simulate(arguments, scan.acquisitions, scan.options)
     return {role: _shaped(scan, role, made, len(distinct))[where.ravel()] * amplitude[:, None]
             for role in scan.acquisitions}  # fmt: skip
-
-
-def _asked(scan: Scan, truth: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    if scan.constants and name in scan.constants:
-        return np.full_like(truth["S0"], scan.constants[name])
-    if name not in truth:
-        raise OptionError("E-NEEDS", where=f"phantom data for {scan.biomarker.id}", needed=f"the truth {name!r}",
-                          found=f"tissues that have {', '.join(truth)}", remedy="give it as a constant")  # fmt: skip
-    return truth[name]
 
 
 def _shaped(scan: Scan, role: str, made: Mapping[str, np.ndarray], m: int) -> np.ndarray:
@@ -98,9 +121,7 @@ def _shaped(scan: Scan, role: str, made: Mapping[str, np.ndarray], m: int) -> np
 def noise_sigma(scan: Scan) -> dict[str, float]:
     """Standard deviation of one real channel for each role: |first sample| of healthy muscle at B1 = 1, over the SNR."""
     muscle = TISSUES["muscle"]
-    nominal = {"T1": muscle.T1, "T2": muscle.T2, "T2star": muscle.T2star, "R2star": 1 / muscle.T2star, "FF": muscle.FF,
-               "MTR": muscle.MTR, "B1": 1.0, "B0": 0.0, "T1fat": FAT.T1, "T2fat": FAT.T2,
-               **dict.fromkeys(AMPLITUDES, FULL_SCALE * muscle.PD)}  # fmt: skip
+    nominal = {**tissue_truth(muscle), "B1": 1.0, "B0": 0.0, **dict.fromkeys(AMPLITUDES, FULL_SCALE * muscle.PD)}
     made = signals(scan, {name: np.array([value]) for name, value in nominal.items()})
     return {role: float(np.abs(signal[0, 0])) / scan.snr for role, signal in made.items()}
 
@@ -117,11 +138,12 @@ def add_noise(signal: np.ndarray, sigma: float, kind: str, rng: np.random.Genera
     or complex."""
     if sigma == 0.0:
         return np.abs(signal) if kind == "rician" else signal
+    if kind == "rician":
+        return rician(signal, sigma, rng)
     draws = rng.standard_normal((2, *signal.shape)) * sigma
-    if kind == "gaussian" and not np.iscomplexobj(signal):
-        return signal + draws[0]
-    noisy = signal + (draws[0] + 1j * draws[1])
-    return np.abs(noisy) if kind == "rician" else noisy
+    return (
+        signal + draws[0] if kind == "gaussian" and not np.iscomplexobj(signal) else signal + (draws[0] + 1j * draws[1])
+    )
 
 
 def acquire(scene: Scene, scan: Scan, seed: int, spawn_key: tuple[int, ...] = (), *,

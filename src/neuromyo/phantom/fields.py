@@ -64,7 +64,9 @@ class Fields:
         low, high = b1
         middle = (float(rng.uniform(-15, 15)), float(rng.uniform(-10, 10)))
         width = (float(rng.uniform(95, 115)), float(rng.uniform(95, 120)))
-        return Fields(high, low, width, middle, b0_hz, receive, Texture.of(rng, 160.0, 2.0, 8), Texture.of(rng, 260.0, 1.5, 8))
+        return Fields(
+            high, low, width, middle, b0_hz, receive, Texture.of(rng, 160.0, 2.0, 8), Texture.of(rng, 260.0, 1.5, 8)
+        )
 
     def b1(self, xyz: np.ndarray) -> np.ndarray:
         """Relative transmit field (1 = the flip angle asked for) at RAS+ mm (..., 3), within the two ends given."""

@@ -22,7 +22,7 @@ from neuromyo.phantom.shapes import Course, Structure, polar_radius
 
 SKIN_MM, FASCIA_MM, SHEATH_MM, MEMBRANE_MM = 1.2, 0.7, 1.0, 0.9
 #: width of the fat between muscles, and how far a muscle grows beyond its ellipse, in mm
-GAP_MM, GROWTH_MM = 0.9, 9.0
+GAP_MM, GROWTH_MM = 0.6, 9.0
 #: direction in which subcutaneous fat is thickest: backwards and inwards, in rad from lateral
 THICKEST = np.deg2rad(235.0)
 #: direction of the shin's inner face, and how wide it is
@@ -122,7 +122,9 @@ class Body:
 
     def wasted(self, disease: Disease) -> Body:
         """The same body with the atrophy of a disease."""
-        return Body(*(replace(leg, atrophy=tuple(disease.along("atrophy", leg.side))) for leg in (self.right, self.left)))
+        return Body(
+            *(replace(leg, atrophy=tuple(disease.along("atrophy", leg.side))) for leg in (self.right, self.left))
+        )
 
 
 def reference_body(disease: Disease = HEALTHY) -> Body:
@@ -169,7 +171,9 @@ def _contents(u: np.ndarray, v: np.ndarray, s: np.ndarray, wall: np.ndarray) -> 
     for nerve in _NERVES:
         depth = nerve.depth(u, v, s)
         leaf[depth > -SHEATH_MM] = _IMF
-        within = np.where(nerve.in_fascicle(u, v, s), PLACE[(nerve.name, "fascicle")], PLACE[(nerve.name, "epineurium")])
+        within = np.where(
+            nerve.in_fascicle(u, v, s), PLACE[(nerve.name, "fascicle")], PLACE[(nerve.name, "epineurium")]
+        )
         leaf = np.where(depth > 0.0, within, leaf)
     depths = [vessel.depth(u, v, s) for vessel in _VESSELS]
     nerves = leaf >= PLACE[(_NERVES[0].name, "fascicle")]

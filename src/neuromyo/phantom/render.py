@@ -70,7 +70,9 @@ def render_slice(body: Body, grid: Grid, k: int, sampling: Sampling) -> Parts:
     return Parts(key // N_CODES, key % N_CODES, number / len(offsets))
 
 
-def _count(body: Body, grid: Grid, centres: np.ndarray, offsets: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+def _count(
+    body: Body, grid: Grid, centres: np.ndarray, offsets: np.ndarray, first: int
+) -> tuple[np.ndarray, np.ndarray]:
     points = grid.to_world((centres[:, None, :] + offsets).reshape(-1, 3))
     codes = body.codes(points)
     voxel = first + np.repeat(np.arange(len(centres)), len(offsets))

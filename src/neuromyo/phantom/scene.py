@@ -1,7 +1,7 @@
 """One person in the scanner: the truth at every place, for whatever biomarker asks.
 
 The truth of a voxel part is a number by name, SI: ``T1``, ``T2`` (of its water), ``T2star``, ``R2star``, ``FF``, ``MTR``,
-``PD``, ``S0`` (also called ``M0``), ``B1``, ``B0``, and the fat's own ``T1fat`` and ``T2fat``.
+``PD``, ``S0`` (also called ``M0``), ``B1``, ``B0``, and the fat's own ``FatT1`` and ``FatT2``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from neuromyo.phantom.fields import Fields, Texture
 from neuromyo.phantom.geometry import Body
 from neuromyo.phantom.regions import N_CODES, leaf_of
 from neuromyo.phantom.render import Parts, Sampling, render_slice, slice_centres
-from neuromyo.phantom.tissue import FAT, TISSUES
+from neuromyo.phantom.tissue import FAT, TISSUES, Tissue
 
 #: signal of a voxel full of muscle's protons, in the scanner's arbitrary units
 FULL_SCALE = 1000.0
@@ -70,7 +70,7 @@ class Scene:
         }
         truth = {name: _in_steps(value, STEPS.get(name)) for name, value in truth.items()}
         truth["R2star"] = 1.0 / truth["T2star"]
-        truth["T1fat"], truth["T2fat"] = np.full_like(fat, FAT.T1), np.full_like(fat, FAT.T2)
+        truth["FatT1"], truth["FatT2"] = np.full_like(fat, FAT.T1), np.full_like(fat, FAT.T2)
         amplitude = FULL_SCALE * columns["PD"] * self.fields.sensitivity(xyz)
         truth.update(dict.fromkeys(AMPLITUDES, amplitude))
         return truth
@@ -90,14 +90,25 @@ class Scene:
         return table
 
 
+def tissue_truth(tissue: Tissue) -> dict[str, float]:
+    """What a healthy tissue alone decides of the truth, by name."""
+    return {"T1": tissue.T1, "T2": tissue.T2, "T2star": tissue.T2star, "R2star": 1.0 / tissue.T2star, "FF": tissue.FF,
+            "MTR": tissue.MTR, "FatT1": FAT.T1, "FatT2": FAT.T2}  # fmt: skip
+
+
 def _in_steps(value: np.ndarray, step: float | None) -> np.ndarray:
     return value if step is None else np.round(value / step) * step
 
 
 def scene(body: Body, grid: Grid, seed: int, *, disease: Disease = HEALTHY, sampling: Sampling | None = None,
-          spawn_key: tuple[int, ...] = (), b1: tuple[float, float] = (0.7, 1.1), b0_hz: float = 60.0,
-          receive: float = 0.0) -> Scene:  # fmt: skip
-    """A scene whose fields and textures are drawn from ``seed`` and ``spawn_key`` (which subject, which session)."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*spawn_key, 0)))
-    fields = Fields.of(rng, b1=b1, b0_hz=b0_hz, receive=receive)
-    return Scene(body.wasted(disease), grid, fields, Texture.of(rng), Texture.of(rng), disease, sampling or Sampling())
+          spawn_key: tuple[int, ...] = (), texture_key: tuple[int, ...] | None = None, b1: tuple[float, float] = (0.7, 1.1),
+          b0_hz: float = 60.0, receive: float = 0.0) -> Scene:  # fmt: skip
+    """A scene whose fields are drawn from ``seed`` and ``spawn_key`` (which subject, which session), and whose tissue
+    textures from ``seed`` and ``texture_key`` (which subject; ``spawn_key`` where not given)."""
+    tissue_rng, field_rng = (
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*key, which)))
+        for key, which in ((spawn_key if texture_key is None else texture_key, 5), (spawn_key, 6))
+    )
+    fields = Fields.of(field_rng, b1=b1, b0_hz=b0_hz, receive=receive)
+    textures = Texture.of(tissue_rng), Texture.of(tissue_rng)
+    return Scene(body.wasted(disease), grid, fields, *textures, disease, sampling or Sampling())

@@ -93,7 +93,9 @@ class Structure:
         return nearest * FASCICLE_PITCH_MM < FASCICLE_RADIUS_MM
 
 
-def polar_radius(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, corner: np.ndarray | float = 0.0) -> np.ndarray:
+def polar_radius(
+    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, corner: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Distance from the centre to the outline in the direction of (x, y): an ellipse, drawn out to three corners by
     ``corner`` (one of them towards +y)."""
     rho = np.hypot(x, y)
