@@ -2,7 +2,7 @@
 
 A voxel's signal is the sum over the tissues in it, each simulated with its own truth and weighted by its share of the
 voxel. A biomarker whose truth does not tell fat from water (mono-exponential T2) is simulated for the water and for the
-fat of every tissue, and the two are added: what such a biomarker sees of fatty muscle is then what a scanner would show.
+fat of every tissue, and the two are added: it then sees of fatty muscle what a scanner would show.
 
 *Breaks*: signals are added as the biomarker gives them; if those are magnitudes of signals of either sign (inversion
 recovery near its null), voxels shared by unlike tissues come out too bright there.
@@ -22,8 +22,8 @@ from neuromyo.core.errors import OptionError, PluginError
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.phantom.render import Parts, slice_index
 from neuromyo.phantom.scene import AMPLITUDES, FULL_SCALE, Scene, tissue_truth
-from neuromyo.physics.noise import rician
 from neuromyo.phantom.tissue import FAT, TISSUES
+from neuromyo.physics.noise import rician
 
 #: truth names in which a fat's values stand for a tissue's, where water and fat are simulated apart
 FAT_VALUES = {"T1": FAT.T1, "T2": FAT.T2, "T2star": FAT.T2star, "R2star": 1.0 / FAT.T2star, "MTR": FAT.MTR}
@@ -46,8 +46,14 @@ class Scan:
     constants: Mapping[str, float] | None = None
 
     @staticmethod
-    def of(biomarker: Biomarker, acquisitions: Mapping[str, Acquisition] | None = None, options: Any = None, *,
-           snr: float = float("inf"), constants: Mapping[str, float] | None = None) -> Scan:  # fmt: skip
+    def of(
+        biomarker: Biomarker,
+        acquisitions: Mapping[str, Acquisition] | None = None,
+        options: Any = None,
+        *,
+        snr: float = float("inf"),
+        constants: Mapping[str, float] | None = None,
+    ) -> Scan:
         if not snr > 0:
             raise OptionError("E-OPTION", where="phantom snr", needed="a number above 0", found=f"{snr:g}")
         given = {**biomarker.typical, **(acquisitions or {})}
@@ -63,13 +69,18 @@ class _Truth(dict):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self:
-            raise OptionError("E-NEEDS", where=f"phantom data for {self.biomarker}", needed=f"the truth {name!r}",
-                              found=f"tissues that have {', '.join(self)}", remedy="give it as a constant")  # fmt: skip
+            raise OptionError(
+                "E-NEEDS",
+                where=f"phantom data for {self.biomarker}",
+                needed=f"the truth {name!r}",
+                found=f"tissues that have {', '.join(self)}",
+                remedy="give it as a constant",
+            )
         self.asked.add(name)
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        return default if name not in self else self[name]  # noqa: SIM401 - through __getitem__, so that it is noted
 
 
 def asked_truth(scan: Scan, names: Iterable[str]) -> tuple[str, ...]:
@@ -106,20 +117,25 @@ def _simulate(
     arguments = {name: distinct[:, i] for i, name in enumerate(names)}
     arguments.update({name: np.ones(len(distinct)) for name in AMPLITUDES if name in asked})
     made = scan.biomarker.simulate(arguments, scan.acquisitions, scan.options)
-    return {role: _shaped(scan, role, made, len(distinct))[where.ravel()] * amplitude[:, None]
-            for role in scan.acquisitions}  # fmt: skip
+    return {
+        role: _shaped(scan, role, made, len(distinct))[where.ravel()] * amplitude[:, None] for role in scan.acquisitions
+    }
 
 
 def _shaped(scan: Scan, role: str, made: Mapping[str, np.ndarray], m: int) -> np.ndarray:
     signal = np.asarray(made[role]) if role in made else np.zeros(0)
     if signal.ndim != 2 or len(signal) != m:
-        raise PluginError("E-PLUGIN", where=f"biomarker {scan.biomarker.id}", needed=f"a signal ({m}, n) for role {role!r}",
-                          found=f"shape {signal.shape}" if role in made else "none")  # fmt: skip
+        raise PluginError(
+            "E-PLUGIN",
+            where=f"biomarker {scan.biomarker.id}",
+            needed=f"a signal ({m}, n) for role {role!r}",
+            found=f"shape {signal.shape}" if role in made else "none",
+        )
     return signal
 
 
 def noise_sigma(scan: Scan) -> dict[str, float]:
-    """Standard deviation of one real channel for each role: |first sample| of healthy muscle at B1 = 1, over the SNR."""
+    """Standard deviation of one real channel, by role: |first sample| of healthy muscle at B1 = 1, over the SNR."""
     muscle = TISSUES["muscle"]
     nominal = {**tissue_truth(muscle), "B1": 1.0, "B0": 0.0, **dict.fromkeys(AMPLITUDES, FULL_SCALE * muscle.PD)}
     made = signals(scan, {name: np.array([value]) for name, value in nominal.items()})
@@ -146,8 +162,14 @@ def add_noise(signal: np.ndarray, sigma: float, kind: str, rng: np.random.Genera
     )
 
 
-def acquire(scene: Scene, scan: Scan, seed: int, spawn_key: tuple[int, ...] = (), *,
-            each_slice: Callable[[int, Parts, Mapping[str, np.ndarray]], None] | None = None) -> dict[str, Series]:  # fmt: skip
+def acquire(
+    scene: Scene,
+    scan: Scan,
+    seed: int,
+    spawn_key: tuple[int, ...] = (),
+    *,
+    each_slice: Callable[[int, Parts, Mapping[str, np.ndarray]], None] | None = None,
+) -> dict[str, Series]:
     """The biomarker's series of a scene, whole, float32 or complex64; memory is theirs plus that of one slice.
 
     Noise of a slice depends on ``seed``, ``spawn_key`` (subject, session, scan), the role and the slice alone, so that

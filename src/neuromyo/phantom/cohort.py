@@ -10,9 +10,11 @@ import numpy as np
 from neuromyo.core.errors import OptionError
 from neuromyo.phantom.disease import HEALTHY, Disease
 from neuromyo.phantom.geometry import Body, Leg
+from neuromyo.phantom.regions import LegSide
 
 #: the reference leg belongs to someone of this height and this body mass index
 REFERENCE_HEIGHT_M, REFERENCE_BMI = 1.75, 24.0
+_SIDES: tuple[tuple[LegSide, float], ...] = (("right", 1.0), ("left", -1.0))
 #: visits of a follow-up study: label and months since the first
 BASELINE, FOLLOW_UP = ("m0", 0), ("m4", 4)
 
@@ -45,8 +47,12 @@ class Person:
             )
         for name, low, high in (("age", 5, 110), ("height", 1.2, 2.2), ("weight", 30, 200)):
             if not low <= getattr(self, name) <= high:
-                raise OptionError("E-OPTION", where=f"phantom subject {self.label}: {name}",
-                                  needed=f"{low:g} to {high:g}", found=f"{getattr(self, name):g}")  # fmt: skip
+                raise OptionError(
+                    "E-OPTION",
+                    where=f"phantom subject {self.label}: {name}",
+                    needed=f"{low:g} to {high:g}",
+                    found=f"{getattr(self, name):g}",
+                )
 
     def body(self, rng: np.random.Generator) -> Body:
         """Both legs: sized by height and weight, mirror images but for the percent or two by which legs differ."""
@@ -57,18 +63,26 @@ class Person:
         apart = 74.0 * girth + 6.0 * fat
         turn = float(rng.uniform(4.0, 12.0))
         legs = [
-            Leg(side, (sign * apart, float(rng.uniform(-3, 3))), lean=0.09, turn_deg=turn + float(rng.uniform(-4, 4)),
-                length=length, girth=girth * float(1.0 + rng.uniform(-0.015, 0.015)),
-                fat=fat * float(1.0 + rng.uniform(-0.05, 0.05)))
-            for side, sign in (("right", 1.0), ("left", -1.0))
-        ]  # fmt: skip
+            Leg(
+                side,
+                (sign * apart, float(rng.uniform(-3, 3))),
+                lean=0.05,
+                turn_deg=turn + float(rng.uniform(-4, 4)),
+                length=length,
+                girth=girth * float(1.0 + rng.uniform(-0.015, 0.015)),
+                fat=fat * float(1.0 + rng.uniform(-0.05, 0.05)),
+            )
+            for side, sign in _SIDES
+        ]
         return Body(*legs)
 
 
 def grown(disease: Disease, share: float) -> Disease:
     """The same disease with every knob times ``share``, kept below the knobs' limits."""
-    scaled = {knob: {s: min(value * share, 0.9 if knob != "oedema" else 0.06) for s, value in getattr(disease, knob).items()}
-              for knob in ("fat", "oedema", "atrophy")}  # fmt: skip
+    scaled = {
+        knob: {s: min(value * share, 0.9 if knob != "oedema" else 0.06) for s, value in getattr(disease, knob).items()}
+        for knob in ("fat", "oedema", "atrophy")
+    }
     return replace(disease, **scaled)
 
 
@@ -103,10 +117,12 @@ def _illness(rng: np.random.Generator) -> Disease:
     milder = how_much * float(rng.uniform(0.2, 0.8))
 
     def spread(full: float) -> Mapping[str, float]:
-        return {side: round(full * level * thigh, 4) if group == "" else round(full * level, 4)
-                for side_name, level in ((worse, how_much), (better, milder))
-                for group, thigh in (("", 0.6), ("calf-muscles", 1.0))
-                for side in ((side_name if not group else f"{side_name}/{group}"),)}  # fmt: skip
+        return {
+            side: round(full * level * thigh, 4) if group == "" else round(full * level, 4)
+            for side_name, level in ((worse, how_much), (better, milder))
+            for group, thigh in (("", 0.6), ("calf-muscles", 1.0))
+            for side in ((side_name if not group else f"{side_name}/{group}"),)
+        }
 
     fat = {selector: 0.02 + value for selector, value in spread(0.25).items()}
     return Disease(fat=fat, oedema=spread(0.010), atrophy=spread(0.35))

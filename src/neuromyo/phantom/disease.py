@@ -35,11 +35,16 @@ class Disease:
             for selector, value in getattr(self, knob).items():
                 check_selector(selector, f"disease knob {knob}")
                 if not low <= value <= high:
-                    raise OptionError("E-OPTION", where=f"disease knob {knob}.{selector}",
-                                      needed=f"a number from {low:g} to {high:g}{unit}", found=f"{value:g}")  # fmt: skip
+                    raise OptionError(
+                        "E-OPTION",
+                        where=f"disease knob {knob}.{selector}",
+                        needed=f"a number from {low:g} to {high:g}{unit}",
+                        found=f"{value:g}",
+                    )
         if not 0.0 <= self.patchiness <= 1.0:
-            raise OptionError("E-OPTION", where="disease knob patchiness", needed="a number from 0 to 1",
-                              found=f"{self.patchiness:g}")  # fmt: skip
+            raise OptionError(
+                "E-OPTION", where="disease knob patchiness", needed="a number from 0 to 1", found=f"{self.patchiness:g}"
+            )
 
     def of(self, knob: str, muscle: str, side: str) -> float:
         """The value of a knob for one muscle, 0 where nothing was said of it."""

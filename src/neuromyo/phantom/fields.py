@@ -58,8 +58,9 @@ class Fields:
     shim: Texture
 
     @staticmethod
-    def of(rng: np.random.Generator, *, b1: tuple[float, float] = (0.7, 1.1), b0_hz: float = 60.0,
-           receive: float = 0.0) -> Fields:  # fmt: skip
+    def of(
+        rng: np.random.Generator, *, b1: tuple[float, float] = (0.7, 1.1), b0_hz: float = 60.0, receive: float = 0.0
+    ) -> Fields:
         """``b1``: lowest and highest relative transmit field (centre-bright, as at 3 T)."""
         low, high = b1
         middle = (float(rng.uniform(-15, 15)), float(rng.uniform(-10, 10)))

@@ -1,10 +1,10 @@
 """Where things lie in the reference leg: cross-sections of an adult right leg, level by level.
 
-Leg coordinates in mm: ``u`` towards lateral, ``v`` towards anterior, ``s`` up from the knee joint line. A row of a table is
-one level; between levels every number runs along a monotone cubic, so that shapes are smooth along the leg. A structure
-is absent above its first and below its last row, and where its semi-axes reach zero.
+Leg coordinates in mm: ``u`` towards lateral, ``v`` towards anterior, ``s`` up from the knee joint line. A row of a table
+is one level; between levels every number runs along a monotone cubic, so that shapes are smooth along the leg. A
+structure is absent above its first and below its last row, and where its semi-axes reach zero.
 
-Muscles are not drawn but grown: each row gives an ellipse, and neighbours share the space between them (see `geometry`).
+Muscles are not drawn but grown: each row gives an ellipse, and neighbours share the space between (see `geometry`).
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ MUSCLES: tuple[Tube, ...] = (
         (270, 12, 24, 22, 15, -15), (200, 10, 22, 22, 15, -15), (150, 7, 22, 20, 13, -10), (100, 3, 25, 15, 8, 0),
         (65, 1, 28, 0, 0, 0))),
     Tube("vastus-medialis", "quadriceps", (
-        (270, -21, 28, 7, 14, -20), (200, -25, 25, 12, 19, -20), (150, -27, 20, 15, 22, -15), (100, -30, 14, 15, 24, -8),
-        (60, -31, 14, 12, 20, -8), (30, -32, 16, 8, 13, 0), (8, -32, 16, 0, 0, 0))),
+        (270, -21, 28, 7, 14, -20), (200, -25, 25, 12, 19, -20), (150, -27, 20, 15, 22, -15),
+        (100, -30, 14, 15, 24, -8), (60, -31, 14, 12, 20, -8), (30, -32, 16, 8, 13, 0), (8, -32, 16, 0, 0, 0))),
     Tube("sartorius", "thigh-muscles", (
         (270, -40, 41, 13, 7, -35), (200, -51, 20, 6.5, 13, -15), (150, -52, 4, 6, 12, 0), (100, -49, -8, 5, 12, 0),
         (50, -44, -16, 4, 10, 8), (0, -38, -21, 3, 7, 10), (-35, -36, -8, 1.5, 4, 0), (-50, -32, -2, 0, 0, 0))),
@@ -138,16 +138,16 @@ TENDONS: tuple[Tube, ...] = (
 )  # fmt: skip
 
 VESSELS: tuple[Tube, ...] = (
-    Tube("femoral-artery", "artery", ((270, -22, 22, 3.6, 3.6, 0), (200, -23, 9, 3.4, 3.4, 0), (150, -18, 0, 3.2, 3.2, 0),
-                                      (105, -11, -11, 3.1, 3.1, 0))),
+    Tube("femoral-artery", "artery", ((270, -22, 22, 3.6, 3.6, 0), (200, -23, 9, 3.4, 3.4, 0),
+                                      (150, -18, 0, 3.2, 3.2, 0), (105, -11, -11, 3.1, 3.1, 0))),
     Tube("femoral-vein", "vein", ((270, -21, 14, 4.8, 4.2, 0), (200, -18, 3, 4.5, 4, 0), (150, -12, -5, 4.2, 3.8, 0),
                                   (105, -5, -15, 4, 3.7, 0))),
     Tube("popliteal-artery", "artery", ((105, -11, -11, 3.1, 3.1, 0), (60, -2, -27, 3, 3, 0), (15, 0, -34, 2.9, 2.9, 0),
                                         (-30, 1, -28, 2.8, 2.8, 0), (-70, 0, -8, 2.4, 2.4, 0))),
     Tube("popliteal-vein", "vein", ((105, -5, -15, 4, 3.7, 0), (60, 4, -31, 4, 3.6, 0), (15, 5, -38, 3.8, 3.4, 0),
                                     (-30, 4, -34, 3.6, 3.2, 0), (-70, -3, -12, 2.6, 2.2, 0))),
-    Tube("tibial-artery", "artery", ((-70, 0, -8, 2.4, 2.4, 0), (-120, -7, -3, 1.7, 1.7, 0), (-200, -7, -6, 1.6, 1.6, 0),
-                                     (-290, -13, -10, 1.5, 1.5, 0), (-390, -18, -17, 1.5, 1.5, 0))),
+    Tube("tibial-artery", "artery", ((-70, 0, -8, 2.4, 2.4, 0), (-120, -7, -3, 1.7, 1.7, 0),
+                                     (-200, -7, -6, 1.6, 1.6, 0), (-290, -13, -10, 1.5, 1.5, 0), (-390, -18, -17, 1.5, 1.5, 0))),
     Tube("tibial-vein", "vein", ((-70, -3, -12, 2.6, 2.2, 0), (-120, -11, -4, 2, 1.6, 0), (-200, -11, -8, 2, 1.6, 0),
                                  (-290, -16, -12, 1.8, 1.6, 0), (-390, -21, -19, 1.8, 1.6, 0))),
     Tube("anterior-tibial-artery", "artery", ((-70, 14, 16, 1.7, 1.7, 0), (-130, 17, 18, 1.6, 1.6, 0),
@@ -164,6 +164,6 @@ NERVES: tuple[Tube, ...] = (
         (-70, 3, -12.5, 3, 2.3, 0), (-120, -1, -4.5, 2.6, 2, 0), (-200, -1, -7, 2.5, 2, 0), (-290, -9, -12, 2.4, 2, 0),
         (-390, -13, -19, 2.4, 2, 0))),
     Tube("fibular-nerve", "nerve", (
-        (90, 11.5, -28, 2.6, 2.3, 0), (60, 19, -32, 2.6, 1.9, 20), (20, 29, -28, 2.5, 1.8, 40), (-10, 38, -21, 2.4, 1.6, 60),
-        (-25, 42, -10, 2.2, 1.4, 90), (-40, 40, -3, 2, 1.3, 90))),
+        (90, 11.5, -28, 2.6, 2.3, 0), (60, 19, -32, 2.6, 1.9, 20), (20, 29, -28, 2.5, 1.8, 40),
+        (-10, 38, -21, 2.4, 1.6, 60), (-25, 42, -10, 2.2, 1.4, 90), (-40, 40, -3, 2, 1.3, 90))),
 )  # fmt: skip

@@ -22,8 +22,12 @@ class Leaf:
 
 
 def _leaves() -> tuple[Leaf, ...]:
-    plain = (Leaf("skin", "skin"), Leaf("subcutaneous-fat", "subcutaneous-fat"), Leaf("fascia", "fascia"),
-             Leaf("intermuscular-fat", "intermuscular-fat"))  # fmt: skip
+    plain = (
+        Leaf("skin", "skin"),
+        Leaf("subcutaneous-fat", "subcutaneous-fat"),
+        Leaf("fascia", "fascia"),
+        Leaf("intermuscular-fat", "intermuscular-fat"),
+    )
     muscles = tuple(Leaf(t.name, "muscle", "muscle") for t in layout.MUSCLES)
     bones = tuple(
         Leaf(f"{t.name}-{part}", tissue, f"bone-{part}")
@@ -36,7 +40,7 @@ def _leaves() -> tuple[Leaf, ...]:
     return (*plain, *muscles, *bones, *others, *vessels, *nerves)
 
 
-#: the leaves of one leg. A leaf's code is 1 + its place here for the right leg, and as many more for the left; 0 is air.
+#: the leaves of one leg. A leaf's code is 1 + its place here for the right leg, as many more for the left; 0 is air.
 LEAVES: tuple[Leaf, ...] = _leaves()
 N_CODES = 1 + 2 * len(LEAVES)
 PLACE: dict[tuple[str, str], int] = {(leaf.region, leaf.tissue): i for i, leaf in enumerate(LEAVES)}
@@ -72,12 +76,16 @@ REGIONS, REGION_OF_CODE = _regions()
 
 
 def check_selector(selector: str, where: str) -> str:
-    """``selector`` itself, if it names muscles: ``all``, a side, a muscle, a group, or ``side/muscle``, ``side/group``."""
+    """``selector`` itself, if it names muscles: ``all``, a side, a muscle, a group, ``side/muscle``, ``side/group``."""
     side, _, name = selector.rpartition("/")
     known = {*MUSCLES, *layout.PARENTS, "all", *(() if side else ("left", "right"))}
     if name not in known or side not in ("", "left", "right"):
-        raise OptionError("E-UNKNOWN", where=where, needed="all, left, right, a muscle, a muscle group, or side/muscle",
-                          found=repr(selector))  # fmt: skip
+        raise OptionError(
+            "E-UNKNOWN",
+            where=where,
+            needed="all, left, right, a muscle, a muscle group, or side/muscle",
+            found=repr(selector),
+        )
     return selector
 
 

@@ -1,7 +1,7 @@
 """One person in the scanner: the truth at every place, for whatever biomarker asks.
 
-The truth of a voxel part is a number by name, SI: ``T1``, ``T2`` (of its water), ``T2star``, ``R2star``, ``FF``, ``MTR``,
-``PD``, ``S0`` (also called ``M0``), ``B1``, ``B0``, and the fat's own ``FatT1`` and ``FatT2``.
+The truth of a voxel part is a number by name, SI: ``T1``, ``T2`` (of its water), ``T2star``, ``R2star``, ``FF``,
+``MTR``, ``PD``, ``S0`` (also called ``M0``), ``B1``, ``B0``, and the fat's own ``FatT1`` and ``FatT2``.
 """
 
 from __future__ import annotations
@@ -92,17 +92,35 @@ class Scene:
 
 def tissue_truth(tissue: Tissue) -> dict[str, float]:
     """What a healthy tissue alone decides of the truth, by name."""
-    return {"T1": tissue.T1, "T2": tissue.T2, "T2star": tissue.T2star, "R2star": 1.0 / tissue.T2star, "FF": tissue.FF,
-            "MTR": tissue.MTR, "FatT1": FAT.T1, "FatT2": FAT.T2}  # fmt: skip
+    return {
+        "T1": tissue.T1,
+        "T2": tissue.T2,
+        "T2star": tissue.T2star,
+        "R2star": 1.0 / tissue.T2star,
+        "FF": tissue.FF,
+        "MTR": tissue.MTR,
+        "FatT1": FAT.T1,
+        "FatT2": FAT.T2,
+    }
 
 
 def _in_steps(value: np.ndarray, step: float | None) -> np.ndarray:
     return value if step is None else np.round(value / step) * step
 
 
-def scene(body: Body, grid: Grid, seed: int, *, disease: Disease = HEALTHY, sampling: Sampling | None = None,
-          spawn_key: tuple[int, ...] = (), texture_key: tuple[int, ...] | None = None, b1: tuple[float, float] = (0.7, 1.1),
-          b0_hz: float = 60.0, receive: float = 0.0) -> Scene:  # fmt: skip
+def scene(
+    body: Body,
+    grid: Grid,
+    seed: int,
+    *,
+    disease: Disease = HEALTHY,
+    sampling: Sampling | None = None,
+    spawn_key: tuple[int, ...] = (),
+    texture_key: tuple[int, ...] | None = None,
+    b1: tuple[float, float] = (0.7, 1.1),
+    b0_hz: float = 60.0,
+    receive: float = 0.0,
+) -> Scene:
     """A scene whose fields are drawn from ``seed`` and ``spawn_key`` (which subject, which session), and whose tissue
     textures from ``seed`` and ``texture_key`` (which subject; ``spawn_key`` where not given)."""
     tissue_rng, field_rng = (

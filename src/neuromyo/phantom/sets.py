@@ -94,8 +94,9 @@ def load(name: str | Path) -> Study:
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return parse(path.read_text(encoding="utf-8"), path.name)
-    raise OptionError("E-UNKNOWN", where=f"phantom set {name}", needed=f"one of {', '.join(names())}, or a TOML file",
-                      found="neither")  # fmt: skip
+    raise OptionError(
+        "E-UNKNOWN", where=f"phantom set {name}", needed=f"one of {', '.join(names())}, or a TOML file", found="neither"
+    )
 
 
 def parse(text: str, where: str) -> Study:
@@ -108,8 +109,9 @@ def parse(text: str, where: str) -> Study:
     people = [_person(entry, where) for entry in raw.get("subject", [])]
     if "cohort" in raw:
         asked = _known(raw["cohort"], {"controls", "patients", "sessions"}, f"{where} [cohort]")
-        people += cohort(asked.get("controls", 0), asked.get("patients", 0), raw.get("seed", 0),
-                         sessions=asked.get("sessions", True))  # fmt: skip
+        people += cohort(
+            asked.get("controls", 0), asked.get("patients", 0), raw.get("seed", 0), sessions=asked.get("sessions", True)
+        )
     if len({p.label for p in people}) != len(people) or not people:
         raise OptionError(
             "E-OPTION", where=where, needed="subjects of different labels", found=f"{len(people)} subjects"
@@ -117,9 +119,16 @@ def parse(text: str, where: str) -> Study:
     series = tuple(_made(SeriesPlan, entry, f"{where} [[series]]") for entry in raw.get("series", []))
     if not series:
         raise OptionError("E-OPTION", where=where, needed="at least one [[series]]", found="none")
-    return Study(raw.get("title", where), raw.get("seed", 0), raw.get("region", "leg"), float(raw.get("snr", 100.0)),
-                 _made(Stack, raw.get("grid", {}), f"{where} [grid]"), series, tuple(people),
-                 float(raw.get("receive", 0.0)))  # fmt: skip
+    return Study(
+        raw.get("title", where),
+        raw.get("seed", 0),
+        raw.get("region", "leg"),
+        float(raw.get("snr", 100.0)),
+        _made(Stack, raw.get("grid", {}), f"{where} [grid]"),
+        series,
+        tuple(people),
+        float(raw.get("receive", 0.0)),
+    )
 
 
 def _person(entry: Mapping[str, Any], where: str) -> Person:

@@ -1,7 +1,7 @@
 """What tissues are made of at 3 T: relaxation, water and fat, with where each number comes from.
 
-T1, T2 and T2star are those of the tissue's *water*; its fat share has the values of `FAT`. A voxel's truth is built from
-these, the disease and the fields.
+T1, T2 and T2star are those of the tissue's *water*; its fat share has the values of `FAT`. A voxel's truth is built
+from these, the disease and the fields.
 
 Sources
 -------
@@ -30,7 +30,7 @@ class Tissue:
     MTR: float
     evidence: str
     spread_T2: float = 0.0
-    spread_FF: float = 0.0
+    spread_FF: float = 0.0  # noqa: N815 - the name of the truth it spreads
 
 
 #: the fat in any tissue

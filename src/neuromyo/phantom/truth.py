@@ -22,8 +22,11 @@ def weights(parts: Parts, truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
     """(m,) weight of each part in a mean, by quantity."""
     protons = parts.fraction * truth["PD"]
     water = protons * (1.0 - truth["FF"])
-    return {**dict.fromkeys(OF_WATER, water), **dict.fromkeys(OF_PROTONS, protons),
-            **dict.fromkeys(OF_SPACE, parts.fraction)}  # fmt: skip
+    return {
+        **dict.fromkeys(OF_WATER, water),
+        **dict.fromkeys(OF_PROTONS, protons),
+        **dict.fromkeys(OF_SPACE, parts.fraction),
+    }
 
 
 @dataclass
@@ -68,8 +71,8 @@ class Truth:
         return Labels(self.volume, self.grid, tuple(r for r in REGIONS if r.index in present), "phantom")
 
     def rows(self) -> list[dict[str, str | float]]:
-        """One row a region and side that the stack meets, ``muscle`` of each side as a whole last: volume in ml (by area
-        fractions, gaps between slices counted) and the means, SI."""
+        """One row a region and side that the stack meets, ``muscle`` of each side as a whole last: volume in ml (by
+        area fractions, gaps between slices counted) and the means, SI."""
         named = [(r.name, r.side, r.parent, [r.index]) for r in REGIONS if self._space[r.index] > 0]
         for side in ("right", "left"):
             members = [r.index for r in REGIONS if r.parent == "muscle" and r.side == side]

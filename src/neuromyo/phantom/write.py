@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,8 +40,14 @@ class Biomarkers(Protocol):
     def get(self, id_: str, /) -> Any: ...
 
 
-def write(out: Path, study: Study, biomarkers: Biomarkers | Mapping[str, Biomarker], *, sampling: Sampling | None = None,
-          progress: Callable[[str], None] = lambda _: None) -> Path:  # fmt: skip
+def write(
+    out: Path,
+    study: Study,
+    biomarkers: Biomarkers | Mapping[str, Biomarker],
+    *,
+    sampling: Sampling | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path:
     """Make a study and write it to the new folder ``out``; gives ``out`` back.
 
     biomarkers : where those named by the study's series are got
@@ -52,8 +58,13 @@ def write(out: Path, study: Study, biomarkers: Biomarkers | Mapping[str, Biomark
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OptionError("E-OUTDIR", where=out.name, needed="a new or empty folder", found="one that holds files",
-                            remedy="name another folder")  # fmt: skip
+        raise OptionError(
+            "E-OUTDIR",
+            where=out.name,
+            needed="a new or empty folder",
+            found="one that holds files",
+            remedy="name another folder",
+        )
     scans = [_scan(plan, biomarkers, study.snr) for plan in study.series]
     _write_heads(out, study)
     for number, person in enumerate(study.people):
@@ -79,12 +90,27 @@ def make_scene(
     same from visit to visit, the fields are new."""
     rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, place[0])))
     sampling = sampling or Sampling(4, 1, study.stack.slice_thickness_mm)
-    return scene(person.body(rng), study.stack.grid(), study.seed, disease=visit.disease, sampling=sampling, spawn_key=place,
-                 texture_key=place[:1], receive=study.receive)  # fmt: skip
+    return scene(
+        person.body(rng),
+        study.stack.grid(),
+        study.seed,
+        disease=visit.disease,
+        sampling=sampling,
+        spawn_key=place,
+        texture_key=place[:1],
+        receive=study.receive,
+    )
 
 
-def _write_session(out: Path, study: Study, scans: list[Scan], person: Person, visit: Visit, place: tuple[int, int],
-                   sampling: Sampling | None) -> None:  # fmt: skip
+def _write_session(
+    out: Path,
+    study: Study,
+    scans: list[Scan],
+    person: Person,
+    visit: Visit,
+    place: tuple[int, int],
+    sampling: Sampling | None,
+) -> None:
     here = make_scene(study, person, visit, place, sampling)
     names = {"sub": person.label, **({"ses": visit.label} if visit.label else {})}
     truth = Truth(here.grid)
@@ -202,13 +228,15 @@ def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, s
     labels = truth.labels()
     nifti_write.write_image(anat / f"{stem}_desc-truth_dseg.nii.gz", labels.volume, truth.grid)
     lines = [f"{r.index}\t{r.name}\t{r.side}\t{r.parent}\t{r.code or 'n/a'}" for r in labels.regions]
-    store.write_text(anat / f"{stem}_desc-truth_dseg.tsv", _table("index name side parent code".split(), lines))
+    store.write_text(anat / f"{stem}_desc-truth_dseg.tsv", _table(["index", "name", "side", "parent", "code"], lines))
     store.write_json(anat / f"{stem}_desc-truth_dseg.json", {"Manual": False, "SkullStripped": False, **_LABEL_COLUMNS})
     rows = truth.rows()
     lines = ["\t".join(v if isinstance(v, str) else _number(v) for v in row.values()) for row in rows]
     store.write_text(root / f"{stem}_desc-truth_regions.tsv", _table(list(rows[0]) if rows else ["region"], lines))
-    store.write_json(root / f"{stem}_desc-truth_regions.json",
-                     {"Columns": _COLUMNS, "NoiseStandardDeviationPerChannel": dict(sigmas)})  # fmt: skip
+    store.write_json(
+        root / f"{stem}_desc-truth_regions.json",
+        {"Columns": _COLUMNS, "NoiseStandardDeviationPerChannel": dict(sigmas)},
+    )
 
 
 _LABEL_COLUMNS = {
@@ -234,7 +262,7 @@ def _number(value: float) -> str:
     return "n/a" if value != value else f"{value:.6g}"
 
 
-def _table(columns: list[str], lines: list[str]) -> str:
+def _table(columns: Sequence[str], lines: Sequence[str]) -> str:
     return "\n".join(["\t".join(columns), *lines]) + "\n"
 
 
@@ -244,23 +272,30 @@ def _table(columns: list[str], lines: list[str]) -> str:
 def _write_heads(out: Path, study: Study) -> None:
     made_by = [{"Name": "neuromyo", "Version": __version__, "Description": "simulated: no person was scanned"}]
     head = {"Name": study.title, "BIDSVersion": BIDS_VERSION, "License": "CC0"}
-    store.write_json(out / "dataset_description.json", {**head, "DatasetType": "raw", "Authors": ["neuromyo phantom"],
-                                                        "GeneratedBy": made_by})  # fmt: skip
+    store.write_json(
+        out / "dataset_description.json",
+        {**head, "DatasetType": "raw", "Authors": ["neuromyo phantom"], "GeneratedBy": made_by},
+    )
     truth = out / "derivatives" / "truth"
-    store.write_json(truth / "dataset_description.json",
-                     {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by})  # fmt: skip
+    store.write_json(
+        truth / "dataset_description.json",
+        {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by},
+    )
     store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n")
     store.write_text(out / "README", _README.format(title=study.title, snr=study.snr, seed=study.seed))
     columns = ["participant_id", "sex", "age", "height", "weight", "group"]
     lines = [f"sub-{p.label}\t{p.sex}\t{p.age:g}\t{p.height:g}\t{p.weight:g}\t{p.group}" for p in study.people]
     store.write_text(out / "participants.tsv", _table(columns, lines))
-    store.write_json(out / "participants.json", {
-        "sex": {"Description": "sex of the made-up person", "Levels": {"F": "female", "M": "male"}},
-        "age": {"Description": "age", "Units": "year"},
-        "height": {"Description": "height", "Units": "m"},
-        "weight": {"Description": "weight", "Units": "kg"},
-        "group": {"Description": "healthy or not"},
-    })  # fmt: skip
+    store.write_json(
+        out / "participants.json",
+        {
+            "sex": {"Description": "sex of the made-up person", "Levels": {"F": "female", "M": "male"}},
+            "age": {"Description": "age", "Units": "year"},
+            "height": {"Description": "height", "Units": "m"},
+            "weight": {"Description": "weight", "Units": "kg"},
+            "group": {"Description": "healthy or not"},
+        },
+    )
 
 
 _README = """{title}
