@@ -1,7 +1,7 @@
 """Where things lie in the reference leg: cross-sections of an adult right leg, level by level.
 
-Leg coordinates in mm: ``u`` towards lateral, ``v`` towards anterior, ``s`` up from the knee joint line. A row of a table
-is one level; between levels every number runs along a monotone cubic, so that shapes are smooth along the leg. A
+Leg coordinates in mm: ``u`` towards lateral, ``v`` towards anterior, ``s`` up from the knee joint line. A row of a
+table is one level; between levels every number runs along a monotone cubic, so that shapes are smooth along the leg. A
 structure is absent above its first and below its last row, and where its semi-axes reach zero.
 
 Muscles are not drawn but grown: each row gives an ellipse, and neighbours share the space between (see `geometry`).
@@ -147,7 +147,8 @@ VESSELS: tuple[Tube, ...] = (
     Tube("popliteal-vein", "vein", ((105, -5, -15, 4, 3.7, 0), (60, 4, -31, 4, 3.6, 0), (15, 5, -38, 3.8, 3.4, 0),
                                     (-30, 4, -34, 3.6, 3.2, 0), (-70, -3, -12, 2.6, 2.2, 0))),
     Tube("tibial-artery", "artery", ((-70, 0, -8, 2.4, 2.4, 0), (-120, -7, -3, 1.7, 1.7, 0),
-                                     (-200, -7, -6, 1.6, 1.6, 0), (-290, -13, -10, 1.5, 1.5, 0), (-390, -18, -17, 1.5, 1.5, 0))),
+                                     (-200, -7, -6, 1.6, 1.6, 0), (-290, -13, -10, 1.5, 1.5, 0),
+                                     (-390, -18, -17, 1.5, 1.5, 0))),
     Tube("tibial-vein", "vein", ((-70, -3, -12, 2.6, 2.2, 0), (-120, -11, -4, 2, 1.6, 0), (-200, -11, -8, 2, 1.6, 0),
                                  (-290, -16, -12, 1.8, 1.6, 0), (-390, -21, -19, 1.8, 1.6, 0))),
     Tube("anterior-tibial-artery", "artery", ((-70, 14, 16, 1.7, 1.7, 0), (-130, 17, 18, 1.6, 1.6, 0),

@@ -123,6 +123,8 @@ def _write_session(
                 folder = _folder(out, names, _datatype(series.kind))
                 nifti_write.write_image(folder / f"{name}.nii.gz", array, here.grid)
                 store.write_json(folder / f"{name}.json", sidecar)
+                for ending, text in gradients(series).items():
+                    store.write_text(folder / f"{name}.{ending}", text)
             sigmas[f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
     _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, sigmas)
 
@@ -132,7 +134,7 @@ def volumes(
 ) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """The files of one series: (name without ending, array, sidecar), one a volume; diffusion stays one file."""
     images = series.read()
-    parts: list[tuple[str, np.ndarray]] = [("", images)]
+    parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
     if np.iscomplexobj(images):
         parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
     for part, array in parts:
@@ -148,6 +150,21 @@ def volumes(
                 array[..., i],
                 sidecar | ({"Units": "rad"} if part == "phase" else {}),
             )
+
+
+def gradients(series: Series) -> dict[str, str]:
+    """Ending -> text of a diffusion series' bval (s/mm2) and bvec (FSL's convention: the stored image's axes, the first
+    negated where they are right-handed); nothing for other series."""
+    a = series.acquisition
+    if series.kind != "dwi" or a.b_values is None or a.b_vectors is None:
+        return {}
+    stored = series.grid.source_affine[:3, :3]
+    axes = stored / np.linalg.norm(stored, axis=0)
+    along = np.array(a.b_vectors) @ np.linalg.inv(axes).T
+    if np.linalg.det(stored) > 0:
+        along = along * (-1.0, 1.0, 1.0)
+    rows = "\n".join(" ".join(f"{v:.8f}" for v in row) for row in along.T)
+    return {"bval": " ".join(f"{b * 1e-6:g}" for b in a.b_values) + "\n", "bvec": rows + "\n"}
 
 
 def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, str]]:

@@ -11,10 +11,12 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Estimate, SeriesNeed
 from neuromyo.core.errors import OptionError
 from neuromyo.core.quantity import Quantity
+from neuromyo.core.series import ArrayData, Series
 from neuromyo.io import bids
+from neuromyo.io.gradients import read_bvals, read_bvecs
 from neuromyo.phantom import sets
 from neuromyo.phantom.render import Sampling
-from neuromyo.phantom.write import make_scene, write
+from neuromyo.phantom.write import gradients, make_scene, write
 
 STUDY = """
 title = "tiny"
@@ -153,3 +155,14 @@ def test_a_mistyped_study_is_refused_by_name(change, match):
 def test_an_unknown_study_lists_those_there_are():
     with pytest.raises(OptionError, match="calf, demo, thigh"):
         sets.load("arm")
+
+
+def test_diffusion_directions_read_back(tmp_path):
+    directions = ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.6, 0.8))
+    grid = replace(sets.Stack(), matrix=(4, 4), slices=2, tilt_deg=15.0).grid()
+    acquisition = Acquisition(b_values=(0.0, 5e8, 5e8), b_vectors=directions)
+    written = gradients(Series(ArrayData(np.zeros((4, 4, 2, 3))), grid, acquisition, "dwi"))
+    for ending, text in written.items():
+        (tmp_path / f"a.{ending}").write_text(text)
+    assert read_bvals(tmp_path / "a.bval", "a", 3) == (0.0, 5e8, 5e8)
+    np.testing.assert_allclose(read_bvecs(tmp_path / "a.bvec", "a", 3, grid)[0], directions, atol=1e-6)
