@@ -20,6 +20,8 @@ from neuromyo.physics.noise import rice_variance
 
 #: chi-square (one degree of freedom, 95 %) within which two minima fit the data equally well
 _EQUAL_FIT = 3.84
+#: how finely pulse shapes follow B1
+_SHAPES_PER_B1 = 100
 
 MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=3, required=("echo_times",))
 TRAIN_NEED = SeriesNeed(
@@ -100,18 +102,40 @@ def echo_train(
 ) -> np.ndarray:
     """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole."""
     times = np.sort(np.asarray(acquisition.echo_times))
-    layout = epg.train(times)
-    excitation, refocusing = slice_profile.pair(options.excitation_pulse, options.refocusing_pulse)
-    signal = epg.cpmg(
-        layout.n_echoes, layout.spacing, T1, T2, B1, first_echo=layout.first_echo, excitation=excitation,
-        refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
-        repetition_time=acquisition.repetition_time or np.inf,
-    )[..., list(layout.kept)]  # fmt: skip
+    signal = _all_echoes(acquisition, options, times, T1, T2, B1)
     if all_echoes:
         back = np.argsort(np.argsort(np.asarray(acquisition.echo_times), kind="stable"))
         return signal[..., back]
     chosen = selected(acquisition.with_(echo_times=tuple(times)), options.echoes)
     return signal[..., chosen]
+
+
+def _all_echoes(
+    acquisition: Acquisition, options: TrainOptions, times: np.ndarray, T1: Any, T2: Any, B1: Any
+) -> np.ndarray:
+    """(..., n) stored echoes. A named pulse is integrated at the B1 it really has, since off its nominal angle a profile
+    changes shape and is not merely scaled; B1 within a hundredth of each other share a shape."""
+    layout = epg.train(times)
+    t1, t2, b1 = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (T1, T2, B1)))
+
+    def train(where: Any, shape_at: float) -> np.ndarray:
+        excitation, refocusing = slice_profile.pair(options.excitation_pulse, options.refocusing_pulse, B1=shape_at)
+        return epg.cpmg(
+            layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
+            excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
+            repetition_time=acquisition.repetition_time or np.inf,
+        )[..., list(layout.kept)]  # fmt: skip
+
+    named = {options.excitation_pulse, options.refocusing_pulse} & (set(slice_profile.SHAPES) - {"ideal"})
+    if not named:
+        return train(..., 1.0)
+    with np.errstate(invalid="ignore"):
+        shared = np.clip(np.round(b1 * _SHAPES_PER_B1), 1, None) / _SHAPES_PER_B1
+    out = np.full((*b1.shape, len(times)), np.nan)
+    for value in np.unique(shared[np.isfinite(shared)]):
+        where = shared == value
+        out[where] = train(where, float(value))
+    return out
 
 
 def noise_level(inputs: Inputs, options: MonoOptions) -> NoiseLevel:

@@ -84,8 +84,8 @@ def _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base):
 
 
 @njit(**_JIT)
-def _cholesky_solve(A, b, n, x):
-    """Solve A x = b for the leading n x n positive-definite block, A overwritten; False if it is not."""
+def _factor(A, n):
+    """Cholesky factor of the leading n x n block, in place; False if it is not positive definite."""
     for i in range(n):
         for j in range(i + 1):
             s = A[i, j]
@@ -97,6 +97,12 @@ def _cholesky_solve(A, b, n, x):
                 A[i, i] = math.sqrt(s)
             else:
                 A[i, j] = s / A[j, j]
+    return True
+
+
+@njit(**_JIT)
+def _substitute(A, b, n, x):
+    """Solve with a factor made by `_factor`."""
     for i in range(n):
         s = b[i]
         for q in range(i):
@@ -108,7 +114,56 @@ def _cholesky_solve(A, b, n, x):
         for q in range(i + 1, n):
             s -= A[q, i] * x[q]
         x[i] = s / A[i, i]
+
+
+@njit(**_JIT)
+def _cholesky_solve(A, b, n, x):
+    """Solve A x = b for the leading n x n positive-definite block, A overwritten; False if it is not."""
+    if not _factor(A, n):
+        return False
+    _substitute(A, b, n, x)
     return True
+
+
+@njit(**_JIT)
+def _match(y, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power, single, coefficient):
+    """Power of y explained at each coarse node m0..m1, into ``power``: passes over contiguous views, so that each becomes
+    vector instructions (an index that might be negative would prevent it)."""
+    K, R = len(kt), len(rt)
+    M = m1 - m0
+    zero, infeasible = y.dtype.type(0), y.dtype.type(-1e30)
+    total, alone, c = power[m0:m1], single[m0:m1], coefficient[m0:m1]
+    for a in range(M):
+        total[a] = zero
+        alone[a] = zero
+    for k in range(K):
+        row, diagonal = score[k, m0:m1], inverse_diagonal[k, m0:m1]
+        for a in range(M):
+            row[a] = zero
+        for r in range(R):
+            s, atom = y[r], atoms[k, r, m0:m1]
+            for a in range(M):
+                row[a] += s * atom[a]
+        floor = zero if nonnegative[k] else infeasible
+        for a in range(M):
+            s = max(row[a], floor)
+            alone[a] = max(alone[a], s * s * diagonal[a])
+    for k in range(K):
+        row = score[k, m0:m1]
+        for a in range(M):
+            c[a] = zero
+        for j in range(K):
+            other, g = score[j, m0:m1], inverse_gram[k, j, m0:m1]
+            for a in range(M):
+                c[a] += g[a] * other[a]
+        if nonnegative[k]:
+            for a in range(M):
+                total[a] += infeasible if c[a] < zero else c[a] * row[a]
+        else:
+            for a in range(M):
+                total[a] += c[a] * row[a]
+    for a in range(M):
+        total[a] = max(total[a], alone[a])
 
 
 @njit(**_JIT)
@@ -301,8 +356,8 @@ def _expand(V, f, g, kt, pt, rt, fe, ge):
 
 
 @njit(**_JIT)
-def _law(fe, c, sigma, law, table, top, kt, n, model, mean, slope, variance, out):
-    """Expected sample and its variance: a Gaussian about the model (law 0), or a Rician magnitude (law 1)."""
+def _law(fe, c, sigma, law, table, top, kt, n, model, mean, slope, weight, out):
+    """Expected sample and sigma^2 over its variance: a Gaussian about the model (law 0), or a Rician magnitude (law 1)."""
     K = len(kt)
     for i in range(n):
         s = 0.0
@@ -310,16 +365,16 @@ def _law(fe, c, sigma, law, table, top, kt, n, model, mean, slope, variance, out
             s += c[k] * fe[k, i]
         model[i] = s
         if law == 0:
-            mean[i], slope[i], variance[i] = s, 1.0, 1.0
+            mean[i], slope[i], weight[i] = s, 1.0, 1.0
         else:
             _rice(abs(s) / sigma, table, top, out)
             mean[i] = out[0] * sigma
             slope[i] = out[1] if s >= 0 else -out[1]
-            variance[i] = out[2]
+            weight[i] = 1.0 / out[2]
 
 
 @njit(**_JIT)
-def _information(fe, ge, c, slope, variance, free, active, kt, pt, n, design, info, place):
+def _information(fe, ge, c, slope, weight, free, active, kt, pt, n, design, info, place):
     """Design matrix and information of (free u, active c) for unit sigma; returns its size."""
     K, P = len(kt), len(pt)
     size = 0
@@ -345,20 +400,20 @@ def _information(fe, ge, c, slope, variance, free, active, kt, pt, n, design, in
         for b in range(a + 1):
             s = 0.0
             for i in range(n):
-                s += design[a, i] * design[b, i] / variance[i]
+                s += design[a, i] * design[b, i] * weight[i]
             info[a, b] = s
             info[b, a] = s
     return size
 
 
 @njit(**_JIT)
-def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, atoms, inverse_gram, gram_diagonal, node_u,
+def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, atoms, inverse_gram, inverse_diagonal, node_u,
               node_branch, block_of_known, n_branches, law, sigma0, dof0, floor, rice_table, rice_top, max_iterations,
               tolerance, kt, pt, rt, theta, amplitude, covariance, statistics, status, active_out):  # fmt: skip
     """Fit every voxel of a block.
 
     Y (m, n) samples; known (m, P) coordinates of the axes that are not free; use (m) bool. V (R, n) compression, Vt (n, R) its transpose.
-    atoms (K, R, M), inverse_gram (K, K, M), gram_diagonal (K, M), node_u (M, P), node_branch (M): coarse nodes, the
+    atoms (K, R, M), inverse_gram (K, K, M), inverse_diagonal (K, M), node_u (M, P), node_branch (M): coarse nodes, the
     last axis slowest. Outputs: theta (m, P), amplitude (m, K), covariance (m, P+K, P+K), statistics (m, 3 + P) =
     residual sum of squares, sigma, chi-square distance of the rival branch, its coordinates; status (m).
     """
@@ -391,11 +446,12 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
     H = np.empty((P, P), kind)
     grad = np.empty(P, kind)
     score = np.empty((K, M), kind)
+    power, single, coefficient = np.empty(M, kind), np.empty(M, kind), np.empty(M, kind)
     fe = np.empty((K, n))
     ge = np.empty((K, P, n))
     cc = np.empty(K)
     c_try = np.empty(K)
-    model, mean, slope, variance, spare = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    model, mean, slope, weight, spare = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     design = np.empty((D, n))
     info = np.empty((D, D))
     damped = np.empty((D, D))
@@ -433,35 +489,15 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                     nearest, gap = q, far
             m0 = nearest * (M // blocks)
             m1 = m0 + M // blocks
-        for k in range(K):
-            for a in range(m0, m1):
-                score[k, a] = 0
-            for r in range(R):
-                s = y[r]
-                for a in range(m0, m1):
-                    score[k, a] += s * atoms[k, r, a]
+        _match(y, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power, single, coefficient)
         champion0, champion1 = -1, -1
         power0, power1 = y.dtype.type(-1), y.dtype.type(-1)
         for a in range(m0, m1):
-            power = y.dtype.type(0)
-            feasible = True
-            for k in range(K):
-                s = y.dtype.type(0)
-                for j in range(K):
-                    s += inverse_gram[k, j, a] * score[j, a]
-                if nonnegative[k] and s < 0:
-                    feasible = False
-                power += s * score[k, a]
-            if not feasible:
-                power = y.dtype.type(0)
-                for k in range(K):
-                    if score[k, a] > 0 or not nonnegative[k]:
-                        power = max(power, score[k, a] * score[k, a] / gram_diagonal[k, a])
             if node_branch[a] == 0:
-                if power > power0:
-                    power0, champion0 = power, a
-            elif power > power1:
-                power1, champion1 = power, a
+                if power[a] > power0:
+                    power0, champion0 = power[a], a
+            elif power[a] > power1:
+                power1, champion1 = power[a], a
 
         best_cost, rival_cost, chosen = y.dtype.type(0), y.dtype.type(0), -1
         settled = False
@@ -491,7 +527,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
             cc[k] = c[k]
 
         # residual and this voxel's noise: its own residual weighed against what all voxels say
-        _law(fe, cc, 1.0, 0, rice_table, rice_top, kt, n, model, mean, slope, variance, out)
+        _law(fe, cc, 1.0, 0, rice_table, rice_top, kt, n, model, mean, slope, weight, out)
         rss = 0.0
         for i in range(n):
             e = Y[v, i] * inverse_scale - model[i]
@@ -523,18 +559,18 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
             damping, tries = 1e-3, 0
             for k in range(K):  # a component at zero may come back
                 active[k] = True
-            _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, variance, out)
+            _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, weight, out)
             settled = False
             while tries < max_iterations:
                 here = 0.0
                 for i in range(n):
                     e = Y[v, i] * inverse_scale - mean[i]
-                    here += e * e / variance[i]
-                size_now = _information(fe, ge, cc, slope, variance, free, active, kt, pt, n, design, info, place)
+                    here += e * e * weight[i]
+                size_now = _information(fe, ge, cc, slope, weight, free, active, kt, pt, n, design, info, place)
                 for q in range(size_now):
                     s = 0.0
                     for i in range(n):
-                        s += design[q, i] * (Y[v, i] * inverse_scale - mean[i]) / variance[i]
+                        s += design[q, i] * (Y[v, i] * inverse_scale - mean[i]) * weight[i]
                     gradient[q] = s
                 # a component held at zero and pushed further down leaves the problem
                 dropped = False
@@ -579,7 +615,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                     there = 0.0
                     for i in range(n):
                         e = Y[v, i] * inverse_scale - mean[i]
-                        there += e * e / variance[i]
+                        there += e * e * weight[i]
                     if there <= here * (1 + 1e-9) + 1e-14:
                         accepted = True
                         break
@@ -597,7 +633,7 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
                 else:  # back to where it stood
                     _evaluate(u, spline, taps, kt, pt, rt, f, g, w, d, base)
                     _expand(V, f, g, kt, pt, rt, fe, ge)
-                _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, variance, out)
+                _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, weight, out)
                 if far < tolerance:
                     settled = True
                     break
@@ -606,28 +642,28 @@ def fit_block(Y, known, use, V, Vt, spline, taps, nonnegative, low, high, free, 
             for k in range(K):
                 if nonnegative[k] and cc[k] <= 0:
                     active[k] = False
-            _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, variance, out)
+            _law(fe, cc, sigma, 1, rice_table, rice_top, kt, n, model, mean, slope, weight, out)
             rss = 0.0
             for i in range(n):
                 e = Y[v, i] * inverse_scale - mean[i]
                 rss += e * e
 
         # covariance of (u, c) from the curvature
-        size_now = _information(fe, ge, cc, slope, variance, free, active, kt, pt, n, design, info, place)
+        size_now = _information(fe, ge, cc, slope, weight, free, active, kt, pt, n, design, info, place)
         for a in range(D):
             for q in range(D):
                 covariance[v, a, q] = np.nan
-        for column in range(size_now):
-            for q in range(size_now):
-                gradient[q] = 1.0 if q == column else 0.0
-                for j in range(size_now):
-                    damped[q, j] = info[q, j]
-            if not _cholesky_solve(damped, gradient, size_now, move):
-                break
-            for q in range(size_now):
-                unit_q = 1.0 if place[q] < P else scale
-                unit_c = 1.0 if place[column] < P else scale
-                covariance[v, place[q], place[column]] = move[q] * sigma * sigma * unit_q * unit_c
+        for q in range(size_now):
+            for j in range(q + 1):
+                damped[q, j] = info[q, j]
+        if _factor(damped, size_now):
+            for column in range(size_now):
+                for q in range(size_now):
+                    gradient[q] = 1.0 if q == column else 0.0
+                _substitute(damped, gradient, size_now, move)
+                unit_c = sigma * sigma * (1.0 if place[column] < P else scale)
+                for q in range(size_now):
+                    covariance[v, place[q], place[column]] = move[q] * unit_c * (1.0 if place[q] < P else scale)
         for p in range(P):
             theta[v, p] = u[p]
         for k in range(K):

@@ -135,7 +135,7 @@ class Relaxation:
 
 _GOLD = "Gold et al., AJR 2004;183:343"
 _GOLD_DOI = "10.2214/ajr.183.2.1830343"
-_GOLD_SEQUENCE = "T1 by look-locker, T2 by spin echoes of several echo times, knees of healthy volunteers"
+_GOLD_SEQUENCE = "imaging of healthy knees; sequence not recalled with certainty"
 
 #: tissue -> typical relaxation at 3 T
 TISSUE: Mapping[str, Relaxation] = {

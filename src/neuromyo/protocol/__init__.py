@@ -1,0 +1,1 @@
+"""What was to be acquired, and whether it was."""

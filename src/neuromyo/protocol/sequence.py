@@ -1,0 +1,127 @@
+"""One declared sequence: its numbers, each with a target, two tolerances, and where it comes from.
+
+A number is *fine* within its inner interval, *usable* within its outer one and *unusable* beyond. Each is either taken
+from a ``source`` or marked ``proposed``; nothing stands there without saying which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Level = Literal["fine", "usable", "unusable"]
+
+
+class Frozen(BaseModel):
+    """Base of the declarations: immutable, and a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Origin(Frozen):
+    """Where a number comes from: a ``source`` (paper, DOI, manual), or ``proposed`` by this project, with a why."""
+
+    source: str = ""
+    proposed: bool = False
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Origin:
+        if bool(self.source) == self.proposed:
+            raise ValueError('give either source = "..." or proposed = true')
+        return self
+
+
+class Figure(Origin):
+    """A number with its tolerances; the unit is that of the field it stands for."""
+
+    target: float
+    fine: tuple[float, float]
+    usable: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _nested(self) -> Figure:
+        inner, outer = self.fine, self.usable
+        if not outer[0] <= inner[0] <= self.target <= inner[1] <= outer[1]:
+            raise ValueError(f"target {self.target:g} must lie in fine {list(inner)}, and fine in usable {list(outer)}")
+        return self
+
+    def level(self, value: float) -> Level:
+        slack = 1e-9 * max(abs(self.usable[0]), abs(self.usable[1]))
+        for name, (low, high) in (("fine", self.fine), ("usable", self.usable)):
+            if low - slack <= value <= high + slack:
+                return name  # type: ignore[return-value]
+        return "unusable"
+
+
+class EchoTrain(Frozen):
+    """Evenly spaced echoes, in s."""
+
+    first: Figure
+    spacing: Figure
+    count: Figure
+
+
+class EchoList(Origin):
+    """Echo times one by one, in s; ``fine`` and ``usable`` are the largest deviations permitted."""
+
+    times: Annotated[tuple[float, ...], Field(min_length=1)]
+    fine: float = Field(gt=0)
+    usable: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _sorted(self) -> EchoList:
+        if list(self.times) != sorted(set(self.times)) or self.times[0] <= 0:
+            raise ValueError("times must be positive and increase")
+        if self.fine > self.usable:
+            raise ValueError("fine must not exceed usable")
+        return self
+
+    def figure(self, i: int) -> Figure:
+        """Echo ``i`` as a number with tolerances."""
+        t = self.times[i]
+        return Figure(
+            target=t, fine=(t - self.fine, t + self.fine), usable=(t - self.usable, t + self.usable),
+            source=self.source, proposed=self.proposed, why=self.why,
+        )  # fmt: skip
+
+
+class Sequence(Frozen):
+    """One sequence of a protocol.
+
+    kind : BIDS suffix; entities : what tells it from others of its kind (``{acq = "calf"}``)
+    times in s, angles in degrees, lengths in mm; ``coverage_mm`` is across the slices, gaps included
+    """
+
+    kind: str
+    title: str
+    part: str = "mag"
+    entities: dict[str, str] = {}
+    optional: bool = False
+    echoes: EchoTrain | None = None
+    echo_list: EchoList | None = None
+    repetition_time: Figure | None = None
+    flip_angle_deg: Figure | None = None
+    refocusing_angle_deg: Figure | None = None
+    in_plane_mm: Figure | None = None
+    slice_thickness_mm: Figure | None = None
+    coverage_mm: Figure | None = None
+
+    @model_validator(mode="after")
+    def _one_train(self) -> Sequence:
+        if self.echoes and self.echo_list:
+            raise ValueError("give echoes (first, spacing, count) or echo_list (times), not both")
+        return self
+
+    def figures(self) -> Iterator[tuple[str, Figure]]:
+        """Every number declared, by its dotted key."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Figure):
+                yield name, value
+            elif isinstance(value, EchoTrain):
+                yield from ((f"echoes.{part}", getattr(value, part)) for part in type(value).model_fields)
+            elif isinstance(value, EchoList):
+                yield from ((f"echo_list.{i}", value.figure(i)) for i in range(len(value.times)))

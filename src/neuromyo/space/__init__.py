@@ -1,0 +1,1 @@
+"""Where things are: resampling, overlap, left and right. Everything goes through the affines, never by index."""

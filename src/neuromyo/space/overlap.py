@@ -1,0 +1,115 @@
+"""Do images and regions lie on each other in the world? Wrong origins are found here, before a number is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.grid import Grid
+from neuromyo.core.labels import Labels
+from neuromyo.space.resample import grid_contains, labels_to_grid, sample_nearest
+from neuromyo.space.sides import check_sides, flip_left_right, with_sides
+
+#: shares of a label, by volume, that must lie in the field of view and on tissue
+LEAST_IN_FIELD = 0.90
+LEAST_ON_TISSUE = 0.80
+#: share of the smaller of two images that must lie within the other
+LEAST_OVERLAP = 0.50
+_POINTS = 24
+FLIPS = ("none", "left-right")
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Labels on an image's grid. ``original`` are those as drawn (after a flip that was asked for), on their own grid;
+    ``in_field`` and ``on_tissue`` are shares by label index, the latter empty where no body was given."""
+
+    labels: Labels
+    original: Labels
+    in_field: dict[int, float]
+    on_tissue: dict[int, float]
+    findings: tuple[Finding, ...] = ()
+
+
+def place_labels(
+    labels: Labels, grid: Grid, *, body: np.ndarray | None = None, flip_labels: str = "none", where: str = "labels"
+) -> Placed:
+    """Labels on the grid of an image, refused where they do not belong there.
+
+    labels : as drawn, on any grid
+    grid : the image's
+    body : (x, y, z) bool on ``grid``: everything that is not air, holes filled, bone included
+    flip_labels : ``none``, or ``left-right`` to mirror the label volume first (see `flip_left_right`)
+
+    Raises E-EMPTYROI (a label of the table has no voxel, before or after resampling), E-GRID (under 90 % of a label in
+    the field of view, under 80 % on tissue), E-SIDE (names against geometry).
+    """
+    if flip_labels not in FLIPS:
+        raise OptionError(
+            "E-OPTION", where="option flip_labels", needed=f"one of {', '.join(FLIPS)}", found=flip_labels
+        )
+    original = with_sides(flip_left_right(labels) if flip_labels == "left-right" else labels)
+    _refuse_empty(original, where, "the label image has no voxel of it")
+    placed, shares = labels_to_grid(original, grid)
+    _refuse_below(original, shares, LEAST_IN_FIELD, "in the image's field of view", where)
+    findings = check_sides(original, body=body, body_grid=grid, where=where)
+    tissue = {} if body is None else on_tissue(original, grid, body)
+    _refuse_below(original, tissue, LEAST_ON_TISSUE, "on tissue", where)
+    _refuse_empty(placed, where, "it is too small for the image's voxels")
+    return Placed(placed, original, shares, tissue, findings)
+
+
+def on_tissue(labels: Labels, grid: Grid, body: np.ndarray) -> dict[int, float]:
+    """{label index: share of the voxels within the field of view that lie on ``body`` (x, y, z) bool on ``grid``}."""
+    voxels = np.argwhere(labels.volume > 0)
+    world = labels.grid.to_world(voxels)
+    index = labels.volume[tuple(voxels.T)].astype(np.int64)
+    inside = grid_contains(grid, world)
+    total = np.bincount(index[inside])
+    held = np.bincount(index[inside], weights=sample_nearest(body, grid, world[inside]).astype(float))
+    return {int(k): float(held[k] / total[k]) for k in np.flatnonzero(total)}
+
+
+def shared_field(a: Grid, b: Grid) -> float:
+    """Share of the smaller image's field of view that lies within the other's, 0 to 1, from 24 points an axis."""
+    small, large = (a, b) if a.n_voxels * a.voxel_volume_mm3 <= b.n_voxels * b.voxel_volume_mm3 else (b, a)
+    axes = [(np.arange(_POINTS) + 0.5) / _POINTS * n - 0.5 for n in small.shape]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return float(grid_contains(large, small.to_world(points)).mean())
+
+
+def require_overlap(a: Grid, b: Grid, *, where: str = "images", least: float = LEAST_OVERLAP) -> float:
+    """The share of the smaller field of view within the other; E-GRID where it is under ``least``."""
+    share = shared_field(a, b)
+    if share < least:
+        raise DataError(
+            "E-GRID", where=where, needed=f"at least {100 * least:.0f} % of the smaller field of view within the other",
+            found=f"{100 * share:.0f} % (centres {_centre(a)} and {_centre(b)} mm)",
+            remedy="check the origins and orientations in the headers; the two may not be of one session",
+        )  # fmt: skip
+    return share
+
+
+def _centre(grid: Grid) -> str:
+    return "(" + ", ".join(f"{v:.0f}" for v in grid.to_world((np.array(grid.shape) - 1) / 2)) + ")"
+
+
+def _refuse_empty(labels: Labels, where: str, why: str) -> None:
+    present = set(np.unique(labels.volume).tolist())
+    empty = [r for r in labels.regions if r.index not in present]
+    if empty or not labels.regions:
+        listed = ", ".join(f"{r.index} ({r.name})" for r in empty[:6]) or "no region at all"
+        raise DataError("E-EMPTYROI", where=where, needed="voxels of every region in the label table",
+                        found=f"none of {listed}: {why}",
+                        remedy="draw the region, or take its row out of the label table")  # fmt: skip
+
+
+def _refuse_below(labels: Labels, shares: dict[int, float], least: float, place: str, where: str) -> None:
+    low = [(r, shares[r.index]) for r in labels.regions if shares.get(r.index, 1.0) < least]
+    if low:
+        listed = ", ".join(f"{r.name or r.index} {100 * share:.0f} %" for r, share in low[:6])
+        needed = f"at least {100 * least:.0f} % of each label {place}"
+        remedy = "check that labels and image are of one session and one geometry"
+        raise DataError("E-GRID", where=where, needed=needed, found=listed, remedy=remedy)

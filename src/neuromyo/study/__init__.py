@@ -1,0 +1,1 @@
+"""From maps and regions to tables, and from tables to what a study says."""
