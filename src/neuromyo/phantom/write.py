@@ -1,0 +1,323 @@
+"""A made study on disk: raw BIDS as a scanner's files would be, and its truth beside it as a derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from neuromyo import __version__
+from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.biomarker import Biomarker
+from neuromyo.core.errors import OptionError
+from neuromyo.core.series import Series
+from neuromyo.io import nifti_write, store
+from neuromyo.phantom.acquire import Scan, acquire, noise_sigma
+from neuromyo.phantom.cohort import Person, Visit
+from neuromyo.phantom.render import Sampling
+from neuromyo.phantom.scene import Scene, scene
+from neuromyo.phantom.sets import SeriesPlan, Study
+from neuromyo.phantom.truth import Truth
+
+BIDS_VERSION = "1.10.0"
+#: truth map -> (datatype, suffix, unit on disk, factor from SI)
+TRUTH_MAPS = {
+    "T2": ("anat", "T2map", "s", 1.0),
+    "T1": ("anat", "T1map", "s", 1.0),
+    "FF": ("anat", "PDFF", "percent", 100.0),
+    "MTR": ("anat", "MTRmap", "percent", 100.0),
+    "B1": ("fmap", "TB1map", "percent", 100.0),
+    "B0": ("fmap", "B0map", "Hz", 1.0),
+}
+_REPETITION = {"IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime"}
+
+
+class Biomarkers(Protocol):
+    """Where a biomarker is got by its id: a registry."""
+
+    def get(self, id_: str, /) -> Any: ...
+
+
+def write(
+    out: Path,
+    study: Study,
+    biomarkers: Biomarkers | Mapping[str, Biomarker],
+    *,
+    sampling: Sampling | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Make a study and write it to the new folder ``out``; gives ``out`` back.
+
+    biomarkers : where those named by the study's series are got
+    progress : is told what is being made
+
+    Writes ``out`` as raw BIDS, and ``out/derivatives/truth`` with maps of `TRUTH_MAPS`, labels with their table, and
+    a table of true means and volumes by region. The same study gives the same bytes.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(
+            "E-OUTDIR",
+            where=out.name,
+            needed="a new or empty folder",
+            found="one that holds files",
+            remedy="name another folder",
+        )
+    scans = [_scan(plan, biomarkers, study.snr) for plan in study.series]
+    _write_heads(out, study)
+    for number, person in enumerate(study.people):
+        for turn, visit in enumerate(person.visits):
+            progress(f"sub-{person.label}" + (f" ses-{visit.label}" if visit.label else ""))
+            _write_session(out, study, scans, person, visit, (number, turn), sampling)
+    return out
+
+
+def _scan(plan: SeriesPlan, biomarkers: Any, snr: float) -> Scan:
+    biomarker = biomarkers.get(plan.biomarker)
+    if biomarker is None:
+        raise OptionError(
+            "E-UNKNOWN", where=plan.biomarker, needed="a biomarker that was handed in", found="none of that id"
+        )
+    return Scan.of(biomarker, {role: plan.acquisition(a) for role, a in biomarker.typical.items()}, snr=snr)
+
+
+def make_scene(
+    study: Study, person: Person, visit: Visit, place: tuple[int, int], sampling: Sampling | None = None
+) -> Scene:
+    """The scene of one session; ``place`` are the numbers of the subject and of the session. A person's body stays the
+    same from visit to visit, the fields are new."""
+    rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, place[0])))
+    sampling = sampling or Sampling(4, 1, study.stack.slice_thickness_mm)
+    return scene(
+        person.body(rng),
+        study.stack.grid(),
+        study.seed,
+        disease=visit.disease,
+        sampling=sampling,
+        spawn_key=place,
+        texture_key=place[:1],
+        receive=study.receive,
+    )
+
+
+def _write_session(
+    out: Path,
+    study: Study,
+    scans: list[Scan],
+    person: Person,
+    visit: Visit,
+    place: tuple[int, int],
+    sampling: Sampling | None,
+) -> None:
+    here = make_scene(study, person, visit, place, sampling)
+    names = {"sub": person.label, **({"ses": visit.label} if visit.label else {})}
+    truth = Truth(here.grid)
+    sigmas: dict[str, float] = {}
+    for number, (plan, scan) in enumerate(zip(study.series, scans, strict=True)):
+        entities = {**names, **({"acq": plan.acq} if plan.acq else {})}
+        made = acquire(here, scan, study.seed, (*place, number), each_slice=truth.add if number == 0 else None)
+        for role, series in made.items():
+            for name, array, sidecar in volumes(series, entities, study):
+                folder = _folder(out, names, _datatype(series.kind))
+                nifti_write.write_image(folder / f"{name}.nii.gz", array, here.grid)
+                store.write_json(folder / f"{name}.json", sidecar)
+                for ending, text in gradients(series).items():
+                    store.write_text(folder / f"{name}.{ending}", text)
+            sigmas[f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
+    _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, sigmas)
+
+
+def volumes(
+    series: Series, entities: Mapping[str, str], study: Study
+) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
+    """The files of one series: (name without ending, array, sidecar), one a volume; diffusion stays one file."""
+    images = series.read()
+    parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
+    if np.iscomplexobj(images):
+        parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
+    for part, array in parts:
+        numbered = [(slice(None), "")] if series.kind == "dwi" else list(_numbered(series.acquisition, series.n))
+        for i, numbering in numbered:
+            fixed = {**entities, **dict(series.entities)}
+            pieces = [f"{k}-{v}" for k, v in fixed.items()] + [
+                p for p in (numbering, f"part-{part}" if part else "") if p
+            ]
+            sidecar = _sidecar(series, study, i)
+            yield (
+                "_".join([*pieces, series.kind]),
+                array[..., i],
+                sidecar | ({"Units": "rad"} if part == "phase" else {}),
+            )
+
+
+def gradients(series: Series) -> dict[str, str]:
+    """Ending -> text of a diffusion series' bval (s/mm2) and bvec (FSL's convention: the stored image's axes, the first
+    negated where they are right-handed); nothing for other series."""
+    a = series.acquisition
+    if series.kind != "dwi" or a.b_values is None or a.b_vectors is None:
+        return {}
+    stored = series.grid.source_affine[:3, :3]
+    axes = stored / np.linalg.norm(stored, axis=0)
+    along = np.array(a.b_vectors) @ np.linalg.inv(axes).T
+    if np.linalg.det(stored) > 0:
+        along = along * (-1.0, 1.0, 1.0)
+    rows = "\n".join(" ".join(f"{v:.8f}" for v in row) for row in along.T)
+    return {"bval": " ".join(f"{b * 1e-6:g}" for b in a.b_values) + "\n", "bvec": rows + "\n"}
+
+
+def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, str]]:
+    """(volume, entity that tells it from the others)."""
+    if n == 1:
+        yield 0, ""
+        return
+    for field, entity in (
+        ("echo_times", "echo"),
+        ("inversion_times", "inv"),
+        ("mt_on", "mt"),
+        ("flip_angles_deg", "flip"),
+    ):
+        values = getattr(acquisition, field)
+        if values is not None and len(values) == n:
+            for i, value in enumerate(values):
+                yield i, f"mt-{'on' if value else 'off'}" if entity == "mt" else f"{entity}-{i + 1}"
+            return
+    for i in range(n):
+        yield i, f"run-{i + 1}"
+
+
+def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
+    a = series.acquisition
+    said: dict[str, Any] = {
+        "Manufacturer": "neuromyo phantom",
+        "MagneticFieldStrength": a.field_strength or 3.0,
+        "BodyPart": study.region.upper(),
+        "MRAcquisitionType": "2D",
+        "SliceThickness": study.stack.slice_thickness_mm,
+        "SpacingBetweenSlices": study.stack.slice_spacing_mm,
+        "EchoTime": _of_volume(a.echo_times, i),
+        "InversionTime": _of_volume(a.inversion_times, i),
+        "FlipAngle": _of_volume(a.flip_angles_deg, i) or (90.0 if series.kind == "MESE" else None),
+        "MTState": _of_volume(a.mt_on, i),
+        _REPETITION.get(series.kind, "RepetitionTimeExcitation"): a.repetition_time,
+        "RefocusingFlipAngle": a.refocusing_angle_deg,
+        "MTOffsetFrequency": a.mt_offset_hz,
+        "MTFlipAngle": a.mt_flip_angle_deg,
+        "SpoilingRFPhaseIncrement": a.rf_spoiling_increment_deg,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _of_volume(values: tuple | None, i: int | slice) -> Any:
+    if values is None:
+        return None
+    if len(values) == 1:
+        return values[0]
+    return list(values) if isinstance(i, slice) else values[i]
+
+
+def _datatype(kind: str) -> str:
+    return (
+        "dwi"
+        if kind == "dwi"
+        else "fmap"
+        if kind.startswith(("TB1", "RB1", "fieldmap", "phase", "magnitude"))
+        else "anat"
+    )
+
+
+def _folder(root: Path, names: Mapping[str, str], datatype: str) -> Path:
+    return root.joinpath(*(f"{k}-{v}" for k, v in names.items()), datatype)
+
+
+# --- the truth --------------------------------------------------------------------------------------------------------
+
+
+def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, sigmas: Mapping[str, float]) -> None:
+    stem = "_".join(f"{k}-{v}" for k, v in {**names, **({"acq": acq} if acq else {})}.items())
+    for quantity, (datatype, suffix, unit, factor) in TRUTH_MAPS.items():
+        base = _folder(root, names, datatype) / f"{stem}_desc-truth_{suffix}"
+        nifti_write.write_image(base.with_name(base.name + ".nii.gz"), truth.maps[quantity] * factor, truth.grid)
+        about = {"Units": unit, "SkullStripped": False, "Description": _MEANING[quantity]}
+        store.write_json(base.with_name(base.name + ".json"), about)
+    anat = _folder(root, names, "anat")
+    labels = truth.labels()
+    nifti_write.write_image(anat / f"{stem}_desc-truth_dseg.nii.gz", labels.volume, truth.grid)
+    lines = [f"{r.index}\t{r.name}\t{r.side}\t{r.parent}\t{r.code or 'n/a'}" for r in labels.regions]
+    store.write_text(anat / f"{stem}_desc-truth_dseg.tsv", _table(["index", "name", "side", "parent", "code"], lines))
+    store.write_json(anat / f"{stem}_desc-truth_dseg.json", {"Manual": False, "SkullStripped": False, **_LABEL_COLUMNS})
+    rows = truth.rows()
+    lines = ["\t".join(v if isinstance(v, str) else _number(v) for v in row.values()) for row in rows]
+    store.write_text(root / f"{stem}_desc-truth_regions.tsv", _table(list(rows[0]) if rows else ["region"], lines))
+    store.write_json(
+        root / f"{stem}_desc-truth_regions.json",
+        {"Columns": _COLUMNS, "NoiseStandardDeviationPerChannel": dict(sigmas)},
+    )
+
+
+_LABEL_COLUMNS = {
+    "side": {"Description": "side of the body: left or right"},
+    "parent": {"Description": "the larger region that this one belongs to"},
+    "code": {"Description": "code of the region in a public terminology"},
+}
+_MEANING = {
+    "T2": "T2 of the water in the voxel, mean over its water protons",
+    "T1": "T1 of the water in the voxel, mean over its water protons",
+    "FF": "share of fat among the protons that give signal",
+    "MTR": "magnetisation transfer ratio, mean over the protons that give signal",
+    "B1": "transmit field relative to nominal",
+    "B0": "off-resonance",
+}
+_COLUMNS = {
+    "volume_ml": "volume in ml, by area fractions",
+    **{f"{k}": f"{v}, over the region; SI" for k, v in _MEANING.items()},
+}
+
+
+def _number(value: float) -> str:
+    return "n/a" if value != value else f"{value:.6g}"
+
+
+def _table(columns: Sequence[str], lines: Sequence[str]) -> str:
+    return "\n".join(["\t".join(columns), *lines]) + "\n"
+
+
+# --- the dataset ------------------------------------------------------------------------------------------------------
+
+
+def _write_heads(out: Path, study: Study) -> None:
+    made_by = [{"Name": "neuromyo", "Version": __version__, "Description": "simulated: no person was scanned"}]
+    head = {"Name": study.title, "BIDSVersion": BIDS_VERSION, "License": "CC0"}
+    store.write_json(
+        out / "dataset_description.json",
+        {**head, "DatasetType": "raw", "Authors": ["neuromyo phantom"], "GeneratedBy": made_by},
+    )
+    truth = out / "derivatives" / "truth"
+    store.write_json(
+        truth / "dataset_description.json",
+        {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by},
+    )
+    store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n")
+    store.write_text(out / "README", _README.format(title=study.title, snr=study.snr, seed=study.seed))
+    columns = ["participant_id", "sex", "age", "height", "weight", "group"]
+    lines = [f"sub-{p.label}\t{p.sex}\t{p.age:g}\t{p.height:g}\t{p.weight:g}\t{p.group}" for p in study.people]
+    store.write_text(out / "participants.tsv", _table(columns, lines))
+    store.write_json(
+        out / "participants.json",
+        {
+            "sex": {"Description": "sex of the made-up person", "Levels": {"F": "female", "M": "male"}},
+            "age": {"Description": "age", "Units": "year"},
+            "height": {"Description": "height", "Units": "m"},
+            "weight": {"Description": "weight", "Units": "kg"},
+            "group": {"Description": "healthy or not"},
+        },
+    )
+
+
+_README = """{title}
+
+Simulated by the phantom of neuromyo: nobody was scanned, and every tissue value is known. The truth (maps, labels, a
+table of regions) lies in derivatives/truth. Seed {seed}; signal-to-noise ratio {snr:g}: the signal of healthy muscle in
+the first image where the transmit field is nominal, over the noise of one real channel.
+"""
