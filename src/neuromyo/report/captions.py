@@ -1,0 +1,114 @@
+"""Sentences of the page: the summary at its head and what stands under the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neuromyo.core.maps import Map, Maps, Scalar
+from neuromyo.core.reasons import Reason
+from neuromyo.report import wording
+from neuromyo.report.tables import main_statistic, title_of, whole_regions
+from neuromyo.report.view import SessionView
+
+#: regions that a summary speaks of first, and those it speaks of only if there is nothing else
+FIRST = ("muscle", "muscles", "nerve")
+LAST = ("body", "leg", "limb", "subcutaneous-fat", "intermuscular-fat", "bone-marrow", "bone", "other-tissue", "vessel",
+        "vessels", "fascia", "skin")  # fmt: skip
+
+
+def summary(view: SessionView) -> tuple[str, ...]:
+    """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions."""
+    said = [*_values(view)]
+    if not said:
+        said.append("No region values were measured in this session.")
+    said += _care(view)
+    if not any(np.isfinite(r["z"]) for r in view.measurements.rows()):
+        said.append("No reference range was applied: these numbers say nothing yet about normal or abnormal.")
+    return tuple(said)
+
+
+def _values(view: SessionView) -> list[str]:
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in whole_regions(view.measurements):
+        if row["unit"] != "a.u.":
+            groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
+    several = len({a for a, _, _ in groups}) > 1
+    said = []
+    for (acquisition, biomarker, quantity), rows in groups.items():
+        title = title_of(view.biomarkers, biomarker, quantity) + (f" ({acquisition})" if several and acquisition else "")
+        sentence = _value_sentence(title, rows)
+        said += [sentence] if sentence else []
+    return said
+
+
+def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """``Water T2 in muscle: left 33.1 ms, right 32.8 ms (spread over voxels 2.1 and 2.2 ms; 94 % of the voxels)``."""
+    statistic = main_statistic(rows)
+    rows = [r for r in rows if r["statistic"] == statistic and np.isfinite(r["value"])]
+    name = headline_region(rows)
+    of_it = sorted((r for r in rows if r["region"] == name), key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
+    if not of_it:
+        return ""
+    unit = of_it[0]["unit"]
+    parts = []
+    for r in of_it:
+        side = f"{r['side']} " if r["side"] in ("left", "right") else ""
+        spread = f" ± {wording.number(r['sd_between'])}" if np.isfinite(r["sd_between"]) else ""
+        parts.append(f"{side}{wording.number(r['value'])}{spread} {wording.unit(unit)}".strip())
+    covered = [r["coverage"] for r in of_it if np.isfinite(r["coverage"])]
+    share = f", from {wording.percent(min(covered))} of its voxels or more" if covered else ""
+    kind = "" if statistic == "mean" else f" ({statistic})"
+    return f"{wording.sentence(title)[:-1]}{kind} in {wording.region(name)}: {', '.join(parts)}{share}."
+
+
+def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The region a summary speaks of: muscle where there is one, else the largest that is neither fat nor bone."""
+    names = list(dict.fromkeys(r["region"] for r in rows))
+    for wanted in FIRST:
+        if wanted in names:
+            return wanted
+    volume = {n: sum(r["volume_ml"] for r in rows if r["region"] == n and np.isfinite(r["volume_ml"])) for n in names}
+    candidates = [n for n in names if n not in LAST] or names
+    return max(candidates, key=lambda n: volume[n], default="")
+
+
+def _care(view: SessionView) -> list[str]:
+    levels = [f.level for f in view.findings]
+    kinds = [wording.plural(levels.count(level), word) for level, word in
+             (("stop", "problem that stopped part of the work"), ("warn", "warning"), ("note", "note")) if level in levels]  # fmt: skip
+    kinds = [k.replace("problem that stopped part of the works", "problems that stopped part of the work") for k in kinds]
+    assumed = len({(m.biomarker, a.field, a.role) for m in view.maps for a in m.assumptions})
+    said = [f"The checks gave {wording.listing(kinds)}." if kinds else "The checks found nothing to remark on."]
+    if assumed:
+        said.append(f"{wording.sentence(wording.plural(assumed, 'value'))[:-1]} that the files do not state had to be assumed.")
+    return said
+
+
+def map_caption(map_: Map) -> str:
+    """How much of what was asked for has a value, and the middle of it."""
+    valid = map_.valid
+    asked = int(np.count_nonzero(map_.reason != Reason.MASKED))
+    if not valid.any():
+        return "No voxel has a value."
+    values = map_.quantity.to_display(map_.values[valid])
+    low, middle, high = (wording.number(float(v)) for v in np.percentile(values, (10, 50, 90)))
+    unit = wording.unit(map_.quantity.display)
+    return (f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; over all of them the median is "
+            f"{middle} {unit}, and 80 % lie between {low} and {high} {unit}.")  # fmt: skip
+
+
+def scalar_line(scalar: Scalar) -> str:
+    """A value for the whole subject, in words."""
+    quantity = scalar.quantity
+    said = f"{wording.sentence(quantity.title)[:-1]}: {wording.with_unit(quantity.to_display(scalar.value), quantity.display)}"
+    if scalar.sd is not None and np.isfinite(scalar.sd):
+        said += f" (standard deviation {wording.with_unit(quantity.to_display(scalar.sd), quantity.display)})"
+    return said + (f" – {scalar.source}." if scalar.source else ".")
+
+
+def series_of(maps: Maps) -> str:
+    """What tells this set of maps from others of the same biomarker: acquisition, run and chunk entities."""
+    return ", ".join(f"{k}-{v}" for k, v in maps.entities.items() if k in ("acq", "run", "chunk", "dir", "rec"))
