@@ -45,7 +45,7 @@ def _values(view: SessionView) -> list[str]:
 
 
 def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """``Water T2 in muscle: left 33.1 ms, right 32.8 ms (spread over voxels 2.1 and 2.2 ms; 94 % of the voxels)``."""
+    """``Water T2 in muscle: left 33.1 ms, right 32.8 ms (spread between voxels 2.1 and 2.2 ms; ...)``."""
     statistic = main_statistic(rows)
     rows = [r for r in rows if r["statistic"] == statistic and np.isfinite(r["value"])]
     name = headline_region(rows)
@@ -56,12 +56,22 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for r in of_it:
         side = f"{r['side']} " if r["side"] in ("left", "right") else ""
-        spread = f" ± {wording.number(r['sd_between'])}" if np.isfinite(r["sd_between"]) else ""
-        parts.append(f"{side}{wording.number(r['value'])}{spread} {wording.unit(unit)}".strip())
-    covered = [r["coverage"] for r in of_it if np.isfinite(r["coverage"])]
-    share = f", from {wording.percent(min(covered))} of its voxels or more" if covered else ""
+        parts.append(f"{side}{wording.with_unit(r['value'], unit)}")
     kind = "" if statistic == "mean" else f" ({statistic})"
-    return f"{wording.sentence(title)[:-1]}{kind} in {wording.region(name)}: {', '.join(parts)}{share}."
+    return f"{wording.sentence(title)[:-1]}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
+
+
+def _aside(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
+    """Spread and coverage, in brackets."""
+    spreads = [wording.number(r["sd_between"], r["value"]) for r in rows if np.isfinite(r["sd_between"])]
+    covered = [r["coverage"] for r in rows if np.isfinite(r["coverage"])]
+    said = []
+    if spreads:
+        said.append(f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip())
+    if covered:
+        least = "at least " if len(set(covered)) > 1 else ""
+        said.append(f"{least}{wording.percent(min(covered))} of the region's voxels entered")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -35,7 +35,7 @@ def dot_plot(dots: Sequence[Dot], label: str, unit: str) -> Markup:
     reach = [v for d in dots for v in (d.value - _or_zero(d.spread), d.value + _or_zero(d.spread))]
     axis = Axis(*padded(reach), NAMES, WIDE - 16)
     bottom = 18 + 30 * len(rows)
-    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8)
+    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8, about=7)
     for i, name in enumerate(rows):
         y = 24 + 30 * i
         plot.text(NAMES - 12, y + 4, wording.region(name), "end", "name")
@@ -64,7 +64,7 @@ def distributions(values: Mapping[str, Mapping[str, np.ndarray]], low: float, hi
     plot = Plot(WIDE, 40 + step * len(rows) + 24, f"Distribution of {label} by region")
     axis = Axis(low, high, NAMES, WIDE - 16)
     bottom = 14 + step * len(rows)
-    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8)
+    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8, about=7)
     edges = np.linspace(low, high, 61)
     for i, name in enumerate(rows):
         base = 14 + step * (i + 1) - 4
@@ -137,7 +137,7 @@ def strip_plot(values: Mapping[str, Mapping[str, Sequence[float]]], label: str, 
     plot = Plot(WIDE, 44 + 38 * len(rows) + 20, f"{label} by region across sessions")
     axis = Axis(*padded([v for sides in values.values() for vs in sides.values() for v in vs]), NAMES, WIDE - 16)
     bottom = 18 + 38 * len(rows)
-    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8)
+    x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8, about=7)
     for i, name in enumerate(rows):
         y = 27 + 38 * i
         plot.text(NAMES - 12, y + 4, wording.region(name), "end", "name")

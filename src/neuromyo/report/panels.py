@@ -54,14 +54,16 @@ def radiological(plane: np.ndarray) -> np.ndarray:
     return plane[::-1, ::-1].T
 
 
-def frame_around(grid: Grid, wanted: np.ndarray, margin: int = 3) -> Frame:
-    """A frame around the voxels that are ``wanted`` (x, y, z) bool; the whole slice where none is."""
+def frame_around(grid: Grid, wanted: np.ndarray) -> Frame:
+    """A frame around the voxels that are ``wanted`` (x, y, z) bool, with room for the letters at the sides; the whole
+    slice where none is wanted."""
     flat = wanted.any(axis=grid.slice_axis)
     sides = []
     for axis in (0, 1):
         hit = np.flatnonzero(flat.any(axis=1 - axis))
-        low, high = (hit[0], hit[-1] + 1) if hit.size else (0, flat.shape[axis])
-        sides.append(slice(max(int(low) - margin, 0), min(int(high) + margin, flat.shape[axis])))
+        low, high = (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, flat.shape[axis])
+        margin = 2 + (0.08 if axis == 0 else 0.02) * (high - low)
+        sides.append(slice(max(low - round(margin), 0), min(high + round(margin), flat.shape[axis])))
     return Frame(grid, (sides[0], sides[1]))
 
 

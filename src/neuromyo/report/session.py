@@ -17,6 +17,7 @@ LEVELS = (("stop", "Stopped"), ("warn", "Warning"), ("note", "Note"))
 def page(view: SessionView) -> str:
     """The self-contained HTML page of a session. A pure function of the view: no time, host, path or duration."""
     order = {level: i for i, (level, _) in enumerate(LEVELS)}
+    tables = value_tables(view.measurements, view.biomarkers)
     return render(
         "session.html.j2",
         view=view,
@@ -24,7 +25,8 @@ def page(view: SessionView) -> str:
         summary=captions.summary(view),
         findings=sorted(view.findings, key=lambda f: order.get(f.level, len(order))),
         level_names=dict(LEVELS),
-        tables=value_tables(view.measurements, view.biomarkers),
+        tables=tables,
+        columns={heading: meaning for t in tables for heading, meaning in t.columns},
         parts=parts(view),
         assumptions=gather_assumptions(view.maps),
         methods=methods(view.biomarkers, view.maps),

@@ -104,9 +104,9 @@ def _cell(heading: str, row: Mapping[str, Any], fit: Mapping[str, Any] | None) -
     made = {
         "side": lambda: row["side"] or "–",
         row["statistic"]: lambda: wording.number(row["value"]),
-        "spread": lambda: f"± {wording.number(row['sd_between'])}" if np.isfinite(row["sd_between"]) else "–",
-        "se": lambda: wording.number(row["se"]),
-        "fit of mean signal": lambda: _fit_cell(fit),
+        "spread": lambda: f"± {wording.number(row['sd_between'], row['value'])}" if np.isfinite(row["sd_between"]) else "–",
+        "se": lambda: wording.number(row["se"], row["value"], more=1),
+        "fit of mean signal": lambda: _fit_cell(fit, row["value"]),
         "voxels": lambda: wording.count(row["n_voxels"]),
         "coverage": lambda: wording.percent(row["coverage"]),
         "z": lambda: wording.number(row["z"]),
@@ -117,10 +117,10 @@ def _cell(heading: str, row: Mapping[str, Any], fit: Mapping[str, Any] | None) -
     return made[heading]()
 
 
-def _fit_cell(fit: Mapping[str, Any] | None) -> str:
+def _fit_cell(fit: Mapping[str, Any] | None, like: float) -> str:
     if fit is None or not np.isfinite(fit["value"]):
         return "–"
-    return wording.number(fit["value"]) + (f" ± {wording.number(fit['se'])}" if np.isfinite(fit["se"]) else "")
+    return wording.number(fit["value"], like)
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:

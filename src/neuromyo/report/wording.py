@@ -13,12 +13,15 @@ def unit(text: str) -> str:
     return _PRETTY.get(text, text)
 
 
-def number(value: float, like: float | None = None) -> str:
-    """``value`` to about three figures, with a true minus sign; – where there is none. ``like`` fixes the decimals."""
-    if value is None or not math.isfinite(value):
+def number(value: float, like: float | None = None, more: int = 0) -> str:
+    """``value`` to about three figures, with a true minus sign; – where there is none.
+
+    ``like`` is the number whose decimals are taken instead, with so many ``more``: 33.1 -> ± 2.2, se 0.05.
+    """
+    if not math.isfinite(value):
         return "–"
     scale = abs(value if like is None or not math.isfinite(like) else like)
-    decimals = 0 if scale >= 1000 else 1 if scale >= 10 else 2 if scale >= 1 else 3
+    decimals = more + (0 if scale >= 1000 else 1 if scale >= 10 else 2 if scale >= 1 else 3)
     text = f"{value:,.{decimals}f}"
     if not text.strip("-0.,"):
         text = text.lstrip("-")
