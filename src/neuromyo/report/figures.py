@@ -12,8 +12,8 @@ from neuromyo.report import wording
 from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
 from neuromyo.report.view import SampleFit
 
-NAMES = 190.0  # room for region names left of a plot
-WIDE = 760.0
+NAMES = 172.0  # room for region names left of a plot
+WIDE = 580.0
 SIDE_SHIFT = {"left": -5.0, "right": 5.0}
 
 
@@ -57,7 +57,8 @@ def _draw_dot(plot: Plot, axis: Axis, dot: Dot, y: float, unit: str) -> None:
 def distributions(values: Mapping[str, Mapping[str, np.ndarray]], low: float, high: float, label: str, unit: str) -> Markup:
     """Histograms by region, one row each: filled for the left or only side, a line for the right.
 
-    values : region -> side -> voxel values in the display unit; each histogram is scaled to its own peak
+    values : region -> side -> voxel values in the display unit. Each histogram is scaled to its own peak between the ends;
+    the first and last bin also hold what lies beyond.
     """
     rows = list(values)
     step = 44
@@ -71,7 +72,8 @@ def distributions(values: Mapping[str, Mapping[str, np.ndarray]], low: float, hi
         plot.text(NAMES - 12, base - 8, wording.region(name), "end", "name")
         for side, voxels in values[name].items():
             numbers, _ = np.histogram(np.clip(voxels, low, high), edges)
-            points = _steps(axis, edges, numbers / max(numbers.max(), 1), base, step - 10)
+            heights = np.minimum(numbers / max(numbers[1:-1].max(), 1), 1.0)
+            points = _steps(axis, edges, heights, base, step - 10)
             plot.path(points, f"area {side if side in SIDE_SHIFT else 'both'}", closed=side != "right")
         plot.line(NAMES, base, WIDE - 16, base, "grid")
     return plot.markup()
