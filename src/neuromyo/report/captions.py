@@ -26,7 +26,9 @@ def summary(view: SessionView) -> tuple[str, ...]:
         said.append("No region values were measured in this session.")
     said += _care(view)
     if not any(np.isfinite(r["z"]) for r in view.measurements.rows()):
-        said.append("No reference range was applied: these numbers say nothing yet about normal or abnormal.")
+        said.append(
+            "No reference range was applied: these numbers say nothing yet about normal or abnormal."
+        )
     return tuple(said)
 
 
@@ -34,11 +36,15 @@ def _values(view: SessionView) -> list[str]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in whole_regions(view.measurements):
         if row["unit"] != "a.u.":
-            groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
+            groups.setdefault(
+                (row["acquisition"], row["biomarker"], row["quantity"]), []
+            ).append(row)
     several = len({a for a, _, _ in groups}) > 1
     said = []
     for (acquisition, biomarker, quantity), rows in groups.items():
-        title = title_of(view.biomarkers, biomarker, quantity) + (f" ({acquisition})" if several and acquisition else "")
+        title = title_of(view.biomarkers, biomarker, quantity) + (
+            f" ({acquisition})" if several and acquisition else ""
+        )
         sentence = _value_sentence(title, rows)
         said += [sentence] if sentence else []
     return said
@@ -49,7 +55,10 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     statistic = main_statistic(rows)
     rows = [r for r in rows if r["statistic"] == statistic and np.isfinite(r["value"])]
     name = headline_region(rows)
-    of_it = sorted((r for r in rows if r["region"] == name), key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
+    of_it = sorted(
+        (r for r in rows if r["region"] == name),
+        key=lambda r: wording.SIDE_ORDER.get(r["side"], 3),
+    )
     if not of_it:
         return ""
     unit = of_it[0]["unit"]
@@ -58,19 +67,27 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
         side = f"{r['side']} " if r["side"] in ("left", "right") else ""
         parts.append(f"{side}{wording.with_unit(r['value'], unit)}")
     kind = "" if statistic == "mean" else f" ({statistic})"
-    return f"{wording.sentence(title)[:-1]}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
+    return f"{wording.capital(title)}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
 
 
 def _aside(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
     """Spread and coverage, in brackets."""
-    spreads = [wording.number(r["sd_between"], r["value"]) for r in rows if np.isfinite(r["sd_between"])]
+    spreads = [
+        wording.number(r["sd_between"], r["value"])
+        for r in rows
+        if np.isfinite(r["sd_between"])
+    ]
     covered = [r["coverage"] for r in rows if np.isfinite(r["coverage"])]
     said = []
     if spreads:
-        said.append(f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip())
+        said.append(
+            f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip()
+        )
     if covered:
         least = "at least " if len(set(covered)) > 1 else ""
-        said.append(f"{least}{wording.percent(min(covered))} of the region's voxels entered")
+        said.append(
+            f"{least}{wording.percent(min(covered))} of the region's voxels entered"
+        )
     return f" ({'; '.join(said)})" if said else ""
 
 
@@ -80,7 +97,14 @@ def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:
     for wanted in FIRST:
         if wanted in names:
             return wanted
-    volume = {n: sum(r["volume_ml"] for r in rows if r["region"] == n and np.isfinite(r["volume_ml"])) for n in names}
+    volume = {
+        n: sum(
+            r["volume_ml"]
+            for r in rows
+            if r["region"] == n and np.isfinite(r["volume_ml"])
+        )
+        for n in names
+    }
     candidates = [n for n in names if n not in LAST] or names
     return max(candidates, key=lambda n: volume[n], default="")
 
@@ -89,11 +113,25 @@ def _care(view: SessionView) -> list[str]:
     levels = [f.level for f in view.findings]
     kinds = [wording.plural(levels.count(level), word) for level, word in
              (("stop", "problem that stopped part of the work"), ("warn", "warning"), ("note", "note")) if level in levels]  # fmt: skip
-    kinds = [k.replace("problem that stopped part of the works", "problems that stopped part of the work") for k in kinds]
-    assumed = len({(m.biomarker, a.field, a.role) for m in view.maps for a in m.assumptions})
-    said = [f"The checks gave {wording.listing(kinds)}." if kinds else "The checks found nothing to remark on."]
+    kinds = [
+        k.replace(
+            "problem that stopped part of the works",
+            "problems that stopped part of the work",
+        )
+        for k in kinds
+    ]
+    assumed = len(
+        {(m.biomarker, a.field, a.role) for m in view.maps for a in m.assumptions}
+    )
+    said = [
+        f"The checks gave {wording.listing(kinds)}."
+        if kinds
+        else "The checks found nothing to remark on."
+    ]
     if assumed:
-        said.append(f"{wording.sentence(wording.plural(assumed, 'value'))[:-1]} that the files do not state had to be assumed.")
+        said.append(
+            f"{wording.capital(wording.plural(assumed, 'value'))} that the files do not state had to be assumed."
+        )
     return said
 
 
@@ -104,7 +142,9 @@ def map_caption(map_: Map) -> str:
     if not valid.any():
         return "No voxel has a value."
     values = map_.quantity.to_display(map_.values[valid])
-    low, middle, high = (wording.number(float(v)) for v in np.percentile(values, (10, 50, 90)))
+    low, middle, high = (
+        wording.number(float(v)) for v in np.percentile(values, (10, 50, 90))
+    )
     unit = wording.unit(map_.quantity.display)
     return (f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; over all of them the median is "
             f"{middle} {unit}, and 80 % lie between {low} and {high} {unit}.")  # fmt: skip
@@ -113,7 +153,7 @@ def map_caption(map_: Map) -> str:
 def scalar_line(scalar: Scalar) -> str:
     """A value for the whole subject, in words."""
     quantity = scalar.quantity
-    said = f"{wording.sentence(quantity.title)[:-1]}: {wording.with_unit(quantity.to_display(scalar.value), quantity.display)}"
+    said = f"{wording.capital(quantity.title)}: {wording.with_unit(quantity.to_display(scalar.value), quantity.display)}"
     if scalar.sd is not None and np.isfinite(scalar.sd):
         said += f" (standard deviation {wording.with_unit(quantity.to_display(scalar.sd), quantity.display)})"
     return said + (f" – {scalar.source}." if scalar.source else ".")
@@ -121,4 +161,8 @@ def scalar_line(scalar: Scalar) -> str:
 
 def series_of(maps: Maps) -> str:
     """What tells this set of maps from others of the same biomarker: acquisition, run and chunk entities."""
-    return ", ".join(f"{k}-{v}" for k, v in maps.entities.items() if k in ("acq", "run", "chunk", "dir", "rec"))
+    return ", ".join(
+        f"{k}-{v}"
+        for k, v in maps.entities.items()
+        if k in ("acq", "run", "chunk", "dir", "rec")
+    )

@@ -10,7 +10,18 @@ import numpy as np
 from neuromyo.core.quantity import Quantity
 
 #: regions' outlines and legends: apart from each other for colour-blind eyes too, and bright enough on black
-OUTLINES = ("#56b4e9", "#e69f00", "#00c79a", "#f0e442", "#ff7fbf", "#b79cff", "#ff8a65", "#9ccc65", "#4dd0e1", "#d7ccc8")
+OUTLINES = (
+    "#56b4e9",
+    "#e69f00",
+    "#00c79a",
+    "#f0e442",
+    "#ff7fbf",
+    "#b79cff",
+    "#ff8a65",
+    "#9ccc65",
+    "#4dd0e1",
+    "#d7ccc8",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +36,20 @@ class Scale:
 
     def fraction(self, values: np.ndarray) -> np.ndarray:
         """Values in the display unit -> position along the bar, 0 to 1, clipped."""
-        return np.clip((np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low), 0.0, 1.0)
+        return np.clip(
+            (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low),
+            0.0,
+            1.0,
+        )
 
     def beyond(self, values: np.ndarray) -> float:
         """Share of the values that lie beyond the ends."""
         finite = values[np.isfinite(values)]
-        return float(np.mean((finite < self.low) | (finite > self.high))) if finite.size else 0.0
+        return (
+            float(np.mean((finite < self.low) | (finite > self.high)))
+            if finite.size
+            else 0.0
+        )
 
 
 def scale_of(quantity: Quantity, values: np.ndarray) -> Scale:
@@ -53,9 +72,11 @@ def scale_of(quantity: Quantity, values: np.ndarray) -> Scale:
     return Scale(low, high, quantity.display, _colours(quantity))
 
 
-def scale_from_zero(values: np.ndarray, unit: str, least: float = 0.0, colours: str = "inferno") -> Scale:
-    """From 0 to the 95th percentile of ``values`` rounded out, at least ``least``: for spreads and residuals."""
-    top = float(np.percentile(values, 95)) if values.size else 1.0
+def scale_from_zero(
+    values: np.ndarray, unit: str, least: float = 0.0, colours: str = "inferno"
+) -> Scale:
+    """From 0 to a little over the 95th percentile of ``values``, rounded out, at least ``least``: for spreads and residuals."""
+    top = 1.05 * float(np.percentile(values, 95)) if values.size else 1.0
     return Scale(0.0, max(_round_out(0.0, top)[1], least) or 1.0, unit, colours)
 
 
@@ -64,7 +85,9 @@ def table(name: str, n: int) -> np.ndarray:
     """(n, 3) uint8 colours of a matplotlib colour map, from low to high."""
     from matplotlib import colormaps
 
-    return np.round(255 * colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]).astype(np.uint8)
+    return np.round(255 * colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]).astype(
+        np.uint8
+    )
 
 
 def css_gradient(name: str) -> str:
@@ -84,7 +107,9 @@ def _centre(quantity: Quantity) -> float | None:
 
 
 def _colours(quantity: Quantity) -> str:
-    return {"s": "viridis", "1": "plasma", "m2/s": "magma"}.get(quantity.unit, "cividis")
+    return {"s": "viridis", "1": "plasma", "m2/s": "magma"}.get(
+        quantity.unit, "cividis"
+    )
 
 
 def _round_out(low: float, high: float) -> tuple[float, float]:

@@ -70,7 +70,14 @@ class Stage:
         """A tile a slice: ``draw(k)`` gives palette entries (rows, columns), ``describe(k)`` the alternative text."""
         width, height = self.frame.size_mm
         return tuple(
-            Tile(data_uri(draw(k), palette), describe(k), file_slice(self.frame.grid, k), width, height) for k in slices
+            Tile(
+                data_uri(draw(k), palette),
+                describe(k),
+                file_slice(self.frame.grid, k),
+                width,
+                height,
+            )
+            for k in slices
         )
 
     def montage(self, title: str, caption: str, draw: Callable[[int], np.ndarray], palette: np.ndarray,
@@ -84,8 +91,22 @@ def bar_of(scale: Scale, no_value: bool) -> Bar:
     """The bar with ticks at its ends and at three points between."""
     at = np.linspace(0.0, 1.0, 5)
     values = scale.low + at * (scale.high - scale.low)
-    largest = float(np.max(np.abs(values)))
-    ticks = tuple((float(100 * a), _tick(v, largest)) for a, v in zip(at, values, strict=True))
+    decimals = next(
+        (
+            d
+            for d in range(4)
+            if np.allclose(
+                values,
+                np.round(values, d),
+                rtol=0,
+                atol=1e-3 * (scale.high - scale.low),
+            )
+        ),
+        4,
+    )
+    ticks = tuple(
+        (float(100 * a), _tick(v, decimals)) for a, v in zip(at, values, strict=True)
+    )
     return Bar(css_gradient(scale.colours), ticks, wording.unit(scale.unit), no_value)
 
 
@@ -94,7 +115,9 @@ def values_montage(stage: Stage, map_: Map, scale: Scale, caption: str) -> Monta
     quantity = map_.quantity
     values, valid = quantity.to_display(map_.values), map_.valid
     failed = ~valid & (map_.reason != Reason.MASKED)
-    return _scaled(stage, wording.sentence(quantity.title)[:-1], caption, values, valid, failed, scale)
+    return _scaled(
+        stage, wording.capital(quantity.title), caption, values, valid, failed, scale
+    )
 
 
 def sd_montage(stage: Stage, map_: Map, caption: str) -> Montage | None:
@@ -106,7 +129,15 @@ def sd_montage(stage: Stage, map_: Map, caption: str) -> Montage | None:
     valid = map_.valid & np.isfinite(sd)
     scale = scale_from_zero(sd[valid], quantity.display)
     failed = map_.valid & ~valid
-    return _scaled(stage, f"Standard deviation of {quantity.title}", caption, sd, valid, failed, scale)
+    return _scaled(
+        stage,
+        f"Standard deviation of {quantity.title}",
+        caption,
+        sd,
+        valid,
+        failed,
+        scale,
+    )
 
 
 def residual_montage(stage: Stage, residual: np.ndarray, caption: str) -> Montage:
@@ -114,28 +145,35 @@ def residual_montage(stage: Stage, residual: np.ndarray, caption: str) -> Montag
     shown = 100 * residual
     valid = np.isfinite(shown)
     scale = scale_from_zero(shown[valid], "%", colours="inferno")
-    return _scaled(stage, "Residual of the fit", caption, shown, valid, np.zeros_like(valid), scale)
+    return _scaled(
+        stage, "Residual of the fit", caption, shown, valid, np.zeros_like(valid), scale
+    )
 
 
-def reason_montage(stage: Stage, map_: Map, caption: str) -> Montage | None:
-    """Where voxels have no value or a doubtful one, and why; None where every voxel asked for is fine."""
-    reasons = [r for r in count(map_.reason) if r not in (Reason.OK, Reason.MASKED)]
+def reason_montage(stage: Stage, titles: str, codes: np.ndarray) -> Montage | None:
+    """Where voxels have no value or a doubtful one, and why; None where every voxel asked for is fine. ``codes`` (x, y, z)
+    of `Reason`; ``titles`` names the quantities they hold for."""
+    reasons = [r for r in count(codes) if r not in (Reason.OK, Reason.MASKED)]
     if not reasons:
         return None
-    index = np.zeros(map_.reason.shape, dtype=np.uint8)
+    index = np.zeros(codes.shape, dtype=np.uint8)
     for i, reason in enumerate(reasons, start=1):
-        index[map_.reason == reason] = i
+        index[codes == reason] = i
     colours = [OUTLINES[i % len(OUTLINES)] for i in range(len(reasons))]
 
     def draw(k: int) -> np.ndarray:
-        return paint.paint_categories(stage.frame.cut(index, k), stage.frame.cut(stage.grey, k))
+        return paint.paint_categories(
+            stage.frame.cut(index, k), stage.frame.cut(stage.grey, k)
+        )
 
     def describe(k: int) -> str:
         hit = int(np.count_nonzero(np.take(index, k, axis=stage.frame.grid.slice_axis)))
         return f"Slice {file_slice(stage.frame.grid, k)}: {wording.plural(hit, 'voxel')} without a value or with a doubtful one"
 
-    legend = tuple((c, wording.sentence(r.sentence)) for c, r in zip(colours, reasons, strict=True))
-    return stage.montage(f"Where and why: {map_.quantity.title}", caption, draw, paint.category_palette(colours), describe,
+    legend = tuple(
+        (c, wording.sentence(r.sentence)) for c, r in zip(colours, reasons, strict=True)
+    )
+    return stage.montage(f"Where and why: {titles}", "", draw, paint.category_palette(colours), describe,
                          legend=legend)  # fmt: skip
 
 
@@ -145,7 +183,9 @@ def _scaled(stage: Stage, title: str, caption: str, values: np.ndarray, valid: n
 
     def draw(k: int) -> np.ndarray:
         cut = stage.frame.cut
-        return paint.paint_values(cut(values, k), cut(valid, k), cut(failed, k), cut(stage.grey, k), scale)
+        return paint.paint_values(
+            cut(values, k), cut(valid, k), cut(failed, k), cut(stage.grey, k), scale
+        )
 
     def describe(k: int) -> str:
         inside = np.take(values, k, axis=axis)[np.take(valid, k, axis=axis)]
@@ -159,10 +199,11 @@ def _scaled(stage: Stage, title: str, caption: str, values: np.ndarray, valid: n
     if beyond > 0:
         caption = f"{caption} {wording.percent(beyond)} of the values lie beyond the ends of the colour bar."
     bar = bar_of(scale, bool(failed.any()))
-    return stage.montage(title, caption.strip(), draw, paint.map_palette(scale), describe, bar=bar)
+    return stage.montage(
+        title, caption.strip(), draw, paint.map_palette(scale), describe, bar=bar
+    )
 
 
-def _tick(value: float, largest: float) -> str:
-    decimals = 0 if largest >= 20 else 1 if largest >= 2 else 2 if largest >= 0.2 else 4
+def _tick(value: float, decimals: int) -> str:
     text = f"{value:.{decimals}f}"
     return text.replace("-", "−") if text.strip("-0.") else "0"

@@ -61,9 +61,15 @@ def frame_around(grid: Grid, wanted: np.ndarray) -> Frame:
     sides = []
     for axis in (0, 1):
         hit = np.flatnonzero(flat.any(axis=1 - axis))
-        low, high = (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, flat.shape[axis])
+        low, high = (
+            (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, flat.shape[axis])
+        )
         margin = 2 + (0.08 if axis == 0 else 0.02) * (high - low)
-        sides.append(slice(max(low - round(margin), 0), min(high + round(margin), flat.shape[axis])))
+        sides.append(
+            slice(
+                max(low - round(margin), 0), min(high + round(margin), flat.shape[axis])
+            )
+        )
     return Frame(grid, (sides[0], sides[1]))
 
 
@@ -79,7 +85,9 @@ def evenly(items: Sequence[int], at_most: int) -> tuple[int, ...]:
     """Up to ``at_most`` of the items, evenly spread, the ends included."""
     if len(items) <= at_most:
         return tuple(items)
-    return tuple(items[i] for i in np.round(np.linspace(0, len(items) - 1, at_most)).astype(int))
+    return tuple(
+        items[i] for i in np.round(np.linspace(0, len(items) - 1, at_most)).astype(int)
+    )
 
 
 def file_slice(grid: Grid, k: int) -> int:

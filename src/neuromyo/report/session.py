@@ -40,5 +40,7 @@ def _steps(view: SessionView) -> list[tuple[str, str, str, str]]:
     rows = []
     for step in view.record.steps:
         status = "done" if step.status == "reused" else step.status
-        rows.append((step.name, status, step.key, str((step.error or {}).get("message", ""))))
+        rows.append(
+            (step.name, status, step.key, str((step.error or {}).get("message", "")))
+        )
     return rows
