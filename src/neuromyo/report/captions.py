@@ -10,13 +10,26 @@ import numpy as np
 from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.reasons import Reason
 from neuromyo.report import wording
+from neuromyo.report.methods_text import gather_assumptions
 from neuromyo.report.tables import main_statistic, title_of, whole_regions
 from neuromyo.report.view import SessionView
 
 #: regions that a summary speaks of first, and those it speaks of only if there is nothing else
 FIRST = ("muscle", "muscles", "nerve")
-LAST = ("body", "leg", "limb", "subcutaneous-fat", "intermuscular-fat", "bone-marrow", "bone", "other-tissue", "vessel",
-        "vessels", "fascia", "skin")  # fmt: skip
+LAST = (
+    "body",
+    "leg",
+    "limb",
+    "subcutaneous-fat",
+    "intermuscular-fat",
+    "bone-marrow",
+    "bone",
+    "other-tissue",
+    "vessel",
+    "vessels",
+    "fascia",
+    "skin",
+)
 
 
 def summary(view: SessionView) -> tuple[str, ...]:
@@ -26,9 +39,7 @@ def summary(view: SessionView) -> tuple[str, ...]:
         said.append("No region values were measured in this session.")
     said += _care(view)
     if not any(np.isfinite(r["z"]) for r in view.measurements.rows()):
-        said.append(
-            "No reference range was applied: these numbers say nothing yet about normal or abnormal."
-        )
+        said.append("No reference range was applied: these numbers say nothing yet about normal or abnormal.")
     return tuple(said)
 
 
@@ -36,9 +47,7 @@ def _values(view: SessionView) -> list[str]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in whole_regions(view.measurements):
         if row["unit"] != "a.u.":
-            groups.setdefault(
-                (row["acquisition"], row["biomarker"], row["quantity"]), []
-            ).append(row)
+            groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
     several = len({a for a, _, _ in groups}) > 1
     said = []
     for (acquisition, biomarker, quantity), rows in groups.items():
@@ -55,10 +64,7 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     statistic = main_statistic(rows)
     rows = [r for r in rows if r["statistic"] == statistic and np.isfinite(r["value"])]
     name = headline_region(rows)
-    of_it = sorted(
-        (r for r in rows if r["region"] == name),
-        key=lambda r: wording.SIDE_ORDER.get(r["side"], 3),
-    )
+    of_it = sorted((r for r in rows if r["region"] == name), key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
     if not of_it:
         return ""
     unit = of_it[0]["unit"]
@@ -72,22 +78,14 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _aside(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
     """Spread and coverage, in brackets."""
-    spreads = [
-        wording.number(r["sd_between"], r["value"])
-        for r in rows
-        if np.isfinite(r["sd_between"])
-    ]
+    spreads = [wording.number(r["sd_between"], r["value"]) for r in rows if np.isfinite(r["sd_between"])]
     covered = [r["coverage"] for r in rows if np.isfinite(r["coverage"])]
     said = []
     if spreads:
-        said.append(
-            f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip()
-        )
+        said.append(f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip())
     if covered:
         least = "at least " if len(set(covered)) > 1 else ""
-        said.append(
-            f"{least}{wording.percent(min(covered))} of the region's voxels entered"
-        )
+        said.append(f"{least}{wording.percent(min(covered))} of the region's voxels entered")
     return f" ({'; '.join(said)})" if said else ""
 
 
@@ -97,41 +95,22 @@ def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:
     for wanted in FIRST:
         if wanted in names:
             return wanted
-    volume = {
-        n: sum(
-            r["volume_ml"]
-            for r in rows
-            if r["region"] == n and np.isfinite(r["volume_ml"])
-        )
-        for n in names
-    }
+    volume = {n: sum(r["volume_ml"] for r in rows if r["region"] == n and np.isfinite(r["volume_ml"])) for n in names}
     candidates = [n for n in names if n not in LAST] or names
     return max(candidates, key=lambda n: volume[n], default="")
 
 
 def _care(view: SessionView) -> list[str]:
+    """How many findings of each level, and how many assumptions."""
     levels = [f.level for f in view.findings]
-    kinds = [wording.plural(levels.count(level), word) for level, word in
-             (("stop", "problem that stopped part of the work"), ("warn", "warning"), ("note", "note")) if level in levels]  # fmt: skip
-    kinds = [
-        k.replace(
-            "problem that stopped part of the works",
-            "problems that stopped part of the work",
-        )
-        for k in kinds
-    ]
-    assumed = len(
-        {(m.biomarker, a.field, a.role) for m in view.maps for a in m.assumptions}
-    )
-    said = [
-        f"The checks gave {wording.listing(kinds)}."
-        if kinds
-        else "The checks found nothing to remark on."
-    ]
+    named = (("stop", "stop"), ("warn", "warning"), ("note", "note"))
+    kinds = [wording.plural(levels.count(level), word) for level, word in named if level in levels]
+    said = [f"The checks gave {wording.listing(kinds)}." if kinds else "The checks found nothing to remark on."]
+    if "stop" in levels:
+        said.append("A stop means that part of the work could not be done.")
+    assumed = len(gather_assumptions(view.maps))
     if assumed:
-        said.append(
-            f"{wording.capital(wording.plural(assumed, 'value'))} that the files do not state had to be assumed."
-        )
+        said.append(f"{wording.plural(assumed, 'value')} that the files do not state had to be assumed.")
     return said
 
 
@@ -142,18 +121,20 @@ def map_caption(map_: Map) -> str:
     if not valid.any():
         return "No voxel has a value."
     values = map_.quantity.to_display(map_.values[valid])
-    low, middle, high = (
-        wording.number(float(v)) for v in np.percentile(values, (10, 50, 90))
-    )
+    low, middle, high = (wording.number(float(v)) for v in np.percentile(values, (10, 50, 90)))
     unit = wording.unit(map_.quantity.display)
-    return (f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; over all of them the median is "
-            f"{middle} {unit}, and 80 % lie between {low} and {high} {unit}.")  # fmt: skip
+    return (
+        f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; their median is "
+        f"{middle} {unit}, and 80 % lie between {low} and {high} {unit}."
+    )
 
 
 def scalar_line(scalar: Scalar) -> str:
     """A value for the whole subject, in words."""
     quantity = scalar.quantity
-    said = f"{wording.capital(quantity.title)}: {wording.with_unit(quantity.to_display(scalar.value), quantity.display)}"
+    said = (
+        f"{wording.capital(quantity.title)}: {wording.with_unit(quantity.to_display(scalar.value), quantity.display)}"
+    )
     if scalar.sd is not None and np.isfinite(scalar.sd):
         said += f" (standard deviation {wording.with_unit(quantity.to_display(scalar.sd), quantity.display)})"
     return said + (f" – {scalar.source}." if scalar.source else ".")
@@ -161,8 +142,4 @@ def scalar_line(scalar: Scalar) -> str:
 
 def series_of(maps: Maps) -> str:
     """What tells this set of maps from others of the same biomarker: acquisition, run and chunk entities."""
-    return ", ".join(
-        f"{k}-{v}"
-        for k, v in maps.entities.items()
-        if k in ("acq", "run", "chunk", "dir", "rec")
-    )
+    return ", ".join(f"{k}-{v}" for k, v in maps.entities.items() if k in ("acq", "run", "chunk", "dir", "rec"))

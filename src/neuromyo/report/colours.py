@@ -36,20 +36,12 @@ class Scale:
 
     def fraction(self, values: np.ndarray) -> np.ndarray:
         """Values in the display unit -> position along the bar, 0 to 1, clipped."""
-        return np.clip(
-            (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low),
-            0.0,
-            1.0,
-        )
+        return np.clip((np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low), 0.0, 1.0)
 
     def beyond(self, values: np.ndarray) -> float:
         """Share of the values that lie beyond the ends."""
         finite = values[np.isfinite(values)]
-        return (
-            float(np.mean((finite < self.low) | (finite > self.high)))
-            if finite.size
-            else 0.0
-        )
+        return float(np.mean((finite < self.low) | (finite > self.high))) if finite.size else 0.0
 
 
 def scale_of(quantity: Quantity, values: np.ndarray) -> Scale:
@@ -72,12 +64,10 @@ def scale_of(quantity: Quantity, values: np.ndarray) -> Scale:
     return Scale(low, high, quantity.display, _colours(quantity))
 
 
-def scale_from_zero(
-    values: np.ndarray, unit: str, least: float = 0.0, colours: str = "inferno"
-) -> Scale:
-    """From 0 to a little over the 95th percentile of ``values``, rounded out, at least ``least``: for spreads and residuals."""
+def scale_from_zero(values: np.ndarray, unit: str, colours: str = "inferno") -> Scale:
+    """From 0 to a little over the 95th percentile of ``values``, rounded out: for spreads and residuals."""
     top = 1.05 * float(np.percentile(values, 95)) if values.size else 1.0
-    return Scale(0.0, max(_round_out(0.0, top)[1], least) or 1.0, unit, colours)
+    return Scale(0.0, _round_out(0.0, top)[1] or 1.0, unit, colours)
 
 
 @lru_cache(maxsize=16)
@@ -85,9 +75,7 @@ def table(name: str, n: int) -> np.ndarray:
     """(n, 3) uint8 colours of a matplotlib colour map, from low to high."""
     from matplotlib import colormaps
 
-    return np.round(255 * colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]).astype(
-        np.uint8
-    )
+    return np.round(255 * colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]).astype(np.uint8)
 
 
 def css_gradient(name: str) -> str:
@@ -96,6 +84,7 @@ def css_gradient(name: str) -> str:
 
 
 def rgb(hexadecimal: str) -> tuple[int, int, int]:
+    """``#rrggbb`` -> red, green, blue from 0 to 255."""
     r, g, b = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
     return r, g, b
 
@@ -107,9 +96,7 @@ def _centre(quantity: Quantity) -> float | None:
 
 
 def _colours(quantity: Quantity) -> str:
-    return {"s": "viridis", "1": "plasma", "m2/s": "magma"}.get(
-        quantity.unit, "cividis"
-    )
+    return {"s": "viridis", "1": "plasma", "m2/s": "magma"}.get(quantity.unit, "cividis")
 
 
 def _round_out(low: float, high: float) -> tuple[float, float]:

@@ -23,10 +23,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
 def render(template: str, **context: Any) -> str:
     """The page as text; whatever came from files is escaped, and what cannot stand in a page is replaced."""
-    css = Markup(resources.text("report", "templates/style.css"))  # noqa: S704 - our own file
-    text = (
-        _environment().get_template(template).render(css=css, policy=POLICY, **context)
-    )
+    css = Markup(resources.text("report", "templates/style.css"))
+    text = _environment().get_template(template).render(css=css, policy=POLICY, **context)
     return clean(text)
 
 
@@ -39,12 +37,11 @@ def clean(text: str) -> str:
 def relative_link(page: str) -> str:
     """A file name as an address that can only be relative: ``javascript:x`` becomes a file of that name."""
     parts = [p for p in page.replace("\\", "/").split("/") if p not in ("", ".", "..")]
-    return "./" + "/".join(
-        quote(p.encode("utf-8", "surrogateescape"), safe="") for p in parts
-    )
+    return "./" + "/".join(quote(p.encode("utf-8", "surrogateescape"), safe="") for p in parts)
 
 
 def doi_link(doi: str) -> str:
+    """The address of a DOI at the resolver; it can lead nowhere else."""
     return DOI + quote(doi.encode("utf-8", "replace"), safe="/()-._;")
 
 
@@ -56,9 +53,7 @@ def tree(value: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
-        loader=FunctionLoader(
-            lambda name: resources.text("report", f"templates/{name}")
-        ),
+        loader=FunctionLoader(lambda name: resources.text("report", f"templates/{name}")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

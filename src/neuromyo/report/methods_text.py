@@ -30,31 +30,27 @@ class Method:
 
 def method(biomarker: Biomarker, options: Mapping[str, Any]) -> Method:
     """A biomarker's method with the options it was run with (those not given are at their defaults)."""
-    gives = tuple(
-        f"{q.title} ({wording.unit(q.display) or 'a plain number'})"
-        for q in biomarker.gives
+    gives = tuple(f"{q.title} ({wording.unit(q.display) or 'a plain number'})" for q in biomarker.gives)
+    return Method(
+        biomarker.id,
+        biomarker.title,
+        wording.sentence(biomarker.caption),
+        biomarker.equation,
+        gives,
+        tuple(_options(biomarker.options, options)),
+        biomarker.doi,
     )
-    return Method(biomarker.id, biomarker.title, wording.sentence(biomarker.caption), biomarker.equation, gives,
-                  tuple(_options(biomarker.options, options)), biomarker.doi)  # fmt: skip
 
 
-def methods(
-    biomarkers: Mapping[str, Biomarker], maps: Iterable[Maps]
-) -> tuple[Method, ...]:
+def methods(biomarkers: Mapping[str, Biomarker], maps: Iterable[Maps]) -> tuple[Method, ...]:
     """A method for each biomarker that gave maps, with the options of its first set of maps."""
     given: dict[str, Mapping[str, Any]] = {}
     for one in maps:
         given.setdefault(one.biomarker, one.options)
-    return tuple(
-        method(biomarkers[id_], options)
-        for id_, options in given.items()
-        if id_ in biomarkers
-    )
+    return tuple(method(biomarkers[id_], options) for id_, options in given.items() if id_ in biomarkers)
 
 
-def gather_assumptions(
-    maps: Iterable[Maps],
-) -> tuple[tuple[Assumption, tuple[str, ...]], ...]:
+def gather_assumptions(maps: Iterable[Maps]) -> tuple[tuple[Assumption, tuple[str, ...]], ...]:
     """Every assumption once, with the biomarkers that made it."""
     made: dict[Assumption, list[str]] = {}
     for one in maps:
@@ -80,12 +76,7 @@ def methods_md(
     for biomarker in biomarkers.values():
         lines += _section(method(biomarker, options.get(biomarker.id, {})))
     if assumptions:
-        lines += [
-            "## Assumptions",
-            "",
-            "The files do not state the following; these values were used instead.",
-            "",
-        ]
+        lines += ["## Assumptions", "", "The files do not state the following; these values were used instead.", ""]
         lines += [
             f"* {_md(a.field)} = {_md(a.value)} ({', '.join(users)}): {_md(wording.sentence(a.why))}"
             for a, users in assumptions
@@ -93,12 +84,7 @@ def methods_md(
         lines.append("")
     references = list(dict.fromkeys(d for b in biomarkers.values() for d in b.doi))
     if references:
-        lines += [
-            "## References",
-            "",
-            *(f"{i}. <{DOI}{d}>" for i, d in enumerate(references, start=1)),
-            "",
-        ]
+        lines += ["## References", "", *(f"{i}. <{DOI}{d}>" for i, d in enumerate(references, start=1)), ""]
     return "\n".join(lines)
 
 
@@ -106,20 +92,12 @@ def _section(one: Method) -> list[str]:
     lines = [f"## {wording.capital(one.title)} (`{one.id}`)", ""]
     lines += [_md(one.caption), ""] if one.caption else []
     lines += [f"It gives {wording.listing([_md(g) for g in one.gives])}.", ""]
-    lines += (
-        ["```text", one.equation.replace("```", "'''"), "```", ""]
-        if one.equation
-        else []
-    )
+    lines += ["```text", one.equation.replace("```", "'''"), "```", ""] if one.equation else []
     if one.options:
         lines += ["| option | value | meaning |", "|---|---|---|"]
         lines += [f"| {_md(n)} | {_md(v)} | {_md(d)} |" for n, v, d in one.options]
         lines.append("")
-    lines += (
-        ["Sources: " + ", ".join(f"<{DOI}{d}>" for d in one.doi) + ".", ""]
-        if one.doi
-        else []
-    )
+    lines += ["Sources: " + ", ".join(f"<{DOI}{d}>" for d in one.doi) + ".", ""] if one.doi else []
     return lines
 
 

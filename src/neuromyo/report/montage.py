@@ -65,23 +65,28 @@ class Stage:
     def plane(self) -> str:
         return PLANES[self.frame.grid.slice_axis]
 
-    def tiles(self, slices: tuple[int, ...], draw: Callable[[int], np.ndarray], palette: np.ndarray,
-              describe: Callable[[int], str]) -> tuple[Tile, ...]:  # fmt: skip
+    def tiles(
+        self,
+        slices: tuple[int, ...],
+        draw: Callable[[int], np.ndarray],
+        palette: np.ndarray,
+        describe: Callable[[int], str],
+    ) -> tuple[Tile, ...]:
         """A tile a slice: ``draw(k)`` gives palette entries (rows, columns), ``describe(k)`` the alternative text."""
         width, height = self.frame.size_mm
         return tuple(
-            Tile(
-                data_uri(draw(k), palette),
-                describe(k),
-                file_slice(self.frame.grid, k),
-                width,
-                height,
-            )
-            for k in slices
+            Tile(data_uri(draw(k), palette), describe(k), file_slice(self.frame.grid, k), width, height) for k in slices
         )
 
-    def montage(self, title: str, caption: str, draw: Callable[[int], np.ndarray], palette: np.ndarray,
-                describe: Callable[[int], str], **more) -> Montage:  # fmt: skip  # noqa: ANN003
+    def montage(
+        self,
+        title: str,
+        caption: str,
+        draw: Callable[[int], np.ndarray],
+        palette: np.ndarray,
+        describe: Callable[[int], str],
+        **more,
+    ) -> Montage:
         shown = self.tiles(self.shown, draw, palette, describe)
         rest = self.tiles(self.rest, draw, palette, describe)
         return Montage(title, caption, shown, rest, self.frame.letters, **more)
@@ -92,21 +97,10 @@ def bar_of(scale: Scale, no_value: bool) -> Bar:
     at = np.linspace(0.0, 1.0, 5)
     values = scale.low + at * (scale.high - scale.low)
     decimals = next(
-        (
-            d
-            for d in range(4)
-            if np.allclose(
-                values,
-                np.round(values, d),
-                rtol=0,
-                atol=1e-3 * (scale.high - scale.low),
-            )
-        ),
+        (d for d in range(4) if np.allclose(values, np.round(values, d), rtol=0, atol=1e-3 * (scale.high - scale.low))),
         4,
     )
-    ticks = tuple(
-        (float(100 * a), _tick(v, decimals)) for a, v in zip(at, values, strict=True)
-    )
+    ticks = tuple((float(100 * a), _tick(v, decimals)) for a, v in zip(at, values, strict=True))
     return Bar(css_gradient(scale.colours), ticks, wording.unit(scale.unit), no_value)
 
 
@@ -115,9 +109,7 @@ def values_montage(stage: Stage, map_: Map, scale: Scale, caption: str) -> Monta
     quantity = map_.quantity
     values, valid = quantity.to_display(map_.values), map_.valid
     failed = ~valid & (map_.reason != Reason.MASKED)
-    return _scaled(
-        stage, wording.capital(quantity.title), caption, values, valid, failed, scale
-    )
+    return _scaled(stage, wording.capital(quantity.title), caption, values, valid, failed, scale)
 
 
 def sd_montage(stage: Stage, map_: Map, caption: str) -> Montage | None:
@@ -129,15 +121,7 @@ def sd_montage(stage: Stage, map_: Map, caption: str) -> Montage | None:
     valid = map_.valid & np.isfinite(sd)
     scale = scale_from_zero(sd[valid], quantity.display)
     failed = map_.valid & ~valid
-    return _scaled(
-        stage,
-        f"Standard deviation of {quantity.title}",
-        caption,
-        sd,
-        valid,
-        failed,
-        scale,
-    )
+    return _scaled(stage, f"Standard deviation of {quantity.title}", caption, sd, valid, failed, scale)
 
 
 def residual_montage(stage: Stage, residual: np.ndarray, caption: str) -> Montage:
@@ -145,14 +129,14 @@ def residual_montage(stage: Stage, residual: np.ndarray, caption: str) -> Montag
     shown = 100 * residual
     valid = np.isfinite(shown)
     scale = scale_from_zero(shown[valid], "%", colours="inferno")
-    return _scaled(
-        stage, "Residual of the fit", caption, shown, valid, np.zeros_like(valid), scale
-    )
+    return _scaled(stage, "Residual of the fit", caption, shown, valid, np.zeros_like(valid), scale)
 
 
 def reason_montage(stage: Stage, titles: str, codes: np.ndarray) -> Montage | None:
-    """Where voxels have no value or a doubtful one, and why; None where every voxel asked for is fine. ``codes`` (x, y, z)
-    of `Reason`; ``titles`` names the quantities they hold for."""
+    """Where voxels have no value or a doubtful one, and why; None where every voxel asked for is fine.
+
+    codes : (x, y, z) of `Reason`; ``titles`` names the quantities they hold for
+    """
     reasons = [r for r in count(codes) if r not in (Reason.OK, Reason.MASKED)]
     if not reasons:
         return None
@@ -162,30 +146,26 @@ def reason_montage(stage: Stage, titles: str, codes: np.ndarray) -> Montage | No
     colours = [OUTLINES[i % len(OUTLINES)] for i in range(len(reasons))]
 
     def draw(k: int) -> np.ndarray:
-        return paint.paint_categories(
-            stage.frame.cut(index, k), stage.frame.cut(stage.grey, k)
-        )
+        return paint.paint_categories(stage.frame.cut(index, k), stage.frame.cut(stage.grey, k))
 
     def describe(k: int) -> str:
         hit = int(np.count_nonzero(np.take(index, k, axis=stage.frame.grid.slice_axis)))
-        return f"Slice {file_slice(stage.frame.grid, k)}: {wording.plural(hit, 'voxel')} without a value or with a doubtful one"
+        return (
+            f"Slice {file_slice(stage.frame.grid, k)}: {wording.plural(hit, 'voxel')} with no value or a doubtful one"
+        )
 
-    legend = tuple(
-        (c, wording.sentence(r.sentence)) for c, r in zip(colours, reasons, strict=True)
-    )
-    return stage.montage(f"Where and why: {titles}", "", draw, paint.category_palette(colours), describe,
-                         legend=legend)  # fmt: skip
+    legend = tuple((c, wording.sentence(r.sentence)) for c, r in zip(colours, reasons, strict=True))
+    return stage.montage(f"Where and why: {titles}", "", draw, paint.category_palette(colours), describe, legend=legend)
 
 
-def _scaled(stage: Stage, title: str, caption: str, values: np.ndarray, valid: np.ndarray, failed: np.ndarray,
-            scale: Scale) -> Montage:  # fmt: skip
+def _scaled(
+    stage: Stage, title: str, caption: str, values: np.ndarray, valid: np.ndarray, failed: np.ndarray, scale: Scale
+) -> Montage:
     axis = stage.frame.grid.slice_axis
 
     def draw(k: int) -> np.ndarray:
         cut = stage.frame.cut
-        return paint.paint_values(
-            cut(values, k), cut(valid, k), cut(failed, k), cut(stage.grey, k), scale
-        )
+        return paint.paint_values(cut(values, k), cut(valid, k), cut(failed, k), cut(stage.grey, k), scale)
 
     def describe(k: int) -> str:
         inside = np.take(values, k, axis=axis)[np.take(valid, k, axis=axis)]
@@ -199,9 +179,7 @@ def _scaled(stage: Stage, title: str, caption: str, values: np.ndarray, valid: n
     if beyond > 0:
         caption = f"{caption} {wording.percent(beyond)} of the values lie beyond the ends of the colour bar."
     bar = bar_of(scale, bool(failed.any()))
-    return stage.montage(
-        title, caption.strip(), draw, paint.map_palette(scale), describe, bar=bar
-    )
+    return stage.montage(title, caption.strip(), draw, paint.map_palette(scale), describe, bar=bar)
 
 
 def _tick(value: float, decimals: int) -> str:

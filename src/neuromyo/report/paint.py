@@ -1,4 +1,4 @@
-"""Voxels as palette entries: greys for anatomy, a colour scale for values, one plain grey for voxels without a value."""
+"""Voxels as palette entries: greys for anatomy, a colour scale for values, one plain grey for where there is none."""
 
 from __future__ import annotations
 
@@ -21,35 +21,25 @@ def grey_levels(image: np.ndarray) -> np.ndarray:
     top = float(np.percentile(finite, 99.5)) if finite.size else 0.0
     if not top > 0:
         return np.zeros(image.shape, dtype=np.uint8)
-    share = np.clip(
-        np.nan_to_num(image, nan=0.0, posinf=top, neginf=0.0) / top, 0.0, 1.0
-    )
+    share = np.clip(np.nan_to_num(image, nan=0.0, posinf=top, neginf=0.0) / top, 0.0, 1.0)
     return np.round(share * (GREYS - 1)).astype(np.uint8)
 
 
 def map_palette(scale: Scale) -> np.ndarray:
     """Dimmed greys, the grey of a voxel without a value, then the colours of the scale: (256, 3)."""
-    return np.vstack(
-        [_greys(0.5), [NO_VALUE_RGB], table(scale.colours, COLOURS)]
-    ).astype(np.uint8)
+    return np.vstack([_greys(0.5), [NO_VALUE_RGB], table(scale.colours, COLOURS)]).astype(np.uint8)
 
 
 def paint_values(
-    values: np.ndarray,
-    valid: np.ndarray,
-    failed: np.ndarray,
-    grey: np.ndarray,
-    scale: Scale,
+    values: np.ndarray, valid: np.ndarray, failed: np.ndarray, grey: np.ndarray, scale: Scale
 ) -> np.ndarray:
-    """Values over anatomy. values in the display unit, ``valid`` and ``failed`` bool, ``grey`` levels; all of one shape.
+    """Values over anatomy. values in the display unit, ``valid`` and ``failed`` bool, ``grey`` levels; of one shape.
 
     Valid voxels take a colour, failed ones the plain grey, all others show the anatomy, dimmed.
     """
     out = grey.copy()
     out[failed] = NO_VALUE
-    out[valid] = FIRST_COLOUR + np.round(
-        scale.fraction(values[valid]) * (COLOURS - 1)
-    ).astype(np.uint8)
+    out[valid] = FIRST_COLOUR + np.round(scale.fraction(values[valid]) * (COLOURS - 1)).astype(np.uint8)
     return out
 
 
@@ -67,12 +57,7 @@ def outlines(index: np.ndarray) -> np.ndarray:
     """The rim of each region: ``index`` (rows, columns) where a neighbour belongs elsewhere, else 0."""
     padded = np.pad(index, 1, mode="edge")
     rim = np.zeros(index.shape, dtype=bool)
-    for shifted in (
-        padded[:-2, 1:-1],
-        padded[2:, 1:-1],
-        padded[1:-1, :-2],
-        padded[1:-1, 2:],
-    ):
+    for shifted in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
         rim |= shifted != index
     return np.where(rim, index, 0)
 
@@ -83,6 +68,4 @@ def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _greys(brightness: float) -> np.ndarray:
-    return np.repeat(
-        np.round(np.linspace(0, 255 * brightness, GREYS))[:, None], 3, axis=1
-    )
+    return np.repeat(np.round(np.linspace(0, 255 * brightness, GREYS))[:, None], 3, axis=1)

@@ -60,16 +60,10 @@ def frame_around(grid: Grid, wanted: np.ndarray) -> Frame:
     flat = wanted.any(axis=grid.slice_axis)
     sides = []
     for axis in (0, 1):
-        hit = np.flatnonzero(flat.any(axis=1 - axis))
-        low, high = (
-            (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, flat.shape[axis])
-        )
+        hit = np.flatnonzero(np.any(flat, axis=(1 - axis,)))
+        low, high = (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, flat.shape[axis])
         margin = 2 + (0.08 if axis == 0 else 0.02) * (high - low)
-        sides.append(
-            slice(
-                max(low - round(margin), 0), min(high + round(margin), flat.shape[axis])
-            )
-        )
+        sides.append(slice(max(low - round(margin), 0), min(high + round(margin), flat.shape[axis])))
     return Frame(grid, (sides[0], sides[1]))
 
 
@@ -85,9 +79,7 @@ def evenly(items: Sequence[int], at_most: int) -> tuple[int, ...]:
     """Up to ``at_most`` of the items, evenly spread, the ends included."""
     if len(items) <= at_most:
         return tuple(items)
-    return tuple(
-        items[i] for i in np.round(np.linspace(0, len(items) - 1, at_most)).astype(int)
-    )
+    return tuple(items[i] for i in np.round(np.linspace(0, len(items) - 1, at_most)).astype(int))
 
 
 def file_slice(grid: Grid, k: int) -> int:
@@ -102,7 +94,7 @@ def labels_on(grid: Grid, labels: Labels) -> np.ndarray:
     """The label volume on another grid, by geometry: nearest label of each voxel centre, 0 outside; (x, y, z)."""
     if grid.same_as(labels.grid):
         return labels.volume
-    index = np.stack(np.indices(grid.shape), axis=-1).reshape(-1, 3)
+    index = np.indices(grid.shape).reshape(3, -1).T
     there = np.rint(labels.grid.to_index(grid.to_world(index))).astype(int)
     inside = np.all((there >= 0) & (there < labels.grid.shape), axis=1)
     out = np.zeros(len(index), dtype=labels.volume.dtype)

@@ -15,9 +15,7 @@ def data_uri(indices: np.ndarray, palette: np.ndarray) -> str:
     indices : (rows, columns) uint8, positions in the palette
     palette : (n <= 256, 3) uint8, red green blue
     """
-    return "data:image/png;base64," + base64.b64encode(encode(indices, palette)).decode(
-        "ascii"
-    )
+    return "data:image/png;base64," + base64.b64encode(encode(indices, palette)).decode("ascii")
 
 
 def encode(indices: np.ndarray, palette: np.ndarray) -> bytes:
@@ -38,9 +36,4 @@ def encode(indices: np.ndarray, palette: np.ndarray) -> bytes:
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(body))
-        + kind
-        + body
-        + struct.pack(">I", zlib.crc32(kind + body))
-    )
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

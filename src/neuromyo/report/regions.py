@@ -28,8 +28,10 @@ class RegionVoxels:
 
 
 def leaves(labels: Sequence[Labels], grid: Grid) -> tuple[RegionVoxels, ...]:
-    """Every labelled region that has voxels on the grid, in the order of the tables; sides apart. A name that an earlier
-    label image also uses is told from it by its source."""
+    """Every labelled region that has voxels on the grid, in the order of the tables; sides apart.
+
+    A name that an earlier label image also uses is told from it by its source.
+    """
     found: list[RegionVoxels] = []
     for one in labels:
         taken = {r.name for r in found}
@@ -37,11 +39,7 @@ def leaves(labels: Sequence[Labels], grid: Grid) -> tuple[RegionVoxels, ...]:
         present = set(np.unique(volume).tolist())
         for region in one.regions:
             if region.index in present:
-                name = (
-                    f"{region.name} ({one.source})"
-                    if region.name in taken
-                    else region.name
-                )
+                name = f"{region.name} ({one.source})" if region.name in taken else region.name
                 found.append(RegionVoxels(name, region.side, volume == region.index))
     return tuple(found)
 
@@ -51,15 +49,10 @@ def by_name(regions: Sequence[RegionVoxels]) -> dict[str, list[RegionVoxels]]:
     grouped: dict[str, list[RegionVoxels]] = {}
     for region in regions:
         grouped.setdefault(region.name, []).append(region)
-    return {
-        n: sorted(r, key=lambda one: wording.SIDE_ORDER.get(one.side, 3))
-        for n, r in grouped.items()
-    }
+    return {n: sorted(r, key=lambda one: wording.SIDE_ORDER.get(one.side, 3)) for n, r in grouped.items()}
 
 
-def anatomy_montage(
-    stage: Stage, regions: Sequence[RegionVoxels], title: str
-) -> Montage:
+def anatomy_montage(stage: Stage, regions: Sequence[RegionVoxels], title: str) -> Montage:
     """The anatomy with the regions' outlines, one colour a region name."""
     names = list(dict.fromkeys(r.name for r in regions))
     colours = [OUTLINES[i % len(OUTLINES)] for i in range(len(names))]
@@ -71,9 +64,7 @@ def anatomy_montage(
 
     def draw(k: int) -> np.ndarray:
         grey = paint.enlarge(stage.frame.cut(stage.grey, k), factor)
-        return paint.paint_categories(
-            paint.outlines(paint.enlarge(stage.frame.cut(index, k), factor)), grey
-        )
+        return paint.paint_categories(paint.outlines(paint.enlarge(stage.frame.cut(index, k), factor)), grey)
 
     def describe(k: int) -> str:
         return f"{title}, {stage.plane} slice {file_slice(stage.frame.grid, k)}" + (
@@ -81,17 +72,7 @@ def anatomy_montage(
         )
 
     legend = tuple((c, wording.region(n)) for c, n in zip(colours, names, strict=True))
-    caption = (
-        f"{wording.sentence(title)} Lines: the rims of the regions."
-        if names
-        else wording.sentence(title)
-    )
+    caption = f"{wording.sentence(title)} Lines: the rims of the regions." if names else wording.sentence(title)
     return stage.montage(
-        "Anatomy",
-        caption,
-        draw,
-        paint.category_palette(colours[:MOST_OUTLINES]),
-        describe,
-        legend=legend,
-        smooth=True,
+        "Anatomy", caption, draw, paint.category_palette(colours[:MOST_OUTLINES]), describe, legend=legend, smooth=True
     )

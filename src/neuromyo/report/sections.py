@@ -13,22 +13,12 @@ from neuromyo.core.maps import Map, Maps
 from neuromyo.report import captions, paint, tables, wording
 from neuromyo.report.colours import scale_of
 from neuromyo.report.figures import distributions, sample_plot
-from neuromyo.report.montage import (
-    SHOWN,
-    Montage,
-    Stage,
-    reason_montage,
-    residual_montage,
-    sd_montage,
-    values_montage,
-)
+from neuromyo.report.montage import SHOWN, Montage, Stage, reason_montage, residual_montage, sd_montage, values_montage
 from neuromyo.report.panels import Frame, evenly, frame_around, slices_with
 from neuromyo.report.regions import RegionVoxels, anatomy_montage, by_name, leaves
 from neuromyo.report.view import Anatomy, SampleFit, SessionView
 
-PIXEL_BUDGET = (
-    5_500_000  # picture elements on one page; about 0.7 bytes each once packed
-)
+PIXEL_BUDGET = 5_500_000  # picture elements on one page; about 0.7 bytes each once packed
 MOST_ROWS = 14  # regions in a plot of distributions
 
 
@@ -59,10 +49,7 @@ class Part:
 def parts(view: SessionView) -> tuple[Part, ...]:
     """A part for each set of maps, all within one budget of picture elements."""
     frames = [_frame(view, maps) for maps in view.maps]
-    load = sum(
-        _layers(maps) * len(_slices(maps)) * frame.pixels
-        for maps, frame in zip(view.maps, frames, strict=True)
-    )
+    load = sum(_layers(maps) * len(_slices(maps)) * frame.pixels for maps, frame in zip(view.maps, frames, strict=True))
     stride = 1
     while load / stride**2 > PIXEL_BUDGET:
         stride += 1
@@ -74,9 +61,7 @@ def parts(view: SessionView) -> tuple[Part, ...]:
 
 def drawn(maps: Maps) -> tuple[Map, ...]:
     """The maps worth a picture: a number per voxel, and not a mere scale factor."""
-    return tuple(
-        m for m in maps.maps.values() if m.quantity.rank == "scalar" and _worth(m)
-    )
+    return tuple(m for m in maps.maps.values() if m.quantity.rank == "scalar" and _worth(m))
 
 
 def _worth(map_: Map) -> bool:
@@ -102,14 +87,20 @@ def _part(view: SessionView, maps: Maps, frame: Frame, i: int) -> Part:
         values=tuple(
             values_montage(stage, m, scale_of(m.quantity, _valid_values(m)), captions.map_caption(m)) for m in shown
         ),
-        spreads=tuple(made for m in shown if (made := sd_montage(stage, m, "As predicted by the fit, voxel by voxel."))),
-        residual=residual_montage(stage, residual, "Root mean square of what the model leaves over, relative to the first signal.")
+        spreads=tuple(
+            made for m in shown if (made := sd_montage(stage, m, "As predicted by the fit, voxel by voxel."))
+        ),
+        residual=residual_montage(
+            stage, residual, "Root mean square of what the model leaves over, relative to the first signal."
+        )
         if residual is not None
         else None,
         not_drawn=tuple(m.quantity.title for m in maps.maps.values() if m.quantity.rank != "scalar"),
         histograms=tuple(h for m in shown if (h := _histogram(m, regions)) is not None),
         quality=tables.quality_table(maps, shown, regions),
-        samples=tuple((s, sample_plot(s)) for s in view.samples if s.biomarker == maps.biomarker and _first_of_kind(view, maps)),
+        samples=tuple(
+            (s, sample_plot(s)) for s in view.samples if s.biomarker == maps.biomarker and _first_of_kind(view, maps)
+        ),
         reasons=tables.reasons_table(shown),
         reasons_by_region=tuple(
             (titles, made)
@@ -118,7 +109,7 @@ def _part(view: SessionView, maps: Maps, frame: Frame, i: int) -> Part:
         ),
         reason_maps=tuple(made for titles, m in _by_reason(shown) if (made := reason_montage(stage, titles, m.reason))),
         stride=frame.stride,
-    )  # fmt: skip
+    )
 
 
 def _by_reason(shown: Sequence[Map]) -> list[tuple[str, Map]]:
@@ -137,11 +128,7 @@ def _stage(maps: Maps, frame: Frame, anatomy: Anatomy | None) -> Stage:
     slices = _slices(maps)
     shown = evenly(slices, SHOWN)
     rest = tuple(k for k in slices if k not in shown)
-    grey = (
-        paint.grey_levels(anatomy.image)
-        if anatomy
-        else np.zeros(maps.grid.shape, dtype=np.uint8)
-    )
+    grey = paint.grey_levels(anatomy.image) if anatomy else np.zeros(maps.grid.shape, dtype=np.uint8)
     return Stage(frame, shown, rest, grey)
 
 
@@ -149,28 +136,17 @@ def _histogram(map_: Map, regions: Sequence[RegionVoxels]) -> tuple[str, Markup]
     """The distributions in the largest regions; None without regions or values."""
     valid = map_.valid
     values = {
-        name: {
-            side.side: map_.quantity.to_display(map_.values[side.mask & valid])
-            for side in sides
-        }
+        name: {side.side: map_.quantity.to_display(map_.values[side.mask & valid]) for side in sides}
         for name, sides in by_name(regions).items()
     }
     size = {name: sum(v.size for v in sides.values()) for name, sides in values.items()}
-    largest = set(
-        sorted((n for n in size if size[n]), key=lambda n: -size[n])[:MOST_ROWS]
-    )
-    kept = {
-        n: {s: v for s, v in sides.items() if v.size}
-        for n, sides in values.items()
-        if n in largest
-    }
+    largest = set(sorted((n for n in size if size[n]), key=lambda n: -size[n])[:MOST_ROWS])
+    kept = {n: {s: v for s, v in sides.items() if v.size} for n, sides in values.items() if n in largest}
     if not kept:
         return None
     scale = scale_of(map_.quantity, _valid_values(map_))
     title = map_.quantity.title
-    return title, distributions(
-        kept, scale.low, scale.high, title, map_.quantity.display
-    )
+    return title, distributions(kept, scale.low, scale.high, title, map_.quantity.display)
 
 
 def _valid_values(map_: Map) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The page of one session: what was found and checked, the values, the maps, how well the fits went, how it was done."""
+"""The page of one session: what was checked, the values, the maps, how well the fits went, how it was done."""
 
 from __future__ import annotations
 
@@ -40,7 +40,5 @@ def _steps(view: SessionView) -> list[tuple[str, str, str, str]]:
     rows = []
     for step in view.record.steps:
         status = "done" if step.status == "reused" else step.status
-        rows.append(
-            (step.name, status, step.key, str((step.error or {}).get("message", "")))
-        )
+        rows.append((step.name, status, step.key, str((step.error or {}).get("message", ""))))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup
@@ -21,56 +22,23 @@ class Plot:
     parts: list[Markup] = field(default_factory=list)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
-        self._add(
-            '<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>',
-            _n(x1),
-            _n(y1),
-            _n(x2),
-            _n(y2),
-            kind,
-        )
+        self._add('<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>', _n(x1), _n(y1), _n(x2), _n(y2), kind)
 
-    def path(
-        self, points: Sequence[tuple[float, float]], kind: str, closed: bool = False
-    ) -> None:
-        d = (
-            "M"
-            + "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
-            + ("Z" if closed else "")
-        )
+    def path(self, points: Sequence[tuple[float, float]], kind: str, closed: bool = False) -> None:
+        d = "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in points) + ("Z" if closed else "")
         self._add('<path d="{}" class="{}"/>', d, kind)
 
-    def dot(
-        self, x: float, y: float, kind: str, radius: float = 4.0, tip: str = ""
-    ) -> None:
+    def dot(self, x: float, y: float, kind: str, radius: float = 4.0, tip: str = "") -> None:
         self._add(
-            '<circle cx="{}" cy="{}" r="{}" class="{}"><title>{}</title></circle>',
-            _n(x),
-            _n(y),
-            _n(radius),
-            kind,
-            tip,
+            '<circle cx="{}" cy="{}" r="{}" class="{}"><title>{}</title></circle>', _n(x), _n(y), _n(radius), kind, tip
         )
 
-    def text(
-        self, x: float, y: float, said: str, anchor: str = "start", kind: str = ""
-    ) -> None:
-        self._add(
-            '<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>',
-            _n(x),
-            _n(y),
-            anchor,
-            kind,
-            said,
-        )
+    def text(self, x: float, y: float, said: str, anchor: str = "start", kind: str = "") -> None:
+        self._add('<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>', _n(x), _n(y), anchor, kind, said)
 
     def markup(self) -> Markup:
-        head = Markup(
-            '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="max-width:{}px"><title>{}</title>'
-        )
-        opened = head.format(
-            _n(self.width), _n(self.height), self.title, _n(self.width), self.title
-        )
+        head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="max-width:{}px"><title>{}</title>')
+        opened = head.format(_n(self.width), _n(self.height), self.title, _n(self.width), self.title)
         return opened + Markup("").join(self.parts) + Markup("</svg>")
 
     def _add(self, template: str, *values: object) -> None:
@@ -88,19 +56,11 @@ class Axis:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, v = (
-            np.log10((self.low, self.high, value))
-            if self.log
-            else (self.low, self.high, value)
-        )
+        low, high, v = np.log10((self.low, self.high, value)) if self.log else (self.low, self.high, value)
         return float(self.start + (v - low) / (high - low) * (self.end - self.start))
 
     def ticks(self, about: int = 5) -> list[float]:
-        return (
-            _log_ticks(self.low, self.high)
-            if self.log
-            else nice_ticks(self.low, self.high, about)
-        )
+        return _log_ticks(self.low, self.high) if self.log else nice_ticks(self.low, self.high, about)
 
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -109,10 +69,7 @@ def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
     first = np.ceil(low / step - 1e-9)
-    return [
-        float(round(i * step, 12))
-        for i in np.arange(first, np.floor(high / step + 1e-9) + 1)
-    ]
+    return [float(round(i * step, 12)) for i in np.arange(first, np.floor(high / step + 1e-9) + 1)]
 
 
 def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
@@ -127,10 +84,7 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
     """A tick's number with as many decimals as the step between ticks needs."""
-    step = min(
-        (b - a for a, b in zip(ticks, ticks[1:], strict=False)),
-        default=abs(value) or 1.0,
-    )
+    step = min((b - a for a, b in pairwise(ticks)), default=abs(value) or 1.0)
     decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9))) if step < 1 else 0
     if step >= 1 and abs(step - round(step)) > 1e-9:
         decimals = 1
@@ -138,14 +92,7 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
     return text.replace("-", "−") if text.strip("-0.,") else "0"
 
 
-def x_axis(
-    plot: Plot,
-    axis: Axis,
-    y: float,
-    label: str,
-    grid_from: float | None = None,
-    about: int = 5,
-) -> None:
+def x_axis(plot: Plot, axis: Axis, y: float, label: str, grid_from: float | None = None, about: int = 5) -> None:
     """Ticks, numbers and label below ``y``; faint lines up to ``grid_from``."""
     ticks = axis.ticks(about)
     for tick in ticks:
@@ -156,43 +103,28 @@ def x_axis(
     plot.text((axis.start + axis.end) / 2, y + 31, label, "middle", "axis-label")
 
 
-def y_axis(
-    plot: Plot, axis: Axis, x: float, label: str, grid_to: float, about: int = 4
-) -> None:
+def y_axis(plot: Plot, axis: Axis, x: float, label: str, grid_to: float, about: int = 4) -> None:
     """Ticks and numbers left of ``x``, faint lines to ``grid_to``, the label above."""
     ticks = axis.ticks(about)
     for tick in ticks:
         plot.line(x, axis(tick), grid_to, axis(tick), "grid")
-        plot.text(
-            x - 6,
-            axis(tick) + 4,
-            f"{tick:,g}" if axis.log else tick_text(tick, ticks),
-            "end",
-            "tick",
-        )
+        plot.text(x - 6, axis(tick) + 4, f"{tick:,g}" if axis.log else tick_text(tick, ticks), "end", "tick")
     plot.line(x, axis.start, x, axis.end, "axis")
     plot.text(x - 6, min(axis.start, axis.end) - 8, label, "start", "axis-label")
 
 
 def labelled(what: str, unit_text: str) -> str:
+    """An axis label: ``T2 (ms)``, or just the name of a plain number."""
     shown = wording.unit(unit_text)
     return f"{what} ({shown})" if shown else what
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
     ticks = [
-        m * 10.0**p
-        for p in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-        for m in (1, 2, 5)
+        m * 10.0**p for p in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1) for m in (1, 2, 5)
     ]
     inside = [t for t in ticks if low <= t <= high]
-    return (
-        inside
-        if len(inside) <= 5
-        else [t for t in inside if f"{t:e}"[0] == "1"]
-        if len(inside) > 9
-        else inside[::2]
-    )
+    return inside if len(inside) <= 5 else [t for t in inside if f"{t:e}"[0] == "1"] if len(inside) > 9 else inside[::2]
 
 
 def _n(value: float) -> str:

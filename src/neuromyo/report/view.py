@@ -35,9 +35,7 @@ class SeriesLine:
         tr = acquisition.repetition_time
         return SeriesLine(
             file=_name_files(series),
-            kind=series.kind
-            if series.part == "mag"
-            else f"{series.kind} ({series.part})",
+            kind=series.kind if series.part == "mag" else f"{series.kind} ({series.part})",
             volumes=series.n,
             echo_times=_say_times(acquisition.echo_times),
             repetition_time="not stated" if tr is None else f"{tr * 1e3:g} ms",
@@ -107,8 +105,9 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class SessionLine:
-    """One session in the cohort's table. ``status`` is ``done`` or ``failed``; ``why`` and ``remedy`` explain a failure.
+    """One session in the cohort's table. ``status`` is ``done`` or ``failed``.
 
+    why, remedy : what went wrong and what to do about it
     page : the session's page, relative to the cohort's page, or "" where there is none
     """
 
@@ -149,7 +148,5 @@ def _say_times(times: tuple[float, ...] | None) -> str:
     ms = np.array(times) * 1e3
     steps = np.diff(ms)
     if len(ms) > 2 and np.ptp(steps) < 1e-3:
-        return (
-            f"{len(ms)} echoes, {ms[0]:g} to {ms[-1]:g} ms, spacing {steps[0]:.4g} ms"
-        )
+        return f"{len(ms)} echoes, {ms[0]:g} to {ms[-1]:g} ms, spacing {steps[0]:.4g} ms"
     return ", ".join(f"{t:g}" for t in ms) + " ms"

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import math
 
-_PRETTY = {
-    "10^-3 mm2/s": "10⁻³ mm²/s",
-    "m2/s": "m²/s",
-    "mm2": "mm²",
-    "1": "",
-    "a.u.": "a.u.",
-}
+_PRETTY = {"10^-3 mm2/s": "10⁻³ mm²/s", "m2/s": "m²/s", "mm2": "mm²", "1": "", "a.u.": "a.u."}
 SIDE_ORDER = {"left": 0, "right": 1, "midline": 2, "none": 3, "": 3}
 
 
@@ -27,9 +21,7 @@ def number(value: float, like: float | None = None, more: int = 0) -> str:
     if not math.isfinite(value):
         return "–"
     scale = abs(value if like is None or not math.isfinite(like) else like)
-    decimals = more + (
-        0 if scale >= 1000 else 1 if scale >= 10 else 2 if scale >= 1 else 3
-    )
+    decimals = more + (0 if scale >= 1000 else 1 if scale >= 10 else 2 if scale >= 1 else 3)
     text = f"{value:,.{decimals}f}"
     if not text.strip("-0.,"):
         text = text.lstrip("-")
@@ -51,14 +43,11 @@ def percent(share: float) -> str:
         return "< 0.1 %"
     if 99.9 < value < 100:
         return "> 99.9 %"
-    return (
-        f"{value:.0f} %"
-        if value in (0, 100) or 10 <= value < 99.5
-        else f"{value:.1f} %"
-    )
+    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{value:.1f} %"
 
 
 def count(n: float) -> str:
+    """A number of things, with thousands set apart."""
     return "–" if not math.isfinite(n) else f"{int(n):,}"
 
 
@@ -74,23 +63,13 @@ def region(name: str) -> str:
 
 def listing(words: list[str]) -> str:
     """``a, b and c``."""
-    return (
-        words[0]
-        if len(words) == 1
-        else ", ".join(words[:-1]) + " and " + words[-1]
-        if words
-        else ""
-    )
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
 
 
 def capital(text: str) -> str:
     """``text`` with a capital, unless it begins with a name (a file, a code, T2) whose letters matter."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
-    return (
-        text[:1].upper() + text[1:]
-        if first.rstrip(",;:.").replace("-", "").isalpha()
-        else text
-    )
+    return text[:1].upper() + text[1:] if first.rstrip(",;:.").replace("-", "").isalpha() else text
 
 
 def sentence(text: str) -> str:

@@ -31,15 +31,11 @@ FAT_T2 = Quantity("fatT2", "T2 of fat", "ms", (0.02, 0.5), "T2map", level="subje
 
 @dataclass(frozen=True)
 class ToyOptions:
-    fat_t2: float | None = option(
-        None, "T2 of fat; calibrated where not given", unit="s"
-    )
-    refocusing_pulse: str = option(
-        "ideal", "shape of the refocusing pulse", choices=("ideal", "sinc")
-    )
+    fat_t2: float | None = option(None, "T2 of fat; calibrated where not given", unit="s")
+    refocusing_pulse: str = option("ideal", "shape of the refocusing pulse", choices=("ideal", "sinc"))
 
 
-def _estimate(inputs, options) -> Estimate:  # noqa: ARG001
+def _estimate(inputs, options) -> Estimate:
     raise NotImplementedError
 
 
@@ -84,9 +80,7 @@ def example_maps(seed: int = 1) -> Maps:
     reason = np.where(leg > 0, Reason.OK, Reason.MASKED).astype(np.uint8)
     reason[(leg > 0) & (rng.random(SHAPE) < 0.02)] = Reason.NO_CONVERGENCE
     reason[(leg > 0) & (rng.random(SHAPE) < 0.02)] = Reason.POORLY_DETERMINED
-    reason[(leg > 0) & (muscle == 0) & (rng.random(SHAPE) < 0.5)] = (
-        Reason.NOT_IDENTIFIABLE
-    )
+    reason[(leg > 0) & (muscle == 0) & (rng.random(SHAPE) < 0.5)] = Reason.NOT_IDENTIFIABLE
     keep = np.isin(reason, (Reason.OK, Reason.POORLY_DETERMINED))
     noise = rng.normal(size=SHAPE)
     values = {
@@ -97,31 +91,18 @@ def example_maps(seed: int = 1) -> Maps:
     }
     sds = {T2: 0.002, FF: 0.01, B1: 0.03, S0: 10.0}
     made = {
-        q.name: Map(
-            q,
-            np.where(keep, v, np.nan),
-            np.where(keep, sds[q] * (1 + rng.random(SHAPE)), np.nan),
-            reason,
-        )
+        q.name: Map(q, np.where(keep, v, np.nan), np.where(keep, sds[q] * (1 + rng.random(SHAPE)), np.nan), reason)
         for q, v in values.items()
     }
     return Maps(
         "toy-water",
         grid(),
         made,
-        scalars={
-            "fatT2": Scalar(FAT_T2, 0.132, 0.004, "calibrated on the subcutaneous fat")
-        },
-        assumptions=(
-            Assumption(
-                "refocusing_angle_deg", "180", "vendors aim at 180 degrees", "mese"
-            ),
-        ),
+        scalars={"fatT2": Scalar(FAT_T2, 0.132, 0.004, "calibrated on the subcutaneous fat")},
+        assumptions=(Assumption("refocusing_angle_deg", "180", "vendors aim at 180 degrees", "mese"),),
         options={"fat_t2": None, "refocusing_pulse": "ideal"},
         entities={"sub": "01", "acq": "calf"},
-        diagnostics={
-            "residual": np.where(keep, 0.01 + 0.01 * rng.random(SHAPE), np.nan)
-        },
+        diagnostics={"residual": np.where(keep, 0.01 + 0.01 * rng.random(SHAPE), np.nan)},
     )
 
 
@@ -136,9 +117,7 @@ def example_labels() -> Labels:
     return Labels(volume, grid(), regions, "example")
 
 
-def example_measurements(
-    maps: Maps, labels: Labels, subject: str = "01", session: str = "m0"
-) -> Measurements:
+def example_measurements(maps: Maps, labels: Labels, subject: str = "01", session: str = "m0") -> Measurements:
     rows = []
     for name, side, indices in labels.groups():
         mask = labels.mask_of(indices)
@@ -146,22 +125,31 @@ def example_measurements(
             map_ = maps[q.name]
             inside = q.to_display(map_.values[mask & map_.valid])
             row = {
-                "subject": subject, "session": session, "acquisition": "acq-calf", "region": name, "region_source": "example",
-                "side": side, "quantity": q.name, "biomarker": "toy-water", "unit": q.display, "volume_ml": mask.sum() * 0.108,
-            }  # fmt: skip
-            rows.append(row | {
-                "value": inside.mean(), "statistic": "mean", "sd_between": inside.std(), "se": inside.std() / 20,
-                "n_voxels": inside.size, "n_failed": mask.sum() - inside.size, "coverage": inside.size / mask.sum(),
-                "flags": "W-ASSUMED",
-            })  # fmt: skip
+                "subject": subject,
+                "session": session,
+                "acquisition": "acq-calf",
+                "region": name,
+                "region_source": "example",
+                "side": side,
+                "quantity": q.name,
+                "biomarker": "toy-water",
+                "unit": q.display,
+                "volume_ml": mask.sum() * 0.108,
+            }
             rows.append(
                 row
                 | {
-                    "value": np.median(inside) + 0.1,
-                    "se": 0.05,
-                    "statistic": "region-fit",
+                    "value": inside.mean(),
+                    "statistic": "mean",
+                    "sd_between": inside.std(),
+                    "se": inside.std() / 20,
+                    "n_voxels": inside.size,
+                    "n_failed": mask.sum() - inside.size,
+                    "coverage": inside.size / mask.sum(),
+                    "flags": "W-ASSUMED",
                 }
             )
+            rows.append(row | {"value": np.median(inside) + 0.1, "se": 0.05, "statistic": "region-fit"})
     return Measurements.of(rows)
 
 
@@ -170,14 +158,7 @@ def example_sample(region: str = "soleus", side: str = "left") -> SampleFit:
     model = 900 * np.exp(-x / 33)
     measured = model + 8 * np.cos(np.arange(17) * 2.1)
     return SampleFit(
-        "toy-water",
-        region,
-        (20, 12, 5),
-        tuple(x),
-        tuple(measured),
-        tuple(model),
-        "T2 33.0 ms, fat 8 %.",
-        side,
+        "toy-water", region, (20, 12, 5), tuple(x), tuple(measured), tuple(model), "T2 33.0 ms, fat 8 %.", side
     )
 
 
@@ -199,23 +180,11 @@ def example_view(subject: str = "01", session: str = "m0") -> SessionView:
         findings=(
             Finding("note", "N-GAP", "sub-01_MESE.nii.gz", "slices have a gap of 2 mm"),
             Finding(
-                "warn",
-                "W-ASSUMED",
-                "sub-01_MESE.json: FlipAngle",
-                "the field is absent",
-                "add it",
-                "B1 may be off",
+                "warn", "W-ASSUMED", "sub-01_MESE.json: FlipAngle", "the field is absent", "add it", "B1 may be off"
             ),
         ),
         series=(
-            SeriesLine(
-                "sub-01_echo-1_MESE.nii.gz and 16 more",
-                "MESE",
-                17,
-                "17 echoes",
-                "not stated",
-                "3 × 3 × 12 mm",
-            ),
+            SeriesLine("sub-01_echo-1_MESE.nii.gz and 16 more", "MESE", 17, "17 echoes", "not stated", "3 × 3 × 12 mm"),
         ),
         plan_lines=("1. compartments from MESE", "2. toy-water from MESE"),
         maps=(maps,),
@@ -223,9 +192,7 @@ def example_view(subject: str = "01", session: str = "m0") -> SessionView:
         labels=(labels,),
         measurements=example_measurements(maps, labels, subject, session),
         anatomy=(Anatomy(image, grid()),),
-        samples=tuple(
-            example_sample(m, s) for m in MUSCLES[:2] for s in ("left", "right")
-        ),
+        samples=tuple(example_sample(m, s) for m in MUSCLES[:2] for s in ("left", "right")),
     )
 
 
@@ -235,5 +202,5 @@ def view() -> SessionView:
 
 
 @pytest.fixture(scope="session")
-def make_view():  # noqa: ANN201
+def make_view():
     return example_view

@@ -14,16 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def _chromium() -> str:
-    found = next(
-        (
-            p
-            for p in map(
-                shutil.which, ("chromium", "chromium-browser", "google-chrome")
-            )
-            if p
-        ),
-        "",
-    )
+    found = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), "")
     if not found:
         if "chromium" in os.environ.get("NEUROMYO_REQUIRE", ""):
             pytest.fail("NEUROMYO_REQUIRE asks for chromium, and there is none")
@@ -38,9 +29,7 @@ def test_the_page_renders_without_a_complaint(view, tmp_path: Path, width: int) 
     file = tmp_path / "page.html"
     file.write_text(page(view), encoding="utf-8")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
         tab = browser.new_page(viewport={"width": width, "height": 900})
         complaints: list[str] = []
         asked: list[str] = []
@@ -49,15 +38,9 @@ def test_the_page_renders_without_a_complaint(view, tmp_path: Path, width: int) 
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(file.as_uri())
         tab.eval_on_selector_all("details", "all => all.forEach(d => d.open = true)")
-        loaded = tab.eval_on_selector_all(
-            "img", "all => all.map(i => i.complete && i.naturalWidth > 10)"
-        )
-        overflow = tab.evaluate(
-            "document.documentElement.scrollWidth - window.innerWidth"
-        )
-        small = tab.eval_on_selector_all(
-            ".film", "all => Math.min(...all.map(f => f.clientWidth))"
-        )
+        loaded = tab.eval_on_selector_all("img", "all => all.map(i => i.complete && i.naturalWidth > 10)")
+        overflow = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        small = tab.eval_on_selector_all(".film", "all => Math.min(...all.map(f => f.clientWidth))")
         browser.close()
     assert complaints == []
     assert len(loaded) > 60

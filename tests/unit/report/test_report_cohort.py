@@ -19,25 +19,10 @@ def cohort(view) -> CohortView:
         for r in view.measurements.rows():
             rows.append({**r, "subject": f"{i:02d}", "value": r["value"] + i})
     sessions = tuple(
-        SessionLine(
-            f"{i:02d}", "m0", "done", page=f"sub-{i:02d}_ses-m0.html", warnings=i
-        )
-        for i in range(4)
+        SessionLine(f"{i:02d}", "m0", "done", page=f"sub-{i:02d}_ses-m0.html", warnings=i) for i in range(4)
     )
-    bad = SessionLine(
-        "99",
-        "",
-        "failed",
-        "the file ends before its data do [E-TRUNC]",
-        "copy it again",
-    )
-    return CohortView(
-        (*sessions, bad),
-        Measurements.of(rows),
-        "A trial",
-        view.biomarkers,
-        {"neuromyo": "0.1.0"},
-    )
+    bad = SessionLine("99", "", "failed", "the file ends before its data do [E-TRUNC]", "copy it again")
+    return CohortView((*sessions, bad), Measurements.of(rows), "A trial", view.biomarkers, {"neuromyo": "0.1.0"})
 
 
 def test_sessions_are_counted_linked_and_explained(cohort: CohortView) -> None:
@@ -52,15 +37,11 @@ def test_sessions_are_counted_linked_and_explained(cohort: CohortView) -> None:
 
 def test_values_across_subjects(cohort: CohortView, view) -> None:
     html = page(cohort)
-    value = view.measurements.where(
-        region="soleus", side="left", quantity="T2", statistic="mean"
-    ).rows()[0]["value"]
+    value = view.measurements.where(region="soleus", side="left", quantity="T2", statistic="mean").rows()[0]["value"]
     median, low, high = (f"{value + d:.1f}" for d in (1.5, 0, 3))
     row = f'<th scope="row">soleus</th><td>left</td><td>4</td><td>0</td><td>{median}</td><td>{low}</td><td>{high}</td>'
     assert row in html
-    assert (
-        len(re.findall(r'class="dot left many"', html)) == 4 * 4 * 2
-    )  # sessions, regions, quantities
+    assert len(re.findall(r'class="dot left many"', html)) == 4 * 4 * 2  # sessions, regions, quantities
 
 
 def test_cohort_is_reproducible(cohort: CohortView) -> None:
@@ -97,10 +78,7 @@ def test_links_cannot_leave(name: str, link: str) -> None:
 
 def test_doi_links_stay_with_the_doi_resolver() -> None:
     assert doi_link('10.1/a"><script>') == "https://doi.org/10.1/a%22%3E%3Cscript%3E"
-    assert (
-        doi_link("10.1016/S0022-2364(03)00001-1")
-        == "https://doi.org/10.1016/S0022-2364(03)00001-1"
-    )
+    assert doi_link("10.1016/S0022-2364(03)00001-1") == "https://doi.org/10.1016/S0022-2364(03)00001-1"
 
 
 def test_clean_keeps_lines_and_drops_what_cannot_be_stored() -> None:

@@ -13,15 +13,7 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region
 from neuromyo.core.quantity import Quantity
 from neuromyo.report import colours, paint
-from neuromyo.report.panels import (
-    Frame,
-    evenly,
-    file_slice,
-    frame_around,
-    labels_on,
-    radiological,
-    slices_with,
-)
+from neuromyo.report.panels import Frame, evenly, file_slice, frame_around, labels_on, radiological, slices_with
 from neuromyo.report.png import data_uri
 from neuromyo.report.session import page
 
@@ -36,33 +28,22 @@ def decode(uri: str) -> np.ndarray:
     while at < len(data):
         (length,) = struct.unpack(">I", data[at : at + 4])
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[
-            0
-        ] == zlib.crc32(kind + body)
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
         chunks[kind], at = body, at + 12 + length
-    assert set(chunks) == {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, (
-        "pixels and nothing else"
-    )
+    assert set(chunks) == {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, "pixels and nothing else"
     columns, rows = struct.unpack(">II", chunks[b"IHDR"][:8])
-    raw = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), dtype=np.uint8).reshape(
-        rows, columns + 1
-    )
+    raw = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), dtype=np.uint8).reshape(rows, columns + 1)
     return np.frombuffer(chunks[b"PLTE"], dtype=np.uint8).reshape(-1, 3)[raw[:, 1:]]
 
 
 def test_a_picture_comes_back_as_it_went_in() -> None:
     rng = np.random.default_rng(0)
-    indices, palette = (
-        rng.integers(0, 256, (5, 7)).astype(np.uint8),
-        rng.integers(0, 256, (256, 3)).astype(np.uint8),
-    )
+    indices, palette = (rng.integers(0, 256, (5, 7)).astype(np.uint8), rng.integers(0, 256, (256, 3)).astype(np.uint8))
     np.testing.assert_array_equal(decode(data_uri(indices, palette)), palette[indices])
 
 
 @pytest.mark.parametrize("slice_axis", [0, 1, 2])
-def test_right_anterior_and_superior_lie_where_a_radiologist_looks(
-    slice_axis: int,
-) -> None:
+def test_right_anterior_and_superior_lie_where_a_radiologist_looks(slice_axis: int) -> None:
     """A bright voxel at the RAS+ end of both in-plane axes lands in the top left corner, under R or A, and A or S."""
     grid = Grid.of((6, 7, 8), np.eye(4), slice_axis=slice_axis)
     volume = np.zeros(grid.shape)
@@ -84,18 +65,11 @@ def test_the_subjects_right_is_on_the_viewers_left_in_the_page(view) -> None:
     maps = view.maps[0]
     t2 = maps["T2"]
     x = np.indices(maps.grid.shape)[0]
-    world_right = (
-        maps.grid.to_world(np.array([1.0, 0, 0]))[0]
-        > maps.grid.to_world(np.zeros(3))[0]
-    )
+    world_right = maps.grid.to_world(np.array([1.0, 0, 0]))[0] > maps.grid.to_world(np.zeros(3))[0]
     assert world_right, "x runs to the subject's right"
     hot = np.where(np.isfinite(t2.values), np.where(x > 36, 0.060, 0.020), np.nan)
-    html = page(
-        replace(view, maps=(replace(maps, maps={"T2": replace(t2, values=hot)}),))
-    )
-    uri, alt = re.search(
-        r'<img src="([^"]+)" alt="(Water T2, slice [^"]+)"', html
-    ).groups()
+    html = page(replace(view, maps=(replace(maps, maps={"T2": replace(t2, values=hot)}),)))
+    uri, alt = re.search(r'<img src="([^"]+)" alt="(Water T2, slice [^"]+)"', html).groups()
     picture = decode(uri)
     low, high = (colours.table("viridis", paint.COLOURS)[i] for i in (0, -1))
     columns = np.arange(picture.shape[1])
@@ -140,10 +114,7 @@ def test_radiological_is_its_own_flip() -> None:
 
 def test_labels_come_over_by_geometry() -> None:
     """A label drawn on a finer, shifted grid lands where it is in millimetres, not where its index is."""
-    fine = Grid.of(
-        (20, 20, 4),
-        np.array([[1.0, 0, 0, -10], [0, 1, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]),
-    )
+    fine = Grid.of((20, 20, 4), np.array([[1.0, 0, 0, -10], [0, 1, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]))
     coarse = Grid.of((10, 10, 4), np.diag([2.0, 2.0, 5.0, 1.0]))
     volume = np.zeros(fine.shape, dtype=np.int16)
     volume[14:16, 6:8, 2] = 5  # x 4..5 mm, y 6..7 mm

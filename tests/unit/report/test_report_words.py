@@ -20,9 +20,18 @@ from neuromyo.report.view import SeriesLine
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(33.14159, "33.1"), (3.14159, "3.14"), (0.0123, "0.012"), (1234.5, "1,234"), (-2.5, "−2.50"), (-0.0001, "0.000"),
-     (0.0, "0.000"), (float("nan"), "–"), (float("inf"), "–")],
-)  # fmt: skip
+    [
+        (33.14159, "33.1"),
+        (3.14159, "3.14"),
+        (0.0123, "0.012"),
+        (1234.5, "1,234"),
+        (-2.5, "−2.50"),
+        (-0.0001, "0.000"),
+        (0.0, "0.000"),
+        (float("nan"), "–"),
+        (float("inf"), "–"),
+    ],
+)
 def test_numbers(value: float, said: str) -> None:
     assert wording.number(value) == said
 
@@ -53,50 +62,41 @@ def test_units_are_typeset() -> None:
     assert wording.with_unit(0.5, "1") == "0.500"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("the field is absent", "The field is absent."),
+        ("sub-01_MESE.nii.gz: needed 10 bytes", "sub-01_MESE.nii.gz: needed 10 bytes."),
+        ("T2 of fat", "T2 of fat."),
+        ("water-fat, split!", "Water-fat, split!"),
+        ("", ""),
+    ],
+)
+def test_sentences_keep_the_letters_of_names(text: str, said: str) -> None:
+    assert wording.sentence(text) == said
+
+
 def test_listing() -> None:
-    assert [wording.listing(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
-        "",
-        "a",
-        "a and b",
-        "a, b and c",
-    ]
+    assert [wording.listing(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
 
 
 def test_series_line_says_what_is_stated_and_what_is_not() -> None:
     data = ArrayData(np.zeros((4, 4, 2, 3)))
     grid = Grid.of((4, 4, 2), np.diag([3.0, 3.0, 12.0, 1.0]))
     series = Series(
-        data,
-        grid,
-        Acquisition(echo_times=(0.0076, 0.0152, 0.0228)),
-        "MESE",
-        files=("a.nii.gz", "b.nii.gz"),
+        data, grid, Acquisition(echo_times=(0.0076, 0.0152, 0.0228)), "MESE", files=("a.nii.gz", "b.nii.gz")
     )
     line = SeriesLine.of(series)
     assert line.echo_times == "3 echoes, 7.6 to 22.8 ms, spacing 7.6 ms"
-    assert (line.repetition_time, line.voxel_size, line.file) == (
-        "not stated",
-        "3 × 3 × 12 mm",
-        "a.nii.gz and 1 more",
-    )
-    uneven = replace(
-        series,
-        acquisition=Acquisition(echo_times=(0.01, 0.02, 0.05), repetition_time=2.45),
-    )
+    assert (line.repetition_time, line.voxel_size, line.file) == ("not stated", "3 × 3 × 12 mm", "a.nii.gz and 1 more")
+    uneven = replace(series, acquisition=Acquisition(echo_times=(0.01, 0.02, 0.05), repetition_time=2.45))
     assert SeriesLine.of(uneven).echo_times == "10, 20, 50 ms"
     assert SeriesLine.of(uneven).repetition_time == "2450 ms"
 
 
-def test_the_summary_speaks_of_muscle_else_of_the_largest_that_is_not_fat_or_bone() -> (
-    None
-):
+def test_the_summary_speaks_of_muscle_else_of_the_largest_that_is_not_fat_or_bone() -> None:
     rows = [
-        {"region": n, "volume_ml": v}
-        for n, v in (
-            ("subcutaneous-fat", 900.0),
-            ("soleus", 300.0),
-            ("tibialis", 100.0),
-        )
+        {"region": n, "volume_ml": v} for n, v in (("subcutaneous-fat", 900.0), ("soleus", 300.0), ("tibialis", 100.0))
     ]
     assert headline_region(rows) == "soleus"
     assert headline_region([*rows, {"region": "muscle", "volume_ml": 5.0}]) == "muscle"
@@ -107,20 +107,20 @@ def test_the_summary_speaks_of_muscle_else_of_the_largest_that_is_not_fat_or_bon
 def test_methods_text_has_options_assumptions_and_sources(view) -> None:
     biomarkers = view.biomarkers
     assumptions = gather_assumptions(view.maps)
-    text = methods_md(
-        biomarkers,
-        {"toy-water": {"refocusing_pulse": "sinc"}},
-        assumptions,
-        {"neuromyo": "0.1.0"},
-    )
-    for said in ("neuromyo 0.1.0", "(`toy-water`)", "sum of water and fat", "water T2 (ms)", "| refocusing\\_pulse | sinc |",
-                 "| fat\\_t2 | not given |", "refocusing\\_angle\\_deg = 180 (toy-water)", "1. <https://doi.org/10.1002/mrm.22487>"):  # fmt: skip
+    text = methods_md(biomarkers, {"toy-water": {"refocusing_pulse": "sinc"}}, assumptions, {"neuromyo": "0.1.0"})
+    for said in (
+        "neuromyo 0.1.0",
+        "(`toy-water`)",
+        "sum of water and fat",
+        "water T2 (ms)",
+        "| refocusing\\_pulse | sinc |",
+        "| fat\\_t2 | not given |",
+        "refocusing\\_angle\\_deg = 180 (toy-water)",
+        "1. <https://doi.org/10.1002/mrm.22487>",
+    ):
         assert said in text, said
     assert text == methods_md(
-        biomarkers,
-        {"toy-water": {"refocusing_pulse": "sinc"}},
-        assumptions,
-        {"neuromyo": "0.1.0"},
+        biomarkers, {"toy-water": {"refocusing_pulse": "sinc"}}, assumptions, {"neuromyo": "0.1.0"}
     )
 
 
@@ -147,21 +147,9 @@ def test_ticks_are_round_and_inside() -> None:
 def test_dots_lie_where_their_values_are_and_bars_span_the_spread() -> None:
     import re
 
-    svg = str(
-        dot_plot(
-            [
-                Dot("soleus", "left", 30.0, 2.0, 0.5),
-                Dot("soleus", "right", 34.0, 2.0, 0.5),
-            ],
-            "T2",
-            "ms",
-        )
-    )
+    svg = str(dot_plot([Dot("soleus", "left", 30.0, 2.0, 0.5), Dot("soleus", "right", 34.0, 2.0, 0.5)], "T2", "ms"))
     x = [float(v) for v in re.findall(r'<circle cx="([\d.]+)"', svg)]
-    thin = re.findall(
-        r'<line x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)" y2="[\d.]+" class="thin left"',
-        svg,
-    )[0]
+    thin = re.findall(r'<line x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)" y2="[\d.]+" class="thin left"', svg)[0]
     per_ms = (x[1] - x[0]) / 4.0
     assert per_ms > 0
     assert float(thin[1]) - float(thin[0]) == pytest.approx(4.0 * per_ms, abs=0.05)
@@ -172,26 +160,14 @@ def test_dots_lie_where_their_values_are_and_bars_span_the_spread() -> None:
 def test_plots_survive_missing_numbers() -> None:
     nan = float("nan")
     assert "<circle" not in str(dot_plot([Dot("a", "left", nan, nan, nan)], "T2", "ms"))
-    assert "nan" not in str(
-        dot_plot(
-            [Dot("a", "left", 3.0, nan, nan), Dot("b", "", nan, 1.0, 1.0)], "T2", "ms"
-        )
-    )
-    assert "nan" not in str(
-        distributions({"a": {"left": np.array([5.0])}}, 0.0, 10.0, "T2", "ms")
-    )
+    assert "nan" not in str(dot_plot([Dot("a", "left", 3.0, nan, nan), Dot("b", "", nan, 1.0, 1.0)], "T2", "ms"))
+    assert "nan" not in str(distributions({"a": {"left": np.array([5.0])}}, 0.0, 10.0, "T2", "ms"))
 
 
-def test_a_decay_is_drawn_on_a_logarithmic_axis_and_a_recovery_on_a_linear_one(
-    view,
-) -> None:
+def test_a_decay_is_drawn_on_a_logarithmic_axis_and_a_recovery_on_a_linear_one(view) -> None:
     sample = view.samples[0]
     assert "logarithmic" in str(sample_plot(sample))
-    signed = replace(
-        sample,
-        measured=tuple(-v for v in sample.measured),
-        model=tuple(-v for v in sample.model),
-    )
+    signed = replace(sample, measured=tuple(-v for v in sample.measured), model=tuple(-v for v in sample.model))
     assert "logarithmic" not in str(sample_plot(signed))
     holes = replace(sample, measured=(float("nan"), 0.0, *sample.measured[2:]))
     assert "nan" not in str(sample_plot(holes)).lower()
