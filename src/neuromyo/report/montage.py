@@ -54,12 +54,21 @@ class Montage:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Where a biomarker's figures play: the frame, the slices laid open and the rest, the anatomy in grey levels."""
+    """Where a biomarker's figures play: the frame, the slices laid open and the rest, the anatomy in grey levels.
+
+    strides : every how many-th voxel is drawn, in the slices laid open and in the rest
+    """
 
     frame: Frame
     shown: tuple[int, ...]
     rest: tuple[int, ...]
     grey: np.ndarray
+    strides: tuple[int, int] = (1, 1)
+
+    def cut(self, volume: np.ndarray, k: int) -> np.ndarray:
+        """Slice ``k`` of (x, y, z) as it is drawn: (rows, columns)."""
+        step = self.strides[0] if k in self.shown else self.strides[1]
+        return self.frame.cut(volume, k)[::step, ::step]
 
     @property
     def plane(self) -> str:
@@ -146,7 +155,7 @@ def reason_montage(stage: Stage, titles: str, codes: np.ndarray) -> Montage | No
     colours = [OUTLINES[i % len(OUTLINES)] for i in range(len(reasons))]
 
     def draw(k: int) -> np.ndarray:
-        return paint.paint_categories(stage.frame.cut(index, k), stage.frame.cut(stage.grey, k))
+        return paint.paint_categories(stage.cut(index, k), stage.cut(stage.grey, k))
 
     def describe(k: int) -> str:
         hit = int(np.count_nonzero(np.take(index, k, axis=stage.frame.grid.slice_axis)))
@@ -164,7 +173,7 @@ def _scaled(
     axis = stage.frame.grid.slice_axis
 
     def draw(k: int) -> np.ndarray:
-        cut = stage.frame.cut
+        cut = stage.cut
         return paint.paint_values(cut(values, k), cut(valid, k), cut(failed, k), cut(stage.grey, k), scale)
 
     def describe(k: int) -> str:

@@ -21,11 +21,10 @@ PLANES = {2: "axial", 1: "coronal", 0: "sagittal"}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Which part of the slices is shown: a box in the two in-plane axes, and every how many-th voxel of it."""
+    """Which part of the slices is shown: a box in the two in-plane axes."""
 
     grid: Grid
     box: tuple[slice, slice]
-    stride: int = 1
 
     @property
     def letters(self) -> tuple[str, str, str, str]:
@@ -41,12 +40,12 @@ class Frame:
     def cut(self, volume: np.ndarray, k: int) -> np.ndarray:
         """Slice ``k`` of (x, y, z), cropped and turned for display: (rows, columns)."""
         plane = np.take(volume, k, axis=self.grid.slice_axis)[self.box]
-        return radiological(plane)[:: self.stride, :: self.stride]
+        return radiological(plane)
 
     @property
     def pixels(self) -> int:
         across, up = (s.stop - s.start for s in self.box)
-        return -(-across // self.stride) * -(-up // self.stride)
+        return across * up
 
 
 def radiological(plane: np.ndarray) -> np.ndarray:

@@ -60,11 +60,11 @@ def anatomy_montage(stage: Stage, regions: Sequence[RegionVoxels], title: str) -
     for region in regions:
         index[region.mask] = names.index(region.name) % MOST_OUTLINES + 1
     across, _ = (s.stop - s.start for s in stage.frame.box)
-    factor = min(4, max(1, round(ENLARGED_TO * stage.frame.stride / max(across, 1))))
+    factor = min(4, max(1, round(ENLARGED_TO * stage.strides[0] / max(across, 1))))
 
     def draw(k: int) -> np.ndarray:
-        grey = paint.enlarge(stage.frame.cut(stage.grey, k), factor)
-        return paint.paint_categories(paint.outlines(paint.enlarge(stage.frame.cut(index, k), factor)), grey)
+        grey = paint.enlarge(stage.cut(stage.grey, k), factor)
+        return paint.paint_categories(paint.outlines(paint.enlarge(stage.cut(index, k), factor)), grey)
 
     def describe(k: int) -> str:
         return f"{title}, {stage.plane} slice {file_slice(stage.frame.grid, k)}" + (

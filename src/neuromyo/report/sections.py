@@ -18,7 +18,7 @@ from neuromyo.report.panels import Frame, evenly, frame_around, slices_with
 from neuromyo.report.regions import RegionVoxels, anatomy_montage, by_name, leaves
 from neuromyo.report.view import Anatomy, SampleFit, SessionView
 
-PIXEL_BUDGET = 5_500_000  # picture elements on one page; about 0.7 bytes each once packed
+PIXEL_BUDGET = 6_600_000  # picture elements on one page; about 0.7 bytes each once packed
 MOST_ROWS = 14  # regions in a plot of distributions
 
 
@@ -43,20 +43,31 @@ class Part:
     reasons: tables.Grid2D
     reasons_by_region: tuple[tuple[str, tables.Grid2D], ...]
     reason_maps: tuple[Montage, ...]
-    stride: int
+    strides: tuple[int, int]
 
 
 def parts(view: SessionView) -> tuple[Part, ...]:
     """A part for each set of maps, all within one budget of picture elements."""
     frames = [_frame(view, maps) for maps in view.maps]
-    load = sum(_layers(maps) * len(_slices(maps)) * frame.pixels for maps, frame in zip(view.maps, frames, strict=True))
-    stride = 1
-    while load / stride**2 > PIXEL_BUDGET:
-        stride += 1
-    return tuple(
-        _part(view, maps, Frame(frame.grid, frame.box, stride), i)
-        for i, (maps, frame) in enumerate(zip(view.maps, frames, strict=True))
-    )
+    strides = _strides([(_layers(m) * f.pixels, len(_slices(m))) for m, f in zip(view.maps, frames, strict=True)])
+    pairs = zip(view.maps, frames, strict=True)
+    return tuple(_part(view, maps, frame, strides, i) for i, (maps, frame) in enumerate(pairs))
+
+
+def _strides(loads: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Every how many-th voxel to draw in the slices laid open and in the rest, to keep within the budget.
+
+    loads : (picture elements a slice, slices) of each set of maps; the rest is thinned first, to a third at most
+    """
+    opened = sum(pixels * min(n, SHOWN) for pixels, n in loads)
+    folded = sum(pixels * max(n - SHOWN, 0) for pixels, n in loads)
+    fine = coarse = 1
+    while opened / fine**2 + folded / coarse**2 > PIXEL_BUDGET:
+        if folded and coarse < 3 * fine:
+            coarse += 1
+        else:
+            fine += 1
+    return fine, max(fine, coarse)
 
 
 def drawn(maps: Maps) -> tuple[Map, ...]:
@@ -68,12 +79,12 @@ def _worth(map_: Map) -> bool:
     return map_.quantity.unit != "a.u." or map_.quantity.summarised
 
 
-def _part(view: SessionView, maps: Maps, frame: Frame, i: int) -> Part:
+def _part(view: SessionView, maps: Maps, frame: Frame, strides: tuple[int, int], i: int) -> Part:
     biomarker = view.biomarkers.get(maps.biomarker)
     shown = drawn(maps)
     regions = leaves(view.labels, maps.grid)
     anatomy = _anatomy_for(view.anatomy, maps.grid)
-    stage = _stage(maps, frame, anatomy)
+    stage = _stage(maps, frame, strides, anatomy)
     residual = maps.diagnostics.get("residual")
     title = biomarker.title if biomarker else maps.biomarker
     return Part(
@@ -108,7 +119,7 @@ def _part(view: SessionView, maps: Maps, frame: Frame, i: int) -> Part:
             if (made := tables.reasons_by_region(m.reason, m.valid, regions)) is not None
         ),
         reason_maps=tuple(made for titles, m in _by_reason(shown) if (made := reason_montage(stage, titles, m.reason))),
-        stride=frame.stride,
+        strides=strides,
     )
 
 
@@ -124,12 +135,12 @@ def _by_reason(shown: Sequence[Map]) -> list[tuple[str, Map]]:
     return [(wording.listing([m.quantity.title for m in g]), g[0]) for g in groups]
 
 
-def _stage(maps: Maps, frame: Frame, anatomy: Anatomy | None) -> Stage:
+def _stage(maps: Maps, frame: Frame, strides: tuple[int, int], anatomy: Anatomy | None) -> Stage:
     slices = _slices(maps)
     shown = evenly(slices, SHOWN)
     rest = tuple(k for k in slices if k not in shown)
     grey = paint.grey_levels(anatomy.image) if anatomy else np.zeros(maps.grid.shape, dtype=np.uint8)
-    return Stage(frame, shown, rest, grey)
+    return Stage(frame, shown, rest, grey, strides)
 
 
 def _histogram(map_: Map, regions: Sequence[RegionVoxels]) -> tuple[str, Markup] | None:

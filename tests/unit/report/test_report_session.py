@@ -14,6 +14,7 @@ from neuromyo.core.labels import Labels, Region
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Record, Step
+from neuromyo.report.sections import _strides
 from neuromyo.report.session import SessionView, page
 
 HOSTILE = (
@@ -343,3 +344,11 @@ def test_a_large_volume_stays_within_bounds(view: SessionView, make_view) -> Non
     html = page(replace(view, maps=(big_maps,), labels=(), samples=(), anatomy=(Anatomy(rng.random(shape), grid),)))
     assert len(html) < 6_000_000
     assert "only one voxel in" in html
+
+
+@pytest.mark.parametrize(
+    ("loads", "strides"),
+    [([], (1, 1)), ([(100_000, 8)], (1, 1)), ([(600_000, 13)], (1, 2)), ([(9_000_000, 8)], (4, 4))],
+)
+def test_folded_slices_are_thinned_before_open_ones(loads: list, strides: tuple[int, int]) -> None:
+    assert _strides(loads) == strides
