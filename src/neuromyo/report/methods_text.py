@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,12 @@ from neuromyo.core.options import describe
 from neuromyo.report import wording
 
 DOI = "https://doi.org/"
+_LETTERS = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "Delta": "Δ", "epsilon": "ε", "theta": "θ", "lambda": "λ",
+    "mu": "µ", "pi": "π", "rho": "ρ", "sigma": "σ", "Sigma": "Σ", "tau": "τ", "phi": "φ", "chi": "χ", "omega": "ω",
+    "sum": "Σ", "cdot": "·", "times": "×", "exp": "exp", "ln": "ln", "log": "log", "sin": "sin", "cos": "cos",
+    "ge": "≥", "geq": "≥", "le": "≤", "leq": "≤", "approx": "≈", "infty": "∞", "pm": "±", "left": "", "right": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ def method(biomarker: Biomarker, options: Mapping[str, Any]) -> Method:
         biomarker.id,
         biomarker.title,
         wording.sentence(biomarker.caption),
-        biomarker.equation,
+        readable(biomarker.equation),
         gives,
         tuple(_options(biomarker.options, options)),
         biomarker.doi,
@@ -106,6 +113,19 @@ def _software(versions: Mapping[str, str]) -> str:
     others = [f"{name} {v}" for name, v in versions.items() if name != "neuromyo"]
     said = f"All maps and region values were made with neuromyo {own}".rstrip()
     return said + (f" (with {wording.listing(others)})." if others else ".")
+
+
+def readable(text: str) -> str:
+    """A module's docstring with its formulas in plain letters: no directives, no LaTeX commands, T_{2w} as T_2w."""
+    text = re.sub(r"^\.\. math::[ ]*", "    ", text, flags=re.MULTILINE)
+    text = re.sub(r"\\(?:mathrm|text|operatorname|mathbf)\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1) / (\2)", text)
+    text = re.sub(r"([_^])\{([^{}]*)\}", r"\1\2", text)
+    text = re.sub(r"\\q?quad", "   ", text)
+    text = re.sub(r"\\[,;: ]", " ", text).replace(r"\!", "")
+    for command, letter in _LETTERS.items():
+        text = re.sub(rf"\\{command}(?![a-zA-Z])", letter, text)
+    return text
 
 
 def _options(kind: type, given: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from neuromyo.core.series import ArrayData, Series
 from neuromyo.report import wording
 from neuromyo.report.captions import headline_region
 from neuromyo.report.figures import Dot, distributions, dot_plot, sample_plot
-from neuromyo.report.methods_text import gather_assumptions, methods_md
+from neuromyo.report.methods_text import gather_assumptions, methods_md, readable
 from neuromyo.report.svg import Axis, nice_ticks, tick_text
 from neuromyo.report.view import SeriesLine
 
@@ -129,6 +129,13 @@ def test_methods_text_cannot_be_broken_into_markup(view) -> None:
     text = methods_md(view.biomarkers, {}, ((evil, ("toy-water",)),))
     assert "<script" not in text.replace("\\<script", "")
     assert "\n# heading" not in text
+
+
+def test_formulas_are_written_in_plain_letters() -> None:
+    text = r""".. math:: S_n = w\,\mathrm{EPG}_n(T_{2w}) + \frac{a}{b}\,e^{-t}, \qquad \alpha \le 180 \left(x\right)"""
+    said = readable(text)
+    assert said == "    S_n = w EPG_n(T_2w) + (a) / (b) e^-t,     α ≤ 180 (x)"
+    assert readable("No formula: a - b, C:/x.") == "No formula: a - b, C:/x."
 
 
 def test_an_assumption_shared_by_two_biomarkers_is_told_once(view) -> None:
