@@ -68,17 +68,18 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if not of_it:
         return ""
     unit = of_it[0]["unit"]
-    parts = []
+    parts, largest = [], max(abs(r["value"]) for r in of_it)
     for r in of_it:
         side = f"{r['side']} " if r["side"] in ("left", "right") else ""
-        parts.append(f"{side}{wording.with_unit(r['value'], unit)}")
+        parts.append(f"{side}{wording.with_unit(r['value'], unit, largest)}")
     kind = "" if statistic == "mean" else f" ({statistic})"
     return f"{wording.capital(title)}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
 
 
 def _aside(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
     """Spread and coverage, in brackets."""
-    spreads = [wording.number(r["sd_between"], r["value"]) for r in rows if np.isfinite(r["sd_between"])]
+    largest = max(abs(r["value"]) for r in rows)
+    spreads = [wording.number(r["sd_between"], largest) for r in rows if np.isfinite(r["sd_between"])]
     covered = [r["coverage"] for r in rows if np.isfinite(r["coverage"])]
     said = []
     if spreads:
@@ -121,7 +122,8 @@ def map_caption(map_: Map) -> str:
     if not valid.any():
         return "No voxel has a value."
     values = map_.quantity.to_display(map_.values[valid])
-    low, middle, high = (wording.number(float(v)) for v in np.percentile(values, (10, 50, 90)))
+    percentiles = [float(v) for v in np.percentile(values, (10, 50, 90))]
+    low, middle, high = (wording.number(v, max(map(abs, percentiles))) for v in percentiles)
     unit = wording.unit(map_.quantity.display)
     return (
         f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; their median is "

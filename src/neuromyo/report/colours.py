@@ -67,7 +67,11 @@ def scale_of(quantity: Quantity, values: np.ndarray) -> Scale:
 def scale_from_zero(values: np.ndarray, unit: str, colours: str = "inferno") -> Scale:
     """From 0 to a little over the 95th percentile of ``values``, rounded out: for spreads and residuals."""
     top = 1.05 * float(np.percentile(values, 95)) if values.size else 1.0
-    return Scale(0.0, _round_out(0.0, top)[1] or 1.0, unit, colours)
+    if not top > 0:
+        return Scale(0.0, 1.0, unit, colours)
+    power = 10.0 ** np.floor(np.log10(top))
+    steps = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)  # whose quarters are short numbers
+    return Scale(0.0, float(power * next(s for s in steps if s * power >= 0.999 * top)), unit, colours)
 
 
 @lru_cache(maxsize=16)

@@ -28,10 +28,10 @@ def number(value: float, like: float | None = None, more: int = 0) -> str:
     return text.replace("-", "−")
 
 
-def with_unit(value: float, unit_text: str) -> str:
+def with_unit(value: float, unit_text: str, like: float | None = None) -> str:
     """``33.1`` and ``ms`` -> ``33.1 ms``, with a space that does not break."""
     shown = unit(unit_text)
-    return f"{number(value)} {shown}".rstrip(" ") if shown else number(value)
+    return f"{number(value, like)} {shown}" if shown else number(value, like)
 
 
 def percent(share: float) -> str:

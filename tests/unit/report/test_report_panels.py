@@ -153,6 +153,13 @@ def test_without_a_window_the_scale_follows_the_values_within_the_plausible() ->
     assert 1480 <= scale.high <= 1600
 
 
+@pytest.mark.parametrize(("top", "end"), [(1.0, 1.2), (2.2, 2.4), (9.9, 12.0), (0.031, 0.04), (0.0, 1.0)])
+def test_spreads_have_a_scale_from_zero_with_room(top: float, end: float) -> None:
+    scale = colours.scale_from_zero(np.full(50, top), "ms")
+    assert scale.low == 0.0
+    assert scale.high == pytest.approx(end)
+
+
 def test_outlines_are_the_rims() -> None:
     index = np.zeros((7, 7), dtype=np.uint8)
     index[1:6, 1:6] = 2
