@@ -33,10 +33,14 @@ _FAT, _MUSCLE, _BETWEEN, _MARROW, _OTHER = range(1, 6)
 _BOUNDARY = (0.045, 0.085)
 #: darker than this share of muscle nearby is cortical bone, tendon or fascia
 _DARK = 0.72
+#: darker than this share of the fat on either side is a thin cortex
+_VALLEY = 0.72
 #: slower than this many times the fat under the skin is fluid
 _FLUID = 2.2
 #: and subcutaneous fat proper is slower than this share of it
 _PURE = 0.7
+#: a dim rim on the body (skin, half-filled and moving voxels) is no deeper than this (mm)
+_RIM_MM = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +142,7 @@ def _cortex(
 ) -> np.ndarray:
     """What may be cortical bone: dark and not the rim of the skin, or a valley of brightness within fat (a thin cortex)."""
     size = tuple(2 * max(1, round(4.5 / s)) + 1 for s in spacing)
-    valley = fat & (early < 0.65 * ndimage.grey_closing(early, size))
+    valley = fat & (early < _VALLEY * ndimage.grey_closing(early, size))
     depth = ndimage.distance_transform_edt(np.pad(leg, 1), spacing)[1:-1, 1:-1]
     return (dark | valley) & (depth > max(2.5, 1.5 * max(spacing)))
 
@@ -147,8 +151,9 @@ def _inside(
     leg: np.ndarray, fat: np.ndarray, dark: np.ndarray, marrow: np.ndarray, spacing: tuple[float, float]
 ) -> np.ndarray:
     """Inside of the muscle envelope; muscle that a notch of the contour left outside is taken back in."""
-    inside = fascia.envelope(leg, fat & ~marrow, spacing) | marrow
     depth = ndimage.distance_transform_edt(np.pad(leg, 1), spacing)[1:-1, 1:-1]
+    rim = ndimage.binary_propagation(leg & dark & (depth <= 1.01 * max(spacing)), mask=leg & dark & (depth < _RIM_MM))
+    inside = fascia.envelope(leg & ~rim, fat & ~marrow, spacing) | marrow
     muscle = leg & ~fat & ~dark & (depth > max(3.0, 1.5 * max(spacing)))
     core = ndimage.binary_opening(muscle | inside, iterations=max(1, round(1.0 / max(spacing))))
     label, _ = ndimage.label(core & (muscle | inside))
@@ -163,18 +168,19 @@ def _name(
     """(a, b) leaves of one slice. Subcutaneous fat is pure; its border voxels, half muscle, are other tissue."""
     outside = leg & ~inside & fat & ~marrow
     between = inside & fat & ~marrow
-    border = between & _thin_border(between, outside, spacing)
+    border = _thin_border(between, outside, spacing)
+    cortical = _thin_border(between & ~border, marrow, spacing)
     leaves = np.where(leg, _OTHER, 0).astype(np.uint8)
     leaves[inside & ~dark] = _MUSCLE
     leaves[between & ~border] = _BETWEEN
-    leaves[border] = _OTHER
+    leaves[border | cortical] = _OTHER
     leaves[(outside | border) & pure] = _FAT
     leaves[marrow] = _MARROW
     return leaves
 
 
 def _thin_border(between: np.ndarray, outside: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    """Fat inside the contour that merely lines the fat outside it, in pieces no thicker than a voxel or 3 mm."""
+    """Fat that merely lines other fat (``outside``), in pieces no thicker than a voxel or 3 mm."""
     if not outside.any():
         return np.zeros_like(between)
     label, n = ndimage.label(between, np.ones((3, 3)))
