@@ -38,7 +38,7 @@ _VALLEY = 0.72
 #: slower than this many times the fat under the skin is fluid
 _FLUID = 2.2
 #: and subcutaneous fat proper is slower than this share of it
-_PURE = 0.7
+_PURE = 0.75
 #: a dim rim on the body (skin, half-filled and moving voxels) is no deeper than this (mm)
 _RIM_MM = 10.0
 
@@ -85,7 +85,9 @@ def _draw(leg: np.ndarray, seen: contrast.Contrast) -> np.ndarray:
     for k in np.flatnonzero(small.any((0, 1))):
         inside = _inside(small[..., k], fat[..., k], dark[..., k], marrow[..., k], seen.spacing_mm)
         pure = fat[..., k] & (t2[..., k] > _PURE * fat_t2)
-        leaves[box][..., k] = _name(small[..., k], fat[..., k], pure, dark[..., k], marrow[..., k], inside, seen.spacing_mm)
+        leaves[box][..., k] = _name(
+            small[..., k], fat[..., k], pure, dark[..., k], marrow[..., k], inside, seen.spacing_mm
+        )
     return leaves
 
 

@@ -142,7 +142,9 @@ def _solid(bright: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
     padded = np.pad(bright, steps + 1, mode="edge")
     closed = ndimage.binary_closing(padded, iterations=steps)[steps + 1 : -steps - 1, steps + 1 : -steps - 1] | bright
     filled = ndimage.binary_fill_holes(closed)
-    opened = filled & ndimage.binary_propagation(ndimage.binary_erosion(filled, iterations=steps, border_value=1), mask=filled)
+    opened = filled & ndimage.binary_propagation(
+        ndimage.binary_erosion(filled, iterations=steps, border_value=1), mask=filled
+    )
     label, n = ndimage.label(opened)
     area = np.bincount(label.ravel(), minlength=n + 1) * (spacing[0] * spacing[1])
     area[0] = 0

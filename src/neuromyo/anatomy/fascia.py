@@ -47,7 +47,8 @@ def _rays(leg: np.ndarray, fat: np.ndarray, centre: np.ndarray, spacing: tuple[f
     points = np.stack([(centre[0] + np.cos(angle)[:, None] * radius) / spacing[0],
                        (centre[1] + np.sin(angle)[:, None] * radius) / spacing[1]])  # fmt: skip
     return tuple(
-        ndimage.map_coordinates(image.astype(np.float32), points, order=1, mode="constant") >= 0.5 for image in (leg, fat)
+        ndimage.map_coordinates(image.astype(np.float32), points, order=1, mode="constant") >= 0.5
+        for image in (leg, fat)
     )
 
 
@@ -77,15 +78,18 @@ def _bounded(thickness: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def _smooth_curve(values: np.ndarray) -> np.ndarray:
-    """A second-order closed curve that disregards rays far above it (graduated, from plain least squares on)."""
+    """A second-order closed curve that disregards rays far above it: they start with hardly any weight, and a ray that
+    lies above the curve loses weight three times as soon as one below."""
     angle = _angles()
     basis = np.stack([np.ones(_RAYS), *(f(m * angle) for m in (1, 2) for f in (np.cos, np.sin))], 1)
-    weight = np.where(values <= np.percentile(values, 75), 1.0, 0.1)
+    usual = float(np.percentile(values, 40))
+    weight = np.where(values <= usual + np.clip(usual, 6.0, 15.0), 1.0, 1e-3)
     fitted = np.zeros(_RAYS)
-    final = max(3.0, 0.4 * float(np.median(values)))
-    for scale in np.geomspace(max(final, float(np.ptp(values)) / 2), final, 8):
+    ridge = np.diag([0.0, *[0.05 * _RAYS] * (basis.shape[1] - 1)])
+    final = max(3.0, 0.4 * usual)
+    for scale in np.geomspace(2 * final, final, 6):
         scaled = basis * weight[:, None]
-        fitted = basis @ np.linalg.solve(scaled.T @ basis + 1e-6 * np.eye(basis.shape[1]), scaled.T @ values)
+        fitted = basis @ np.linalg.solve(scaled.T @ basis + ridge, scaled.T @ values)
         above = (values - fitted) / scale
         weight = 1 / (1 + np.where(above > 0, above, above / 3) ** 2) ** 2
     return fitted
