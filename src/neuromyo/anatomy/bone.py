@@ -1,13 +1,15 @@
 """Bone marrow: fat inside a dark ring of cortical bone.
 
-From a voxel of marrow, every way out of the fat meets cortical bone, which has no signal; from any other fat, muscle or air
-is met. So each fatty voxel sends out rays, and is marrow where most of them end in the dark.
+From a voxel of marrow, every way out of the fat meets cortical bone, which has no signal; from any other fat, muscle or
+air is met. So each fatty voxel sends out rays, and is marrow where most of them end in the dark.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+
+from neuromyo.anatomy.shapes import islands, of_size
 
 _DIRECTIONS = 24
 _REACH_MM = 32.0
@@ -48,7 +50,7 @@ def _meets_dark(start: np.ndarray, move: np.ndarray, padded: np.ndarray, steps: 
 
 
 def marrow(score: np.ndarray, fat: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    """(a, b, z) bool from the scores of all slices of one leg: at most two columns that go through most of the stack."""
+    """(a, b, z) bool from the scores of all slices of one leg: at most two columns, through much of the stack."""
     seed = np.zeros(fat.shape, bool)
     for k in range(fat.shape[2]):
         seed[..., k] = _islands(score[..., k] >= _ENCLOSED, spacing)
@@ -60,18 +62,15 @@ def marrow(score: np.ndarray, fat: np.ndarray, spacing: tuple[float, float]) -> 
 
 
 def _islands(inside: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    label, n = ndimage.label(inside)
-    area = np.bincount(label.ravel(), minlength=n + 1) * (spacing[0] * spacing[1])
-    area[0] = 0
-    return (area >= min(_SMALLEST_MM2, 2 * spacing[0] * spacing[1]))[label]
+    return of_size(inside, min(_SMALLEST_MM2, 2 * spacing[0] * spacing[1]), spacing)
 
 
 def _columns(seed: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
-    """The largest islands that continue from slice to slice, two at most; a shift of some 4 mm between slices is allowed."""
+    """The largest islands that continue from slice to slice, two at most, shifted by some 4 mm between slices."""
     slices = seed.shape[2]
     steps = max(1, round(4.0 / max(spacing)))
     near = ndimage.binary_dilation(seed, ndimage.generate_binary_structure(3, 1)[:, :, 1:2], iterations=steps)
-    label, n = ndimage.label(near)
+    label, n = islands(near)
     label = np.where(seed, label, 0)
     found = []
     for i in range(1, n + 1):

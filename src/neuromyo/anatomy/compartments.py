@@ -1,15 +1,17 @@
-r"""Body compartments of the leg from a multi-echo spin echo alone: subcutaneous fat, muscle, fat between muscles, marrow.
+r"""Body compartments of the leg from a multi-echo spin echo alone: fat under the skin, muscle, fat within it, marrow.
 
 The contrast is decay: with the mono-exponential T2 that explains the ratio of late to early echoes,
 
 .. math:: S_{late}/S_{early} = e^{-(TE_{late}-TE_{early})/T_2},
 
-fat decays two to four times more slowly than muscle, whatever coil and scaling made of the brightness. Geometry does the
-rest: subcutaneous fat lies between skin and a smooth closed envelope (`fascia`), marrow within a dark ring (`bone`), other
-fat inside the envelope is intermuscular. Legs are told apart by shape and sided by world coordinates (`legs`).
+fat decays two to four times more slowly than muscle, whatever coil and scaling made of the brightness. Geometry does
+the rest: subcutaneous fat lies between skin and a smooth closed envelope (`fascia`), marrow within a dark ring
+(`bone`), other fat inside the envelope is intermuscular. Legs are told apart by shape and sided by world coordinates
+(`legs`). Subcutaneous fat is kept pure, since other biomarkers calibrate on it: its border voxels are other tissue.
 
-*Assumes* cross-sections of limbs, air around them, water T2 below about 60 ms. *Breaks* where a muscle is wholly replaced by
-fat: it is then drawn as intermuscular fat, since a train of echoes cannot tell; and for marrow that is red.
+*Assumes* cross-sections of limbs, air around them, water T2 below about 60 ms. *Breaks* where a muscle is wholly
+replaced by fat: it is then drawn as intermuscular fat, since a train of echoes cannot tell; where all muscle round the
+leg is; and for marrow that is red.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from neuromyo.anatomy import bone, contrast, fascia, legs
+from neuromyo.anatomy import bone, contrast, fascia, legs, shapes
 from neuromyo.core.biomarker import Segmenter, SeriesNeed
 from neuromyo.core.labels import Labels, Region
 from neuromyo.core.options import NoOptions
@@ -93,7 +95,7 @@ def _draw(leg: np.ndarray, seen: contrast.Contrast) -> np.ndarray:
 
 def _levels(leg: np.ndarray, t2: np.ndarray, early: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float]:
     """The apparent T2 (s) that divides muscle from fat, and that of the fat under the skin."""
-    depth = np.stack([ndimage.distance_transform_edt(np.pad(leg[..., k], 1), spacing)[1:-1, 1:-1]
+    depth = np.stack([shapes.depth(leg[..., k], spacing)
                       for k in range(leg.shape[2])], -1)  # fmt: skip
     lit = leg & (early > 0.3 * np.median(early[leg]))
     first = _otsu(np.log(np.clip(t2[lit & (depth > 0.6 * max(spacing))], 0.015, 0.3)))
@@ -142,10 +144,10 @@ def _look(
 def _cortex(
     leg: np.ndarray, early: np.ndarray, fat: np.ndarray, dark: np.ndarray, spacing: tuple[float, float]
 ) -> np.ndarray:
-    """What may be cortical bone: dark and not the rim of the skin, or a valley of brightness within fat (a thin cortex)."""
+    """What may be cortical bone: dark and not the skin's rim, or a valley of brightness within fat (a thin cortex)."""
     size = tuple(2 * max(1, round(4.5 / s)) + 1 for s in spacing)
-    valley = fat & (early < _VALLEY * ndimage.grey_closing(early, size))
-    depth = ndimage.distance_transform_edt(np.pad(leg, 1), spacing)[1:-1, 1:-1]
+    valley = fat & (early < _VALLEY * np.asarray(ndimage.grey_closing(early, size)))
+    depth = shapes.depth(leg, spacing)
     return (dark | valley) & (depth > max(2.5, 1.5 * max(spacing)))
 
 
@@ -153,12 +155,12 @@ def _inside(
     leg: np.ndarray, fat: np.ndarray, dark: np.ndarray, marrow: np.ndarray, spacing: tuple[float, float]
 ) -> np.ndarray:
     """Inside of the muscle envelope; muscle that a notch of the contour left outside is taken back in."""
-    depth = ndimage.distance_transform_edt(np.pad(leg, 1), spacing)[1:-1, 1:-1]
+    depth = shapes.depth(leg, spacing)
     rim = ndimage.binary_propagation(leg & dark & (depth <= 1.01 * max(spacing)), mask=leg & dark & (depth < _RIM_MM))
     inside = fascia.envelope(leg & ~rim, fat & ~marrow, spacing) | marrow
     muscle = leg & ~fat & ~dark & (depth > max(3.0, 1.5 * max(spacing)))
-    core = ndimage.binary_opening(muscle | inside, iterations=max(1, round(1.0 / max(spacing))))
-    label, _ = ndimage.label(core & (muscle | inside))
+    core = np.asarray(ndimage.binary_opening(muscle | inside, iterations=max(1, round(1.0 / max(spacing)))), bool)
+    label, _ = shapes.islands(core & (muscle | inside))
     touching = np.unique(label[inside])
     return inside | (muscle & np.isin(label, touching[touching > 0]))
 
@@ -185,8 +187,8 @@ def _thin_border(between: np.ndarray, outside: np.ndarray, spacing: tuple[float,
     """Fat that merely lines other fat (``outside``), in pieces no thicker than a voxel or 3 mm."""
     if not outside.any():
         return np.zeros_like(between)
-    label, n = ndimage.label(between, np.ones((3, 3)))
-    away = ndimage.distance_transform_edt(~outside, spacing)
+    label, n = shapes.islands(between, corners=True)
+    away = shapes.distance(outside, spacing)
     index = np.arange(n + 1)
     near = np.asarray(ndimage.minimum(away, label, index)) <= 1.5 * max(spacing)
     thin = np.asarray(ndimage.maximum(away, label, index)) <= max(3.0, 1.6 * max(spacing))

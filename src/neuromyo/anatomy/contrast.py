@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from neuromyo.anatomy.shapes import of_size
 from neuromyo.core.errors import DataError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Series
@@ -50,7 +51,7 @@ def slices_back(array: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def body_mask(series: Series, margin_voxels: int = 1) -> np.ndarray:
-    """(x, y, z) bool: tissue grown by ``margin_voxels`` in-plane, the voxels worth fitting. E-NOSIGNAL without a body."""
+    """(x, y, z) bool: tissue grown by ``margin_voxels`` in-plane, the voxels worth fitting; E-NOSIGNAL without any."""
     body = measure(series).body
     if margin_voxels > 0:
         body = ndimage.binary_dilation(body, np.ones((3, 3, 1), bool), iterations=margin_voxels)
@@ -103,7 +104,9 @@ def _slices(series: Series) -> Iterator[tuple[int, np.ndarray]]:
                                           nan=0.0, posinf=0.0, neginf=0.0), 0)  # fmt: skip
 
 
-def _powers(series: Series, first: np.ndarray, last: np.ndarray, spacing: tuple[float, float]):  # noqa: ANN202
+def _powers(
+    series: Series, first: np.ndarray, last: np.ndarray, spacing: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean squares over the early and the late echoes, (a, b, z), scaled so that the largest early one is 1."""
     a, b = series.grid.in_plane_axes
     shape = (series.grid.shape[a], series.grid.shape[b], series.grid.shape[series.grid.slice_axis])
@@ -141,19 +144,16 @@ def _solid(bright: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
     steps = max(1, round(2.0 / max(spacing)))
     padded = np.pad(bright, steps + 1, mode="edge")
     closed = ndimage.binary_closing(padded, iterations=steps)[steps + 1 : -steps - 1, steps + 1 : -steps - 1] | bright
-    filled = ndimage.binary_fill_holes(closed)
+    filled = np.asarray(ndimage.binary_fill_holes(closed))
     opened = filled & ndimage.binary_propagation(
         ndimage.binary_erosion(filled, iterations=steps, border_value=1), mask=filled
     )
-    label, n = ndimage.label(opened)
-    area = np.bincount(label.ravel(), minlength=n + 1) * (spacing[0] * spacing[1])
-    area[0] = 0
-    return (area >= SMALLEST_LEG_MM2)[label]
+    return of_size(opened, SMALLEST_LEG_MM2, spacing)
 
 
 def _noise_power(late_power: np.ndarray, body: np.ndarray) -> float:
     """Mean square of noise in air; 0 where air was masked out or cannot be seen."""
-    air = ~ndimage.binary_dilation(body, np.ones((3, 3, 1), bool), iterations=3)
+    air = ~np.asarray(ndimage.binary_dilation(body, np.ones((3, 3, 1), bool), iterations=3), bool)
     values = late_power[air]
     values = values[values > 0]
     return float(np.median(values)) if values.size > 100 and values.size > 0.2 * air.sum() else 0.0

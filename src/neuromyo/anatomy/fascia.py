@@ -1,6 +1,6 @@
 """The muscle envelope: the smooth closed contour on which subcutaneous fat ends (fascia lata, crural fascia).
 
-Rays from the middle of the leg are followed from the skin inwards through fat until something else lasts for about 2 mm.
+Rays from the middle of the leg are followed from the skin inwards through fat until something else lasts some 2 mm.
 Where a muscle beneath has turned to fat a ray runs on through it; so the thickness round the leg is also fitted by a
 smooth closed curve that does not listen to such rays, and no ray may pass much deeper than that curve. The bound is
 geometric, so that the envelope does not collapse when muscle looks like fat.
@@ -39,20 +39,23 @@ def envelope(leg: np.ndarray, fat: np.ndarray, spacing: tuple[float, float]) -> 
     return within
 
 
-def _rays(leg: np.ndarray, fat: np.ndarray, centre: np.ndarray, spacing: tuple[float, float], step: float):  # noqa: ANN202
+def _rays(
+    leg: np.ndarray, fat: np.ndarray, centre: np.ndarray, spacing: tuple[float, float], step: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Leg and fat sampled along rays from the centre, (rays, samples) bool each."""
     reach = float(np.hypot(*((np.argwhere(leg) * spacing - centre).T)).max()) + 2 * max(spacing)
     radius = np.arange(0.0, reach, step)
     angle = _angles()
     points = np.stack([(centre[0] + np.cos(angle)[:, None] * radius) / spacing[0],
                        (centre[1] + np.sin(angle)[:, None] * radius) / spacing[1]])  # fmt: skip
-    return tuple(
+    leg_there, fat_there = (
         ndimage.map_coordinates(image.astype(np.float32), points, order=1, mode="constant") >= 0.5
         for image in (leg, fat)
     )
+    return leg_there, fat_there
 
 
-def _fat_run(fatty: np.ndarray, outer: np.ndarray, step: float, pixel: float):  # noqa: ANN202
+def _fat_run(fatty: np.ndarray, outer: np.ndarray, step: float, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     """Samples of skin and of fat beneath it for each ray, both 0 where no fat begins there."""
     rays, samples = fatty.shape
     depth = np.arange(samples)
@@ -68,7 +71,7 @@ def _fat_run(fatty: np.ndarray, outer: np.ndarray, step: float, pixel: float):  
 
 
 def _bounded(thickness: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Thickness (mm) with notches filtered away and no ray much deeper than the smooth closed curve through the others."""
+    """Thickness (mm) with notches filtered away and no ray much deeper than the smooth curve through the others."""
     plain = ndimage.median_filter(thickness, 9, mode="wrap")
     curve = np.maximum(_smooth_curve(np.minimum(plain, 0.5 * radius)), 0)
     allowed = curve + np.clip(0.8 * curve, 6.0, 10.0)

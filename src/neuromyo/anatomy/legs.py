@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from neuromyo.anatomy import shapes
+from neuromyo.anatomy.shapes import islands
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Side
 
@@ -42,11 +44,11 @@ def find(body: np.ndarray, grid: Grid, spacing: tuple[float, float]) -> tuple[Le
     for k in set(present) - set(double):
         line = float(np.interp(k, double, middle))
         right[..., k] = _one_piece(body[..., k], centres[..., k], line)
-    return tuple(Leg(side, mask) for side, mask in (("right", right & body), ("left", body & ~right)) if mask.any())
+    return tuple(leg for leg in (Leg("right", right & body), Leg("left", body & ~right)) if leg.mask.any())
 
 
 def _order(pieces: np.ndarray, x: np.ndarray, double: list[int], right: np.ndarray) -> list[float]:
-    """Marks in ``right`` the piece of larger mean world x, slice by slice; returns the midline x (mm) between the two."""
+    """Marks in ``right`` the piece of larger mean world x, slice by slice; returns the midline x (mm) of each slice."""
     middle = []
     for k in double:
         means = [float(x[..., k][pieces[..., k] == i].mean()) for i in (1, 2)]
@@ -65,14 +67,16 @@ def _one_piece(body: np.ndarray, x: np.ndarray, line: float) -> np.ndarray:
 
 def _pieces(body: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
     """1 and 2 for two legs in a slice, 1 for one; between two thick cores a voxel goes with the nearer one."""
-    depth = ndimage.distance_transform_edt(np.pad(body, 1, mode="edge"), spacing)[1:-1, 1:-1]
+    depth = shapes.depth(body, spacing, cut_is_edge=False)
     markers = _markers(body, depth)
     if markers.max() < 2:
         return body.astype(np.uint8)
-    label, n = ndimage.label(body)
+    label, n = islands(body)
     owner = {int(i): set(np.unique(markers[(label == i) & (markers > 0)])) for i in range(1, n + 1)}
-    nearest = ndimage.distance_transform_edt(markers == 0, spacing, return_distances=False, return_indices=True)
-    out = markers[tuple(nearest)]
+    nearest = np.asarray(
+        ndimage.distance_transform_edt(markers == 0, spacing, return_distances=False, return_indices=True)
+    )
+    out = markers[nearest[0], nearest[1]]
     for i, legs in owner.items():
         if len(legs) == 1:
             out[label == i] = legs.pop()
@@ -83,7 +87,7 @@ def _markers(body: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """The cores (1, 2) of two legs: the deepest cut through the slice that leaves two thick parts; else all 1."""
     top = float(depth.max())
     for level in np.linspace(0.0, _WAIST, 9) * top:
-        label, n = ndimage.label(depth > level)
+        label, n = islands(depth > level)
         if n < 2:
             continue
         peaks = np.array(ndimage.maximum(depth, label, np.arange(1, n + 1)))
