@@ -156,7 +156,8 @@ def _inside(
 ) -> np.ndarray:
     """Inside of the muscle envelope; muscle that a notch of the contour left outside is taken back in."""
     depth = shapes.depth(leg, spacing)
-    rim = ndimage.binary_propagation(leg & dark & (depth <= 1.01 * max(spacing)), mask=leg & dark & (depth < _RIM_MM))
+    shallow = leg & dark & (depth < _RIM_MM)
+    rim = np.asarray(ndimage.binary_propagation(shallow & (depth <= 1.01 * max(spacing)), mask=shallow), bool)
     inside = fascia.envelope(leg & ~rim, fat & ~marrow, spacing) | marrow
     muscle = leg & ~fat & ~dark & (depth > max(3.0, 1.5 * max(spacing)))
     core = np.asarray(ndimage.binary_opening(muscle | inside, iterations=max(1, round(1.0 / max(spacing)))), bool)
