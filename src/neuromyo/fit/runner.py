@@ -112,6 +112,25 @@ def fit_signals(
     return replace(estimate, values=values, reason=reasons)
 
 
+def calibrate(
+    biomarker: Biomarker,
+    series: Mapping[str, Series],
+    options: Any,
+    *,
+    known: Mapping[str, np.ndarray] | None = None,
+    regions: Mapping[str, np.ndarray] | None = None,
+    scalars: Mapping[str, float] | None = None,
+    mask: np.ndarray | None = None,
+) -> Calibration:
+    """The subject's calibration as `run` makes it; its ``scalars`` (with those given) are what `fit_signals` takes."""
+    main = series[biomarker.series_roles[0]]
+    acquisitions, _ = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
+    inside = np.ones(main.grid.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    given = dict(scalars or {})
+    found = _calibrate(biomarker, series, acquisitions, dict(known or {}), dict(regions or {}), given, inside, options)
+    return replace(found, scalars={**found.scalars, **given})
+
+
 def prepare_acquisitions(
     biomarker: Biomarker, acquisitions: Mapping[str, Acquisition]
 ) -> tuple[dict[str, Acquisition], tuple[Assumption, ...]]:
