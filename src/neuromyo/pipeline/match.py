@@ -1,0 +1,55 @@
+"""Which series can serve a need, and if none can, what exactly is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from neuromyo.core.biomarker import SeriesNeed
+from neuromyo.core.series import Series
+
+#: entities that tell acquisitions of one session apart; series that share them belong together
+_KINDRED = ("acq", "run", "chunk", "dir", "ce", "rec")
+
+
+def label(series: Series) -> str:
+    """What a series is called in plans and step names: its entities and its kind, as a BIDS file name would say it."""
+    parts = [f"{k}-{v}" for k, v in series.entities.items() if k not in ("sub", "ses", "part")]
+    if series.part != "mag":
+        parts.append(f"part-{series.part}")
+    return "_".join([*parts, series.kind])
+
+
+def shortcoming(need: SeriesNeed, series: Series) -> str:
+    """Why a series of a kind that could serve does not; empty where it does."""
+    if series.part != need.part:
+        return f"{series.name} holds part {series.part}, not {need.part}"
+    for entity, value in need.entities:
+        if series.entities.get(entity) != value:
+            return f"{series.name} lacks {entity}-{value}"
+    if series.n < need.min_volumes:
+        return f"{series.name} has {series.n} volumes where {need.min_volumes} are needed"
+    missing = [field for field in need.required if not series.acquisition.stated(field)]
+    return f"{series.name} does not state {', '.join(missing)}" if missing else ""
+
+
+def serving(need: SeriesNeed, series: Iterable[Series]) -> tuple[Series, ...]:
+    """The series that can serve, all of the best kind of which there is one."""
+    able = [s for s in series if s.kind in need.kinds and not shortcoming(need, s)]
+    for kind in need.kinds:
+        found = tuple(s for s in able if s.kind == kind)
+        if found:
+            return found
+    return ()
+
+
+def missing(need: SeriesNeed, series: Iterable[Series]) -> str:
+    """In words, why nothing serves the need."""
+    complaints = [shortcoming(need, s) for s in series if s.kind in need.kinds]
+    return "; ".join(c for c in complaints if c) or f"no {' or '.join(need.kinds)} series"
+
+
+def nearest(main: Series, others: Sequence[Series]) -> Series:
+    """Of several that serve, the one acquired most like ``main``; the first where that does not decide."""
+    return max(
+        others, key=lambda s: (sum(s.entities.get(e) == main.entities.get(e) for e in _KINDRED), -others.index(s))
+    )

@@ -1,0 +1,125 @@
+"""From the maps and labels of a session to its table of measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuromyo.core.biomarker import Biomarker
+from neuromyo.core.errors import Finding
+from neuromyo.core.grid import Grid
+from neuromyo.core.labels import Labels
+from neuromyo.core.maps import Maps
+from neuromyo.core.measurements import Measurements
+from neuromyo.fit import runner
+from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
+from neuromyo.pipeline.plan import Task
+from neuromyo.pipeline.refit import Refitter
+from neuromyo.report.view import SampleFit
+from neuromyo.space.overlap import place_labels
+from neuromyo.space.resample import labels_to_grid
+from neuromyo.study.summarise import SummaryOptions, summarise, volumes
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """One biomarker's results with what they were made from; ``labels`` are on the maps' grid."""
+
+    task: Task
+    maps: Maps
+    options: Any
+    labels: tuple[Labels, ...]
+    known: Mapping[str, np.ndarray]
+    regions: Mapping[str, np.ndarray]
+
+    @property
+    def biomarker(self) -> Biomarker:
+        assert isinstance(self.task.declaration, Biomarker)
+        return self.task.declaration
+
+    def calibrated(self) -> Mapping[str, float]:
+        """The scalars that the subject was calibrated to."""
+        found = runner.calibrate(self.biomarker, self.task.series, self.options, known=self.known, regions=self.regions)
+        return found.scalars
+
+
+def fitted(
+    task: Task,
+    options: Any,
+    maps: Mapping[str, Maps],
+    drawn: Mapping[str, Labels],
+    given: Sequence[Labels],
+    root: Path,
+) -> Fitted:
+    """Brings a task's maps and every label volume to one grid."""
+    known, regions, _ = inputs.gather(task, maps, drawn, root)
+    grid = maps[task.name].grid
+    series = match.label(task.main)
+    own_first = sorted(drawn, key=lambda name: not name.endswith(f"@{series}"))
+    labels = on_grid([*(drawn[name] for name in own_first), *given], grid)
+    return Fitted(task, maps[task.name], options, labels, known, regions)
+
+
+def on_grid(labels: Sequence[Labels], grid: Grid) -> tuple[Labels, ...]:
+    """Label volumes on a grid, by geometry; of several by one source (a segmenter's, one a series) the first on this
+    very grid, else the first."""
+    chosen: dict[str, Labels] = {}
+    for one in sorted(labels, key=lambda one: not one.grid.same_as(grid)):
+        chosen.setdefault(one.source, one)
+    return tuple(one if one.grid.same_as(grid) else labels_to_grid(one, grid)[0] for one in chosen.values())
+
+
+def all_labels(drawn: Mapping[str, Labels], given: Sequence[Labels]) -> tuple[Labels, ...]:
+    """Every label volume of a session once, for its page."""
+    chosen: dict[str, Labels] = {}
+    for one in [*drawn.values(), *given]:
+        chosen.setdefault(one.source, one)
+    return tuple(chosen.values())
+
+
+def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
+    """The key of the table: the steps before it, the user's regions, and the code that summarises."""
+    return ledger.key(
+        step="measure",
+        code=code_version.of_rooms("study", "space", "fit", "stats", "io", "pipeline"),
+        versions=code_version.versions(),
+        done=dict(done),
+        given=[keys.of_labels(one) for one in given],
+    )
+
+
+def place_given(given: Labels, grid: Grid, drawn: Mapping[str, Labels]) -> tuple[Labels, tuple[Finding, ...]]:
+    """The user's labels on the images' grid; E-GRID, E-SIDE or E-EMPTYROI where they do not belong there."""
+    body = next((one.volume > 0 for one in drawn.values() if one.grid.same_as(grid)), None)
+    placed = place_labels(given, grid, body=body, where=given.source or "labels")
+    return placed.labels, placed.findings
+
+
+def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measurements, tuple[SampleFit, ...]]:
+    """Every region's measurements, and the sample fits for the page."""
+    tables, shown, seen = [], [], set()
+    for one in all_:
+        scalars = one.calibrated()
+        refit = Refitter(one.biomarker, one.task.series, one.options, one.known, scalars)
+        usable = refit if one.biomarker.scope == "voxel" and one.biomarker.noise == "rician" else None
+        tables.append(
+            summarise(
+                one.maps,
+                one.labels,
+                subject=subject,
+                session=session,
+                options=SummaryOptions(),
+                refit=usable,
+                exclude=one.biomarker.exclude,
+            )
+        )
+        shown += samples.of(one.biomarker, one.maps, one.task.series, one.labels, one.options, one.known, scalars)
+        fresh = [labels for labels in one.labels if labels.source not in seen]
+        seen |= {labels.source for labels in fresh}
+        if fresh:
+            tables.append(volumes(fresh, subject=subject, session=session))
+    return Measurements.join(tables), tuple(shown)

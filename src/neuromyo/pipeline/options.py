@@ -1,0 +1,85 @@
+"""What a user asks of a run, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuromyo.core import options as core_options
+from neuromyo.core.errors import DataError, OptionError
+from neuromyo.pipeline import registries
+
+GEOMETRIES = ("strict", "sform", "qform")
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `neuromyo run`. Labels without ``sub-`` and ``ses-``; memory in megabytes, sizes in gigabytes."""
+
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    biomarkers: tuple[str, ...] = ()
+    protocol: str = ""
+    regions: Path | None = None
+    flip_labels: bool = False
+    option: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    max_input_gb: float = 16.0
+    geometry: str = "strict"
+    nprocs: int = 1
+    mem_mb: int = 4000
+
+    def checked(self) -> RunOptions:
+        """Itself, if every name is known and every number possible; E-UNKNOWN or E-OPTION otherwise."""
+        for id_ in self.biomarkers:
+            registries.biomarkers().get(id_)
+        for id_, given in self.option.items():
+            core_options.parse(registries.declaration(id_).options, given)
+        if self.protocol:
+            from neuromyo.protocol import protocol
+
+            protocol.load(self.protocol)
+        if self.geometry not in GEOMETRIES:
+            raise OptionError(
+                "E-OPTION", where="--geometry", needed=f"one of {', '.join(GEOMETRIES)}", found=self.geometry
+            )
+        if self.nprocs < 1:
+            raise OptionError("E-OPTION", where="--nprocs", needed="a number from 1", found=str(self.nprocs))
+        if self.mem_mb < 200:
+            raise OptionError("E-OPTION", where="--mem-mb", needed="at least 200 megabytes", found=str(self.mem_mb))
+        if not self.max_input_gb > 0:
+            raise OptionError(
+                "E-OPTION", where="--max-input-gb", needed="a number above 0", found=str(self.max_input_gb)
+            )
+        if self.regions is not None and not self.regions.is_dir():
+            raise DataError(
+                "E-NOTFOUND", where=str(self.regions), needed="a folder of label maps", found="no such folder"
+            )
+        return self
+
+    def of(self, id_: str, kind: type) -> Any:
+        """The options of one biomarker or segmenter, as given for it, else its defaults."""
+        return core_options.parse(kind, self.option.get(id_, {}))
+
+    def deciding(self) -> dict[str, Any]:
+        """Those that can change a result, for step keys; not how many processes or how much memory."""
+        return {"geometry": self.geometry, "flip_labels": self.flip_labels}
+
+
+def split_assignments(given: Iterable[str], flag: str = "--option") -> dict[str, dict[str, str]]:
+    """``["t2-water.fat_t2=0.15", ...]`` -> {id: {key: value}}."""
+    found: dict[str, dict[str, str]] = {}
+    for text in given:
+        left, equals, value = text.partition("=")
+        id_, dot, name = left.rpartition(".")
+        if not (equals and dot and id_ and name):
+            raise OptionError("E-OPTION", where=flag, needed="ID.key=value", found=repr(text))
+        found.setdefault(id_, {})[name] = value
+    return found

@@ -1,0 +1,133 @@
+"""A session before anything runs: opened, checked against what was to be acquired, and planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuromyo.core.biomarker import MapNeed, SeriesNeed
+from neuromyo.core.errors import Finding, ProtocolError
+from neuromyo.core.labels import Labels
+from neuromyo.core.series import Series
+from neuromyo.pipeline import plan, registries
+from neuromyo.pipeline.options import RunOptions
+from neuromyo.pipeline.outcome import Failure
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """An opened session with its plan.
+
+    series : all that could be opened, stopped ones too; ``usable`` are those the plan may use
+    inputs : file name relative to the dataset -> SHA-256
+    labels : the user's own label maps, as drawn
+    failures : what is known already to be lost
+    """
+
+    label: str
+    subject: str
+    session: str
+    series: tuple[Series, ...]
+    usable: tuple[Series, ...]
+    inputs: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    failures: tuple[Failure, ...]
+    labels: tuple[Labels, ...]
+    plan: plan.Plan
+
+
+def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory_mb: int) -> Ready:
+    """Opens, checks and plans one session; only a session that cannot be opened at all raises."""
+    from neuromyo.io import bids
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    opened = bids.open_session(
+        dataset,
+        files,
+        scratch=scratch,
+        memory_mb=memory_mb,
+        max_input_gb=options.max_input_gb,
+        geometry=options.geometry,  # type: ignore[arg-type]
+        kinds=kinds(options),
+    )
+    label = files.label
+    failures = [Failure.of(label, name, error) for name, error in opened.errors]
+    labels, lost = _labels(options, files, scratch)
+    failures += [Failure.of(label, name, error) for name, error in lost]
+    checked, stops = check(opened.series, options)
+    failures += [Failure(label, f.where, f.code, str(f)) for f in stops]
+    usable = tuple(s for s in opened.series if not any(concerns(f, s) for f in stops))
+    made = _plan(usable, options, labels)
+    if options.biomarkers:
+        failures += [Failure.of(label, id_, error) for id_, error in made.unmet]
+    elif not any(not t.segments for t in made.tasks) and not failures:
+        failures.append(Failure.of(label, "plan", _nothing_to_do(label, opened.series)))
+    findings = (*opened.findings, *checked, *registries.biomarkers().findings, *registries.segmenters().findings)
+    return Ready(label, opened.subject, opened.session, tuple(opened.series), usable, dict(opened.inputs), findings,
+                 tuple(failures), labels, made)  # fmt: skip
+
+
+def kinds(options: RunOptions) -> frozenset[str]:
+    """The kinds of series that could serve what is asked for; others are not even opened."""
+    asked = [b for b in registries.biomarkers() if not options.biomarkers or b.id in options.biomarkers]
+    providers = [b for b in registries.biomarkers() if b.provides]
+    needs = [n for d in (*asked, *providers, *registries.segmenters()) for n in d.needs.values()]
+    series = {kind for n in needs if isinstance(n, SeriesNeed) for kind in n.kinds}
+    return frozenset(
+        series | {plan.MAP_SUFFIX.get(n.quantity, f"{n.quantity}map") for n in needs if isinstance(n, MapNeed)}
+    )
+
+
+def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding, ...], list[Finding]]:
+    """Findings on the series, against the protocol named and what the planned biomarkers need; and those that stop."""
+    from neuromyo.protocol import check as checking
+    from neuromyo.protocol import protocol as protocols
+
+    declared = protocols.load(options.protocol) if options.protocol else None
+    if options.biomarkers:
+        looking = [registries.biomarkers().get(id_) for id_ in options.biomarkers]
+    else:
+        looking = list({t.id: t.declaration for t in _plan(series, options).tasks if not t.segments}.values())
+    found = tuple(checking.check(series, declared, looking))  # type: ignore[arg-type]
+    return found, [f for f in found if f.level == "stop"]
+
+
+def _plan(series: Sequence[Series], options: RunOptions, labels: Sequence[Labels] = ()) -> plan.Plan:
+    declared, segmenters = tuple(registries.biomarkers()), tuple(registries.segmenters())
+    return plan.make(series, declared, segmenters, asked=options.biomarkers or None, labels=labels)
+
+
+def concerns(finding: Finding, series: Series) -> bool:
+    """Whether a finding is about a series: it names one of its files."""
+    return any(finding.where.startswith(name) for name in (*series.files, series.name))
+
+
+def _labels(options: RunOptions, files: Any, scratch: Path) -> tuple[tuple[Labels, ...], list[tuple[str, Exception]]]:
+    """The user's label maps for a session, each called by its file name, and those that could not be read."""
+    from neuromyo.io import labels as label_files
+
+    if options.regions is None:
+        return (), []
+    folder = options.regions.joinpath(*files.label.split("_")) / "anat"
+    found, lost = [], []
+    for path in sorted([*folder.glob("*_dseg.nii.gz"), *folder.glob("*_dseg.nii")]):
+        try:
+            source = _source(path.name, files.label)
+            found.append(label_files.read_labels(path, flip=options.flip_labels, source=source, scratch=scratch))
+        except Exception as error:  # one unreadable label map is a failure of its own
+            lost.append((path.name, error))
+    return tuple(found), lost
+
+
+def _source(name: str, label: str) -> str:
+    """What the table calls who drew the regions: the file's name without the session and the ending."""
+    stem = name.partition("_dseg.")[0]
+    return stem.removeprefix(label).strip("_") or "dseg"
+
+
+def _nothing_to_do(label: str, series: Sequence[Series]) -> ProtocolError:
+    kinds = ", ".join(sorted({s.kind for s in series})) or "no series that can be read"
+    return ProtocolError("E-NEEDS", where=label, needed="series that a biomarker can work on", found=kinds,
+                         remedy="`neuromyo list` says what each biomarker needs")  # fmt: skip

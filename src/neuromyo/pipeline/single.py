@@ -1,0 +1,223 @@
+"""One biomarker on loose files: what `neuromyo fit` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuromyo.core import options as core_options
+from neuromyo.core.biomarker import Biomarker, MapNeed, RegionNeed
+from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.grid import Grid
+from neuromyo.core.maps import Map, Maps
+from neuromyo.core.reasons import Reason
+from neuromyo.pipeline import code_version, inputs, known, loose, registries
+from neuromyo.pipeline.outcome import Event, Tell, quiet
+from neuromyo.space.interpolate import map_to_grid
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What `neuromyo fit` was asked; ``files``, ``known`` and ``regions`` as typed: ``[ROLE=]FILE``, ``NAME=MAP``."""
+
+    id: str
+    files: Sequence[str]
+    prefix: Path
+    known: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    mask: Path | None = None
+    option: Sequence[str] = ()
+    nprocs: int = 1
+    mem_mb: int = 4000
+    max_input_gb: float = 16.0
+    geometry: str = "strict"
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The maps, the files written (name -> SHA-256), and what the user should know."""
+
+    maps: Maps
+    files: Mapping[str, str]
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
+    """Fits a biomarker to files and writes ``PREFIX_<quantity>[_sd|_reason].nii.gz``, each with its sidecar."""
+    from neuromyo.fit import runner
+
+    biomarker = registries.biomarkers().get(request.id)
+    options = core_options.parse(biomarker.options, _assignments(request.option))
+    roles = _by_role(biomarker, request.files)
+    _refuse_overwriting(request.prefix, biomarker, [p for paths in roles.values() for p in paths])
+    with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
+        scratch = Path(folder)
+        opened = loose.open_files(
+            biomarker, roles, scratch, memory_mb=request.mem_mb, max_input_gb=request.max_input_gb,
+            geometry=request.geometry,
+        )  # fmt: skip
+        grid = opened.series[next(iter(roles))].grid
+        maps, found = runner.run(
+            biomarker,
+            opened.series,
+            options,
+            known=_known(biomarker, request, grid, scratch),
+            regions=_regions(biomarker, request, grid, scratch),
+            mask=_mask(request.mask, grid, scratch, request.mem_mb),
+            threads=request.nprocs,
+            memory_mb=request.mem_mb,
+            progress=lambda share: tell(Event("share", request.id, share=share)),
+        )
+    files = _write(request.prefix, biomarker, maps, opened.inputs)
+    return FitResult(maps, files, (*opened.findings, *found))
+
+
+# --- what was typed ---------------------------------------------------------------------------------------------------
+
+
+def _by_role(biomarker: Biomarker, files: Sequence[str]) -> dict[str, list[Path]]:
+    """Files by series role, main role first; a name without a role belongs to the main one."""
+    main = biomarker.series_roles[0]
+    found: dict[str, list[Path]] = {}
+    for text in files:
+        role, equals, name = text.partition("=")
+        if not (equals and role in biomarker.series_roles):
+            role, name = main, text
+        found.setdefault(role, []).append(Path(name))
+    if main not in found:
+        raise OptionError("E-NEEDS", where=biomarker.id, needed=f"files of the role {main}",
+                          found=", ".join(found) or "none", remedy=f"give {main}=FILE")  # fmt: skip
+    return {role: found[role] for role in biomarker.series_roles if role in found}
+
+
+def _assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]:
+    """``["key=value"]`` -> {key: value}."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and name and value):
+            raise OptionError("E-OPTION", where=flag, needed="name=value", found=repr(text))
+        found[name] = value
+    return found
+
+
+def _role_of(biomarker: Biomarker, name: str, kind: type, flag: str) -> str:
+    roles = [r for r, n in biomarker.needs.items() if isinstance(n, kind)]
+    for role in roles:
+        need = biomarker.needs[role]
+        if name == role or name == getattr(need, "quantity", None) or name == getattr(need, "region", None):
+            return role
+    raise OptionError("E-UNKNOWN", where=f"{flag} {name}", needed=f"one of {', '.join(roles) or 'none: it takes none'}",
+                      found="another name")  # fmt: skip
+
+
+# --- maps and masks beside the series ---------------------------------------------------------------------------------
+
+
+def _known(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path) -> dict[str, np.ndarray]:
+    from neuromyo.io import nifti
+
+    found = {}
+    for name, file in _assignments(request.known, "--known").items():
+        role = _role_of(biomarker, name, MapNeed, "--known")
+        need = biomarker.needs[role]
+        assert isinstance(need, MapNeed)
+        data, own, _ = nifti.open_image(Path(file), scratch=scratch, memory_mb=request.mem_mb)
+        if data.shape[3] != 1:
+            raise DataError("E-DIMS", where=file, needed="one volume", found=str(data.shape[3]))
+        stem = Path(file).name.removesuffix(".gz").removesuffix(".nii")
+        values = data.read()[..., 0] * np.float32(known.factor(file, [Path(file).with_name(f"{stem}.json")]))
+        inputs.refuse_implausible(values, need, file)
+        found[role] = map_to_grid(values, own, grid)
+    return found
+
+
+def _regions(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path) -> dict[str, np.ndarray]:
+    found = {}
+    for name, file in _assignments(request.regions, "--region").items():
+        role = _role_of(biomarker, name, RegionNeed, "--region")
+        mask = _mask(Path(file), grid, scratch, request.mem_mb)
+        assert mask is not None
+        found[role] = mask
+    return found
+
+
+def _mask(path: Path | None, grid: Grid, scratch: Path, memory_mb: int) -> np.ndarray | None:
+    from neuromyo.io import nifti
+
+    return None if path is None else nifti.read_mask(path, grid, scratch=scratch, memory_mb=memory_mb)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _names(prefix: Path, quantity: str) -> dict[str, Path]:
+    base = f"{prefix.name}_{quantity}"
+    return {kind: prefix.with_name(f"{base}{kind}.nii.gz") for kind in ("", "_sd", "_reason")}
+
+
+def _refuse_overwriting(prefix: Path, biomarker: Biomarker, sources: Sequence[Path]) -> None:
+    taken = {p.resolve() for p in sources}
+    for quantity in biomarker.voxel_quantities:
+        for path in _names(prefix, quantity.name).values():
+            if path.resolve() in taken:
+                raise OptionError("E-OUTDIR", where=str(path), needed="a prefix that overwrites no input",
+                                  found="an input of that name", remedy="give another -o PREFIX")  # fmt: skip
+
+
+def _write(prefix: Path, biomarker: Biomarker, maps: Maps, used: Mapping[str, str]) -> dict[str, str]:
+    written: dict[str, str] = {}
+    common = {
+        "Biomarker": biomarker.id,
+        "Model": biomarker.title,
+        "DOI": list(biomarker.doi),
+        "Options": dict(maps.options),
+        "Assumptions": [a.as_dict() for a in maps.assumptions],
+        "Scalars": {n: {"value": s.value, "sd": s.sd, "unit": s.quantity.unit, "source": s.source}
+                    for n, s in maps.scalars.items()},
+        "Sources": {Path(name).name: digest for name, digest in used.items()},
+        "Versions": code_version.versions(),
+    }  # fmt: skip
+    for name, one in maps.maps.items():
+        written |= _write_map(_names(prefix, name), one, maps.grid, common)
+    return written
+
+
+def _write_map(paths: Mapping[str, Path], one: Map, grid: Grid, common: Mapping[str, Any]) -> dict[str, str]:
+    q = one.quantity
+    reasons = {str(r.value): r.sentence for r in Reason}
+    about = {
+        "": (q.to_disk(one.values), {"Quantity": q.title, "Units": q.disk_unit}),
+        "_sd": (None if one.sd is None else q.to_disk(one.sd), {"Quantity": f"predicted sd of {q.title}",
+                                                                 "Units": q.disk_unit}),
+        "_reason": (one.reason, {"Quantity": "why a voxel has no value", "Levels": reasons}),
+    }  # fmt: skip
+    written = {}
+    for kind, (array, said) in about.items():
+        if array is not None:
+            written |= _write_one(paths[kind], array, grid, {**common, **said})
+    return written
+
+
+def _write_one(path: Path, array: np.ndarray, grid: Grid, said: Mapping[str, Any]) -> dict[str, str]:
+    from neuromyo.io import nifti_write, store
+
+    beside = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+    return {
+        str(path): nifti_write.write_image(path, array, grid),
+        str(beside): store.write_json(beside, _finite(said)),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: such numbers become the words a reader knows."""
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,200 @@
+"""Archives, options, known maps, inputs on other grids, refits and samples: the small parts of a session."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neuromyo.core.acquisition import Assumption
+from neuromyo.core.errors import NeuromyoError
+from neuromyo.core.labels import Labels
+from neuromyo.core.maps import Map, Maps, Scalar
+from neuromyo.core.measurements import Measurements
+from neuromyo.core.options import NoOptions
+from neuromyo.core.quantity import Quantity
+from neuromyo.core.reasons import Reason
+from neuromyo.pipeline import cache, code_version, inputs, known, measure, outcome, plan
+from neuromyo.pipeline.options import RunOptions, split_assignments
+from neuromyo.pipeline.refit import Refitter, mean_signal
+from neuromyo.report.view import SampleFit
+from neuromyo.space.interpolate import map_to_grid
+from tests.unit.pipeline import toys
+
+
+def maps_of(series):
+    values = np.linspace(-1, 1, series.grid.n_voxels, dtype=np.float32).reshape(series.grid.shape)
+    values[0, 0, 0] = np.nan
+    reason = np.zeros(series.grid.shape, dtype=np.uint8)
+    reason[0, 0, 0] = Reason.AT_BOUND
+    scalar = Scalar(Quantity("mean", "m", "ms", (0, 1), "x", level="subject"), 0.15, None, "assumed")
+    return Maps("toy", series.grid, {"mean": Map(toys.MEAN, values, None, reason)}, {"mean": scalar},
+                (Assumption("a", "1", "why"),), {"o": (1, 2.5), "p": None}, {"sub": "01"}, {"main": ("f",)},
+                {"residual": values * 2}, ("W-X",))  # fmt: skip
+
+
+def test_maps_come_back_from_their_archive_bit_for_bit():
+    made = maps_of(toys.series())
+    found = cache.unpack_maps(cache.pack_maps(made), toys.biomarker())
+    np.testing.assert_array_equal(found["mean"].values, made["mean"].values)
+    assert found["mean"].values.dtype == np.float32
+    np.testing.assert_array_equal(found["mean"].reason, made["mean"].reason)
+    np.testing.assert_array_equal(found.diagnostics["residual"], made.diagnostics["residual"])
+    assert found.grid == made.grid
+    for name in ("assumptions", "options", "entities", "sources", "flags", "biomarker"):
+        assert getattr(found, name) == getattr(made, name), name
+    assert found.scalars["mean"].value == 0.15
+
+
+def test_labels_and_tables_come_back_from_their_archive():
+    labels = toys.draw({"main": toys.series()}, None)
+    found = cache.unpack_labels(cache.pack_labels(labels))
+    assert found.regions == labels.regions
+    assert found.grid == labels.grid
+    table = Measurements.of([{"subject": "1", "quantity": "T2", "value": 1 / 3, "se": float("nan")}])
+    fits = (SampleFit("toy", "fat", (1, 2, 3), (1.0,), (0.1,), (0.2,), "T2 3 ms", "left"),)
+    back, samples = cache.unpack_table(cache.pack_table(table, fits), SampleFit)
+    assert back.rows()[0]["value"] == 1 / 3
+    assert np.isnan(back.rows()[0]["se"])
+    assert samples == fits
+
+
+def test_an_archive_unpickles_nothing():
+    evil = np.array([{"a": 1}], dtype=object)
+    made = maps_of(toys.series())
+    with pytest.raises(ValueError, match="pickle|Object"):
+        cache.pack_maps(replace(made, diagnostics={"residual": evil}))
+
+
+def test_the_code_version_follows_the_source(tmp_path, monkeypatch):
+    package = tmp_path / "strangers_kit"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "model.py").write_text("X = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = code_version.source_hash.__wrapped__("strangers_kit")
+    assert before == code_version.source_hash.__wrapped__("strangers_kit")
+    (package / "model.py").write_text("X = 2\n")
+    assert before != code_version.source_hash.__wrapped__("strangers_kit")
+
+
+@pytest.mark.parametrize("text", ["t2-mono.echoes", "echoes=2", "=", "t2-mono.=3", ".echoes=3"])
+def test_an_assignment_that_is_none_is_refused(text):
+    with pytest.raises(NeuromyoError, match="ID.key=value"):
+        split_assignments([text])
+
+
+def test_assignments_keep_dots_and_equal_signs_of_values():
+    assert split_assignments(["t2-water.fat_t2=0.15", "t2-water.x=a=b.c"]) == {
+        "t2-water": {"fat_t2": "0.15", "x": "a=b.c"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"biomarkers": ("t2-nono",)}, "E-UNKNOWN"),
+        ({"option": {"t2-mono": {"nope": "1"}}}, "E-UNKNOWN"),
+        ({"nprocs": 0}, "E-OPTION"),
+        ({"mem_mb": 10}, "E-OPTION"),
+        ({"geometry": "any"}, "E-OPTION"),
+        ({"max_input_gb": float("nan")}, "E-OPTION"),
+    ],
+)
+def test_impossible_options_are_refused_before_anything_is_opened(change, said):
+    with pytest.raises(NeuromyoError) as caught:
+        replace(RunOptions(), **change).checked()
+    assert caught.value.code == said
+
+
+def test_a_known_map_states_its_unit_or_is_refused(tmp_path):
+    side = tmp_path / "b1.json"
+    for units, factor in (("%", 0.01), ("percent", 0.01), ("1", 1.0), ("fraction", 1.0)):
+        side.write_text(json.dumps({"Units": units}))
+        assert known.factor("b1", [side]) == factor
+    for text in ('{"Units": "furlong"}', "{}"):
+        side.write_text(text)
+        with pytest.raises(NeuromyoError, match="E-UNITS"):
+            known.factor("b1", [side])
+    with pytest.raises(NeuromyoError, match="E-UNITS"):
+        known.factor("b1", [tmp_path / "absent.json"])
+
+
+def test_a_map_in_percent_taken_for_a_fraction_is_noticed():
+    with pytest.raises(NeuromyoError, match="E-UNITS"):
+        inputs.refuse_implausible(np.full((3, 3, 3), 95.0), toys.B1_MAP, "b1.nii")
+
+
+def test_a_smooth_map_is_carried_by_geometry_and_holes_do_not_spread():
+    coarse = toys.series(shape=(10, 10, 4), affine=np.diag([4.0, 4.0, 8.0, 1.0])).grid
+    fine = toys.series(
+        shape=(12, 12, 3), affine=np.array([[2.0, 0, 0, 4], [0, 2, 0, 4], [0, 0, 8, 8], [0, 0, 0, 1]])
+    ).grid
+    world = coarse.to_world(np.moveaxis(np.indices(coarse.shape), 0, -1))
+    values = 0.01 * world[..., 0] + 0.02 * world[..., 1]
+    expected = fine.to_world(np.moveaxis(np.indices(fine.shape), 0, -1)) @ np.array([0.01, 0.02, 0.0])
+    np.testing.assert_allclose(map_to_grid(values, coarse, fine), expected, atol=1e-5)
+    values[5, 5, 2] = np.nan
+    found = map_to_grid(values, coarse, fine)
+    assert np.isfinite(found).mean() > 0.95
+    far = toys.series(
+        shape=(4, 4, 2), affine=np.array([[2.0, 0, 0, 900], [0, 2, 0, 0], [0, 0, 8, 0], [0, 0, 0, 1]])
+    ).grid
+    assert np.isnan(map_to_grid(values, coarse, far)).all()
+
+
+def test_a_region_that_is_too_small_is_done_without_and_said():
+    one = toys.biomarker(needs={"main": toys.series_need(), "fat": toys.FAT})
+    (_, task) = plan.make([toys.series()], [one], [toys.segmenter()]).tasks
+    drawn = toys.draw(task.series, None)
+    few = np.zeros_like(drawn.volume)
+    few[:2, 0, 0] = 1
+    _, regions, found = inputs.gather(task, {}, {"toy-regions@MESE": Labels(few, drawn.grid, drawn.regions)}, None)
+    assert regions == {}
+    assert [f.code for f in found] == ["W-WITHOUT"]
+    assert "2 voxels where 5" in found[0].message
+    _, regions, found = inputs.gather(task, {}, {"toy-regions@MESE": drawn}, None)
+    assert regions["fat"].all()
+    assert found == ()
+
+
+def test_the_mean_signal_of_a_region_is_that_of_its_voxels():
+    series = toys.series()
+    mask = np.zeros(series.grid.shape, dtype=bool)
+    mask[2:4, 1:3, :] = True
+    box = (slice(2, 4), slice(1, 3), slice(0, 2))
+    np.testing.assert_allclose(mean_signal(series, box, mask[box]), series.read()[mask].mean(axis=0), rtol=1e-6)
+    fitted = Refitter(toys.biomarker(), {"main": series}, NoOptions())(mask)
+    assert fitted["mean"][0] == pytest.approx(series.read()[mask].mean(), rel=1e-6)
+
+
+def test_label_volumes_are_measured_once_a_source():
+    grid = toys.series().grid
+    a = toys.draw({"main": toys.series()}, None)
+    b = replace(a, volume=np.zeros_like(a.volume))
+    assert measure.on_grid([a, b], grid) == (a,)
+
+
+def test_any_exception_has_a_code_and_crosses_processes():
+    import errno
+    import pickle
+
+    for error, code, status in [
+        (ValueError("x"), "E-INTERNAL", 1),
+        (MemoryError(), "E-MEMORY", 3),
+        (OSError(errno.ENOSPC, "full"), "E-DISK", 3),
+        (OSError(errno.EIO, "bad"), "E-IO", 3),
+    ]:
+        failure = pickle.loads(pickle.dumps(outcome.Failure.of("sub-1", "fit", error)))
+        assert (failure.code, failure.exit_status) == (code, status)
+
+
+def test_the_worst_session_decides_the_exit():
+    def ended(*codes):
+        return outcome.Outcome("s", failures=tuple(outcome.Failure("s", "w", c, "m") for c in codes))
+
+    assert outcome.RunResult("o", (ended(), ended())).exit_status == 0
+    assert outcome.RunResult("o", (ended("E-CRC"), ended())).exit_status == 2
+    assert outcome.RunResult("o", (ended("E-CRC"), ended("E-BOMB"))).exit_status == 4
+    assert outcome.RunResult("o", (ended("E-BOMB"), ended("E-DISK"))).exit_status == 3
+    assert outcome.RunResult("o", (ended("E-DISK", "E-INTERNAL"), ended())).exit_status == 1
