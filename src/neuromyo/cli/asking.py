@@ -1,0 +1,59 @@
+"""From what was typed to the options of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neuromyo.pipeline.options import RunOptions
+
+
+def run_options(
+    *,
+    participants: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
+    biomarkers: str = "",
+    protocol: str = "",
+    regions: Path | None = None,
+    flip_labels: str = "none",
+    option: Sequence[str] | None = None,
+    max_input_gb: float = 16.0,
+    geometry: str = "strict",
+    nprocs: int = 0,
+    mem_mb: int = 4000,
+) -> RunOptions:
+    """Checked options; labels lose their prefix, ``--nprocs 0`` means all cores, a protocol's file is read."""
+    from neuromyo.core.errors import OptionError
+    from neuromyo.pipeline.options import RunOptions, split_assignments, usable_cores
+
+    if flip_labels not in ("none", "left-right"):
+        raise OptionError("E-OPTION", where="--flip-labels", needed="none or left-right", found=flip_labels)
+    return RunOptions(
+        participants=_labels(participants, "sub-"),
+        sessions=_labels(sessions, "ses-"),
+        biomarkers=tuple(dict.fromkeys(part.strip() for part in biomarkers.split(",") if part.strip())),
+        protocol=protocol_text(protocol),
+        regions=regions,
+        flip_labels=flip_labels == "left-right",
+        option=split_assignments(option or ()),
+        max_input_gb=max_input_gb,
+        geometry=geometry,
+        nprocs=usable_cores() if nprocs == 0 else nprocs,
+        mem_mb=mem_mb,
+    ).checked()
+
+
+def protocol_text(name_or_file: str) -> str:
+    """The text of a protocol's file, or the name itself."""
+    if not name_or_file.endswith(".toml"):
+        return name_or_file
+    from neuromyo.io.files import read_small
+
+    return read_small(Path(name_or_file), name_or_file, "E-PROTOCOL").decode("utf-8", "replace")
+
+
+def _labels(given: Sequence[str] | None, prefix: str) -> tuple[str, ...]:
+    words = [word for text in given or () for word in text.replace(",", " ").split()]
+    return tuple(dict.fromkeys(word.removeprefix(prefix) for word in words))
