@@ -109,4 +109,5 @@ BIOMARKER = Biomarker(
     domain=Domain({"T2": (0.02, 0.08)}, snr=200.0, quantities=("T2", "S0")),
     caption="One exponential decay fitted to all echoes by nonlinear least squares: water and fat together, for comparison "
     "with earlier studies and with scanner maps.",
+    prominence=10,
 )

@@ -186,7 +186,7 @@ BIOMARKER = Biomarker(
     },
     gives=(
         Quantity("T2", "water T2", "ms", (0.005, 0.3), "T2map", window=(0.02, 0.06)),
-        Quantity("FF", "fat fraction", "%", (-1.0, 2.0), "PDFF", window=(0.0, 1.0)),
+        Quantity("FF", "fat fraction", "%", (-0.25, 1.25), "PDFF", window=(0.0, 1.0)),
         multi_echo.B1,
         multi_echo.S0,
         FAT_T2,
@@ -207,4 +207,5 @@ BIOMARKER = Biomarker(
     caption="Water and fat fitted together to the whole echo train with the extended phase graph: water T2 answers to oedema "
     "and denervation, the fat fraction to replacement by fat.",
     exclude=("FF", 0.5),
+    prominence=20,
 )

@@ -194,7 +194,9 @@ class Biomarker:
     provides : quantities that other biomarkers may take as their known maps (a B1 mapping provides B1)
     options : frozen dataclass of `neuromyo.core.options.option` fields
     caption : one or two sentences for the report and the methods text
-    exclude : leave a voxel out of regional summaries where that quantity is above the limit: (quantity, limit in SI)
+    exclude : leave a voxel out of the first quantity's regional summaries where another one is above a limit:
+        (that quantity, limit in SI)
+    prominence : reports speak of the biomarkers with the highest first
     """
 
     id: str
@@ -215,6 +217,7 @@ class Biomarker:
     provides: tuple[str, ...] = ()
     caption: str = ""
     exclude: tuple[str, float] | None = None
+    prominence: int = 0
 
     def __post_init__(self) -> None:
         for complaint in self._complaints():

@@ -105,11 +105,13 @@ def fit_signals(
     filled, _ = prepare_acquisitions(biomarker, acquisitions)
     inputs = Inputs(dict(signals), filled, known=dict(known or {}), scalars=dict(scalars or {}), averaged=averaged)
     estimate = biomarker.estimate(inputs, options)
-    values, reasons = {}, {}
+    values, reasons, sds = {}, {}, {}
     for q in biomarker.voxel_quantities:
         sd = estimate.sd.get(q.name)
         values[q.name], reasons[q.name] = grade(q, estimate.values[q.name], sd, estimate.reason_of(q.name))
-    return replace(estimate, values=values, reason=reasons)
+        if sd is not None:
+            sds[q.name] = bounded(q, sd)
+    return replace(estimate, values=values, reason=reasons, sd=sds)
 
 
 def calibrate(
@@ -167,6 +169,14 @@ def grade(
                 reason[fine & (reason == Reason.OK) & ~(sd <= allowed)] = Reason.POORLY_DETERMINED
     values[~keeps_value(reason)] = np.nan
     return values, reason
+
+
+def bounded(quantity: Quantity, sd: np.ndarray) -> np.ndarray:
+    """``sd`` no larger than that of knowing nothing but the plausible range (uniform: its width over sqrt 12). The curvature
+    of a fit can promise any sd where the data say nothing; the range always says something."""
+    low, high = quantity.plausible
+    with np.errstate(invalid="ignore"):
+        return np.minimum(sd, (high - low) / np.sqrt(12)) if np.isfinite(high - low) else sd
 
 
 # --- what is needed ---------------------------------------------------------------------------------------------------
@@ -414,6 +424,7 @@ class _Output:
             reason[~inside.ravel()] = Reason.MASKED
             values[~keeps_value(reason)] = np.nan
             if sd is not None:
+                sd = bounded(q, sd)
                 sd = np.where(keeps_value(reason).reshape(-1, *([1] * (sd.ndim - 1))), sd, np.float32(np.nan))
                 sd = sd.reshape(*self.grid.shape, *sd.shape[1:])
             done[q.name] = Map(q, values.reshape(*self.grid.shape, *values.shape[1:]), sd, reason.reshape(self.grid.shape))

@@ -72,7 +72,7 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     for r in of_it:
         side = f"{r['side']} " if r["side"] in ("left", "right") else ""
         parts.append(f"{side}{wording.with_unit(r['value'], unit, largest)}")
-    kind = "" if statistic == "mean" else f" ({statistic})"
+    kind = "" if statistic in ("mean", "subject", title) else f" ({statistic})"
     return f"{wording.capital(title)}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
 
 

@@ -7,7 +7,7 @@ from neuromyo.report.html import render
 from neuromyo.report.methods_text import gather_assumptions, methods
 from neuromyo.report.sections import parts
 from neuromyo.report.tables import value_tables
-from neuromyo.report.view import Anatomy, SampleFit, SeriesLine, SessionView
+from neuromyo.report.view import Anatomy, SampleFit, SeriesLine, SessionView, by_prominence
 
 __all__ = ["Anatomy", "SampleFit", "SeriesLine", "SessionView", "page"]
 
@@ -17,6 +17,7 @@ LEVELS = (("stop", "Stopped"), ("warn", "Warning"), ("note", "Note"))
 def page(view: SessionView) -> str:
     """The self-contained HTML page of a session. A pure function of the view: no time, host, path or duration."""
     order = {level: i for i, (level, _) in enumerate(LEVELS)}
+    view = by_prominence(view)
     tables = value_tables(view.measurements, view.biomarkers)
     return render(
         "session.html.j2",

@@ -79,7 +79,7 @@ def _value_table(acquisition: str, biomarker: str, title: str, rows: list[dict[s
     main = _ordered([r for r in rows if r["statistic"] == statistic])
     fits = {_place(r): r for r in rows if r["statistic"] == REGION_FIT and statistic != REGION_FIT}
     unit = main[0]["unit"]
-    columns = _columns(statistic, bool(fits), any(np.isfinite(r["z"]) for r in main), any(r["flags"] for r in main))
+    columns = _columns(statistic, bool(fits), any(np.isfinite(r["z"]) for r in main), any(_own_flags(r) for r in main))
     spans: dict[tuple[str, str], int] = {}
     for r in main:
         spans[r["region"], r["region_source"]] = spans.get((r["region"], r["region_source"]), 0) + 1
@@ -113,7 +113,7 @@ def _columns(statistic: str, fits: bool, norms: bool, flags: bool) -> tuple[tupl
     named += (
         [("z", "score against the norm"), ("centile", "against the norm"), ("norm", "the norm used")] if norms else []
     )
-    named += [("flags", "what to be careful about")] if flags else []
+    named += [("flags", "what to be careful about; assumptions are listed further down")] if flags else []
     return tuple(named)
 
 
@@ -131,9 +131,14 @@ def _cell(heading: str, row: Mapping[str, Any], fit: Mapping[str, Any] | None) -
         "z": lambda: wording.number(row["z"]),
         "centile": lambda: wording.number(row["centile"]),
         "norm": lambda: row["norm"] or "–",
-        "flags": lambda: row["flags"].replace(",", ", ") or "–",
+        "flags": lambda: ", ".join(_own_flags(row)) or "–",
     }
     return made[heading]()
+
+
+def _own_flags(row: Mapping[str, Any]) -> list[str]:
+    """The row's flags but for assumptions: those hold for all rows alike and have a section of their own."""
+    return [f for f in row["flags"].split(",") if f and not f.startswith("W-ASSUMED")]
 
 
 def _fit_cell(fit: Mapping[str, Any] | None, like: float) -> str:

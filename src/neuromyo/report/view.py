@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -150,3 +150,16 @@ def _say_times(times: tuple[float, ...] | None) -> str:
     if len(ms) > 2 and np.ptp(steps) < 1e-3:
         return f"{len(ms)} echoes, {ms[0]:g} to {ms[-1]:g} ms, spacing {steps[0]:.4g} ms"
     return ", ".join(f"{t:g}" for t in ms) + " ms"
+
+
+def by_prominence(view: SessionView) -> SessionView:
+    """The view with its maps and rows in the order in which they are to be spoken of: the most prominent biomarkers
+    first, what belongs to none (volumes) last."""
+
+    def rank(biomarker: str) -> int:
+        declared = view.biomarkers.get(biomarker)
+        return -declared.prominence if declared else 1
+
+    rows = sorted(view.measurements.rows(), key=lambda r: rank(r["biomarker"]))
+    maps = tuple(sorted(view.maps, key=lambda m: rank(m.biomarker)))
+    return replace(view, maps=maps, measurements=Measurements.of(rows))

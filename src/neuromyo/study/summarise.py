@@ -78,7 +78,7 @@ def summarise(
 
     labels : on the maps' grid, or on any other: those are placed by geometry (see `place_labels`)
     refit : fits the mean signal of a region, given by the pipeline
-    exclude : (quantity, limit in SI): voxels where it is above the limit enter no summary but its own
+    exclude : (quantity, limit in SI): voxels where it is above the limit do not enter the first quantity's summaries
 
     ``n_failed`` counts voxels, of those that erosion and vessels leave, that have no usable value. ``coverage`` is the
     share of the whole region that entered. ``se`` is explained in `neuromyo.study.spread`; a median's is sqrt(pi/2)
@@ -127,8 +127,8 @@ class _Job:
         fits: dict[bool, tuple[np.ndarray, Mapping[str, tuple[float, float]]]] = {}
         for name, map_ in self.maps.maps.items():
             if map_.quantity.rank == "scalar" and map_.quantity.level == "voxel" and map_.quantity.summarised:
-                own = self.exclude is not None and name == self.exclude[0]
-                ask = _Ask(self, extent, map_, None if own else self.above, volume_ml)
+                first = name == next(iter(self.maps.maps))
+                ask = _Ask(self, extent, map_, self.above if first else None, volume_ml)
                 yield from ask.rows()
                 if self.refit is not None:
                     limited = ask.above is not None
@@ -223,7 +223,7 @@ class _Ask:
         quantity = self.job.maps[name].quantity
         unit = "" if quantity.display in ("1", "a.u.") else quantity.display
         gone, all_ = int((asked & self.above[box]).sum()), int(asked.sum())
-        return [f"{name}>{quantity.to_display(limit):g}{unit}:{_percent(gone / all_)}"] if gone else []
+        return [f"{name}>{quantity.to_display(limit):g}{unit}:{_percent(gone / all_)}"] if gone > 0.005 * all_ else []
 
     def _extent_flags(self) -> list[str]:
         return ["uneroded"] if self.extent.uneroded else []
@@ -258,7 +258,7 @@ def stored_slice(grid: Grid, index: int) -> int:
 
 
 def _above(maps: Maps, exclude: tuple[str, float] | None) -> np.ndarray | None:
-    """(x, y, z) bool: voxels left out of the other quantities' summaries for what this one is there."""
+    """(x, y, z) bool: voxels left out of the first quantity's summaries for what this one is there."""
     if exclude is None:
         return None
     with np.errstate(invalid="ignore"):

@@ -186,7 +186,7 @@ def test_table_holds_value_spread_uncertainty_and_region_fit(view: SessionView, 
     fit = view.measurements.where(region="soleus", side="right", quantity="T2", statistic="region-fit").rows()[0]
     cells = (
         f"right {row['value']:.1f} ± {row['sd_between']:.1f} {row['se']:.2f} {fit['value']:.1f} {int(row['n_voxels'])} "
-        f"{100 * row['coverage']:.0f} % W-ASSUMED"
+        f"{100 * row['coverage']:.0f} %"
     )
     assert cells in read.text
 
