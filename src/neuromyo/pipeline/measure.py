@@ -17,6 +17,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.fit import runner
 from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
+from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
@@ -35,6 +36,7 @@ class Fitted:
     labels: tuple[Labels, ...]
     known: Mapping[str, np.ndarray]
     regions: Mapping[str, np.ndarray]
+    mask: np.ndarray
 
     @property
     def biomarker(self) -> Biomarker:
@@ -43,7 +45,9 @@ class Fitted:
 
     def calibrated(self) -> Mapping[str, float]:
         """The scalars that the subject was calibrated to."""
-        found = runner.calibrate(self.biomarker, self.task.series, self.options, known=self.known, regions=self.regions)
+        found = runner.calibrate(
+            self.biomarker, self.task.series, self.options, known=self.known, regions=self.regions, mask=self.mask
+        )
         return found.scalars
 
 
@@ -61,7 +65,7 @@ def fitted(
     series = match.label(task.main)
     own_first = sorted(drawn, key=lambda name: not name.endswith(f"@{series}"))
     labels = on_grid([*(drawn[name] for name in own_first), *given], grid)
-    return Fitted(task, maps[task.name], options, labels, known, regions)
+    return Fitted(task, maps[task.name], options, labels, known, regions, worth_fitting(task.main))
 
 
 def on_grid(labels: Sequence[Labels], grid: Grid) -> tuple[Labels, ...]:

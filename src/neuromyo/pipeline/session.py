@@ -16,6 +16,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Step
 from neuromyo.pipeline import cache, cohort, inputs, keys, measure, outputs, prepare, session_page
+from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.ledger import Entry, Ledger
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Event, Failure, Outcome, Tell
@@ -196,6 +197,7 @@ class _Work:
             options,
             known=known,
             regions=regions,
+            mask=worth_fitting(task.main),
             threads=self.job.threads,
             memory_mb=self.job.memory_mb,
             progress=lambda share: self.tell(Event("share", self.job.label, task.name, share=share)),
