@@ -138,7 +138,7 @@ def _all_echoes(
     return out
 
 
-def noise_level(inputs: Inputs, options: MonoOptions) -> NoiseLevel:
+def noise_level(inputs: Inputs, options: Any) -> NoiseLevel:
     """What `estimate` should believe about the noise: the user's value, the calibrated level, or nothing."""
     if not isinstance(options.noise, str):
         return NoiseLevel.known(options.noise)
@@ -192,15 +192,6 @@ def mark_ambiguous(reason: np.ndarray, fit: SeparableFit, axis: int, sd: np.ndar
         equal = fit.rival_distance < _EQUAL_FIT
     reason[(reason == Reason.OK) & equal & apart] = Reason.AMBIGUOUS
     return reason
-
-
-def lower_twin(fit: SeparableFit, axis: int, other: int) -> np.ndarray:
-    """The B1 to report (...): a train of ideal pulses is the same at B1 and 2 - B1; of exact twins the lower is given."""
-    with np.errstate(invalid="ignore"):
-        twins = (fit.rival_distance < _EQUAL_FIT) & (
-            np.abs(fit.rival[..., other] - fit.theta[..., other]) < 0.02 * fit.theta[..., other]
-        )
-    return np.where(twins, np.minimum(fit.rival[..., axis], fit.theta[..., axis]), fit.theta[..., axis])
 
 
 def relative_residual(fit: SeparableFit, signals: np.ndarray, echoes: np.ndarray) -> np.ndarray:

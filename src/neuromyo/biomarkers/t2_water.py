@@ -154,13 +154,11 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     # a voxel that is mostly "water" at the edge of the range is not described by the model: its fat fraction is no better
     settled[(t2_reason == Reason.AT_BOUND) & (share < 0.5)] = Reason.AT_BOUND
     b1_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 1], Reason.AT_BOUND, settled).astype(np.uint8)
-    b1 = fit.theta[..., 1]
     if "B1" not in inputs.known:
         t2_reason = multi_echo.mark_ambiguous(t2_reason, fit, 0, sd["T2"])
         b1_reason = multi_echo.mark_ambiguous(b1_reason, fit, 1, sd["B1"])
-        b1 = multi_echo.lower_twin(fit, 1, 0)
     return Estimate(
-        values={"T2": fit.theta[..., 0], "FF": share, "B1": b1, "S0": total},
+        values={"T2": fit.theta[..., 0], "FF": share, "B1": fit.theta[..., 1], "S0": total},
         sd=sd,
         reason={"T2": t2_reason, "FF": settled, "B1": b1_reason, "S0": settled},
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},

@@ -56,7 +56,8 @@ def quantities_are_consistent(case: Case) -> None:
         assert q.title.strip(), f"{q.name} has no title"
         assert re.fullmatch(r"[A-Za-z0-9]+", q.suffix), f"{q.name}: BIDS suffix {q.suffix!r}"
         low, high = q.window or q.plausible
-        assert q.plausible[0] <= low < high <= q.plausible[1], f"{q.name}: the window {q.window} leaves {q.plausible}"
+        apart = high <= q.plausible[0] or low >= q.plausible[1]
+        assert low < high and not apart, f"{q.name}: the window {q.window} shows nothing of {q.plausible}"
         one = q.to_display(1.0)
         assert np.isfinite(one) and one > 0 and np.isfinite(q.to_disk(1.0)), f"{q.name}: the unit does not convert"
         value = case.true_value(q, b.example) if q.rank == "scalar" else None

@@ -30,7 +30,7 @@ class Case:
 
     options : those to test with
     regions : region role -> what is true there, over the example (``{"fat": {"FF": 1.0}}``); without an entry an
-        optional region is not given
+        optional region is not given. Names that the example lacks (``FatT2``) are the subject's, true everywhere.
     expected : quantity -> its truth as a function of the other truths, where it is not a truth itself (R1 = 1 / T1)
     maps : whether optional known maps are given too, at their true values
     """
@@ -58,7 +58,9 @@ class Case:
 
     def truth(self, points: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
         """The example with ``points`` in its place, every entry (count,)."""
-        both = {**self.biomarker.example, **points}
+        example = self.biomarker.example
+        subject = {n: v for there in self.regions.values() for n, v in there.items() if n not in example}
+        both = {**subject, **example, **points}
         return {name: np.broadcast_to(np.asarray(value, float), (count,)).copy() for name, value in both.items()}
 
     def clean(self, truth: Truth) -> dict[str, np.ndarray]:
