@@ -18,7 +18,9 @@ def test_promise(check):
 
 
 @pytest.mark.parametrize(
-    "check", [c for b in REGISTRY if b.id in REGIONS for c in checks(b, regions=REGIONS[b.id]) if "any" not in c.name], ids=str
+    "check",
+    [c for b in REGISTRY if b.id in REGIONS for c in checks(b, regions=REGIONS[b.id]) if "any" not in c.name],
+    ids=str,
 )
 def test_promise_with_calibration(check):
     check()

@@ -131,8 +131,8 @@ class SeparableModel:
     tables : one per amplitude, each (n0[, n1[, n2]], samples) over the axes' ``nodes``; an axis on which a component
         does not depend has length 1. Complex tables make a complex model.
     nonnegative : per amplitude; real models only
-    branch : (axis name, value): refine on both sides of that value and keep the better, or the lower side where both fit
-        equally well (chi-square within 3.84)
+    branch : (axis name, value): refine on both sides of that value and keep the better, or the lower side of twins that
+        differ on this axis alone and fit equally well (chi-square within 3.84)
     rank : compressed samples; without it, directions under 0.15 % of the strongest over the whole table are cut off, which
         costs about 0.1 % of precision
     dtype : working precision of the search; curvature and residuals are always double

@@ -26,6 +26,8 @@ _MAX_DAMPING = 1e8
 _AMPLITUDE_NODE = 0.05
 #: chi-square (one degree of freedom, 95 %) within which two minima fit equally well
 _EQUAL_FIT = 3.84
+#: two minima that differ by more than this many table nodes on one axis alone are twins
+_TWIN = 0.3
 #: differences of squared residuals below this share of the squared signal are beyond single precision
 _SINGLE = 1e-6
 
@@ -561,8 +563,14 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
                 cost1, settled1 = cost, converged
         two = n_branches > 1 and champion0 >= 0 and champion1 >= 0
         chosen = 0 if champion0 >= 0 else 1
-        if two and cost1 < cost0:
-            # of two that fit equally well the lower side is kept: else noise would pick one, voxel by voxel
+        apart = 0
+        for p in range(P):
+            if two and abs(best_u[0, p] - best_u[1, p]) > _TWIN:
+                apart += 1
+        if two and cost1 < cost0 and apart > 1:
+            chosen = 1
+        elif two and cost1 < cost0:
+            # of twins that fit equally well the lower side is kept: else noise would pick one, voxel by voxel
             spare_dof = max(n - P - K, 1)
             spread = dof0 / (dof0 + spare_dof) if dof0 < np.inf else 1.0
             level = spread * (sigma0 * inverse_scale) ** 2 + (1 - spread) * max(cost1, 0) / spare_dof

@@ -23,14 +23,18 @@ def typical_satisfies_needs(case: Case) -> None:
     filled, assumed = prepare_acquisitions(b, b.typical)
     assert not assumed, f"the typical acquisition leaves to be assumed: {', '.join(a.field for a in assumed)}"
     signals = case.clean(b.example)
-    assert set(signals) == set(b.typical), f"simulate gives {sorted(signals)}, the typical acquisition has {sorted(b.typical)}"
+    assert set(signals) == set(b.typical), (
+        f"simulate gives {sorted(signals)}, the typical acquisition has {sorted(b.typical)}"
+    )
     for role, signal in signals.items():
         n = filled[role].n_volumes or 1
         need = b.series_need(role)
         assert signal.shape == (n,), f"simulate(example)[{role!r}] has shape {signal.shape}, expected ({n},)"
         assert n >= need.min_volumes, f"{role}: the typical acquisition has {n} volumes, {need.min_volumes} are needed"
         assert np.isfinite(signal).all() and np.abs(signal).max() > 0, f"simulate(example)[{role!r}] is not a signal"
-        assert np.iscomplexobj(signal) == (need.part == "complex"), f"{role}: part {need.part!r} and {signal.dtype} disagree"
+        assert np.iscomplexobj(signal) == (need.part == "complex"), (
+            f"{role}: part {need.part!r} and {signal.dtype} disagree"
+        )
         if b.noise == "rician":
             assert (signal >= 0).all(), f"{role}: a magnitude cannot be negative"
 
@@ -75,9 +79,13 @@ def _domain_is_consistent(case: Case) -> None:
         return
     assert b.domain.snr > 0 and b.domain.quantities, "a domain needs a signal-to-noise ratio and quantities"
     assert set(b.domain.quantities) <= names, f"the domain promises {set(b.domain.quantities) - names}, not given"
-    assert set(b.domain.box) <= set(b.example), f"the domain's box has {set(b.domain.box) - set(b.example)}, not in example"
+    assert set(b.domain.box) <= set(b.example), (
+        f"the domain's box has {set(b.domain.box) - set(b.example)}, not in example"
+    )
     for name, (low, high) in b.domain.box.items():
-        assert low <= b.example[name] <= high, f"the example's {name} = {b.example[name]:g} is outside {low:g} to {high:g}"
+        assert low <= b.example[name] <= high, (
+            f"the example's {name} = {b.example[name]:g} is outside {low:g} to {high:g}"
+        )
         for q in b.gives:
             if q.name == name and q.rank == "scalar":
                 _plausible(q, low, "domain")

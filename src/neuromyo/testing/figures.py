@@ -110,7 +110,9 @@ def _require_equal(q: Quantity, found: np.ndarray, wanted: np.ndarray, sd: np.nd
     wrong = ~(np.abs(found - wanted) <= allowed)
     if wrong.any():
         i = np.flatnonzero(wrong.reshape(len(found), -1).any(axis=1))[0]
-        raise AssertionError(f"{what}: {q.name} is {found[i]} where {wanted[i]} is true ({int(wrong.sum())} such voxels)")
+        raise AssertionError(
+            f"{what}: {q.name} is {found[i]} where {wanted[i]} is true ({int(wrong.sum())} such voxels)"
+        )
 
 
 def recovers_region_means(case: Case) -> None:

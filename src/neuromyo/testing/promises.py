@@ -141,7 +141,9 @@ def bad_voxel_spoils_no_other(case: Case) -> None:
         if calibrated:
             for name, m in after.maps.items():
                 reason = good.voxels(m.reason)[bad]
-                assert not keeps_value(reason).any(), f"{name}: a voxel of {how} was given a value ({set(reason.tolist())})"
+                assert not keeps_value(reason).any(), (
+                    f"{name}: a voxel of {how} was given a value ({set(reason.tolist())})"
+                )
                 assert (reason != Reason.MASKED).all(), f"{name}: a voxel of {how} passes for one outside the mask"
 
 
@@ -172,7 +174,9 @@ def _estimated(
     for q in case.biomarker.voxel_quantities:
         tail = () if q.components == 1 else (q.components,)
         value, reason = found.values[q.name], found.reason_of(q.name)
-        assert np.shape(value) == (*lead, *tail), f"{q.name}: values of shape {np.shape(value)} for leading shape {lead}"
+        assert np.shape(value) == (*lead, *tail), (
+            f"{q.name}: values of shape {np.shape(value)} for leading shape {lead}"
+        )
         assert np.shape(reason) == lead, f"{q.name}: reasons of shape {np.shape(reason)} for leading shape {lead}"
         if q.name in found.sd:
             assert np.shape(found.sd[q.name]) == (*lead, *tail), f"{q.name}: sd of shape {np.shape(found.sd[q.name])}"
@@ -186,7 +190,9 @@ def _picked(case: Case, found: Estimate, i: int) -> Estimate:
 
 def _close(case: Case, a: Estimate, b: Estimate, turn, what: str) -> None:  # noqa: ANN001
     for q in case.biomarker.voxel_quantities:
-        assert np.array_equal(a.reason_of(q.name), turn(np.asarray(b.reason_of(q.name)))), f"{q.name}: reasons of {what}"
+        assert np.array_equal(a.reason_of(q.name), turn(np.asarray(b.reason_of(q.name)))), (
+            f"{q.name}: reasons of {what}"
+        )
         np.testing.assert_allclose(a.values[q.name], turn(np.asarray(b.values[q.name])), rtol=_RELATIVE, err_msg=what)
 
 
@@ -220,7 +226,9 @@ def volumes_in_any_order(case: Case) -> None:
         if (s.acquisition.n_volumes or 1) == s.n and s.n > 1:
             order = tuple(int(i) for i in case.rng("order").permutation(s.n))
             turned = s.with_data(s.read()[..., list(order)])
-            series[role] = type(s)(turned.data, s.grid, s.acquisition.select(order), s.kind, s.part, s.entities, s.files)
+            series[role] = type(s)(
+                turned.data, s.grid, s.acquisition.select(order), s.kind, s.part, s.entities, s.files
+            )
             exact &= s.acquisition.echo_times is not None and len(s.acquisition.echo_times) == s.n
         else:
             series[role] = s

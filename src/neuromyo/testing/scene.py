@@ -65,7 +65,9 @@ class Case:
 
     def clean(self, truth: Truth) -> dict[str, np.ndarray]:
         """Noise-free samples, role -> (..., n) double or complex double."""
-        return {r: np.asarray(v) for r, v in self.biomarker.simulate(truth, self.biomarker.typical, self.options).items()}
+        return {
+            r: np.asarray(v) for r, v in self.biomarker.simulate(truth, self.biomarker.typical, self.options).items()
+        }
 
     def noisy(self, signals: Mapping[str, np.ndarray], sigma: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Samples under the declared law of noise; sigma per real channel, broadcast to (...)."""
