@@ -16,7 +16,7 @@ from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.physics import epg, slice_profile
-from neuromyo.physics.noise import rice_variance
+from neuromyo.physics.noise import rice_mean
 
 #: chi-square (one degree of freedom, 95 %) within which two minima fit the data equally well
 _EQUAL_FIT = 3.84
@@ -148,8 +148,9 @@ def noise_level(inputs: Inputs, options: Any) -> NoiseLevel:
 def pooled_noise(model: SeparableModel, fit: SeparableFit, unknowns: int) -> dict[str, float]:
     """Noise scalars from a least-squares fit of a sample of voxels: ``sigma`` and how many samples it weighs like.
 
-    Magnitudes scatter less where they are near the floor; the residual's effective degrees of freedom are lowered by the
-    Rician variance of each sample at the fitted amplitudes.
+    A magnitude lies about its amplitude with a mean square that depends on how near the floor it is: its scatter falls, but its
+    mean is lifted, up to twice sigma^2 without signal. The residual's effective degrees of freedom are those mean squares
+    at the fitted amplitudes, over sigma^2.
     """
     good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
     if not good.any():
@@ -165,9 +166,15 @@ def pooled_noise(model: SeparableModel, fit: SeparableFit, unknowns: int) -> dic
         sigma = float(np.sqrt(np.median(rss / effective)))
         if sigma <= 0:
             return {"sigma": 0.0, "sigma_dof": 0.0}
-        effective = np.maximum(rice_variance(amplitude, sigma).sum(axis=1) / sigma**2 - unknowns, 0.25 * dof)
+        effective = np.maximum(_mean_square(amplitude / sigma).sum(axis=1) - unknowns, 0.25 * dof)
     level = pool_variance(rss / effective, dof)
     return {"sigma": level.sigma, "sigma_dof": level.dof}
+
+
+def _mean_square(snr: np.ndarray) -> np.ndarray:
+    """Mean square of a Rician magnitude about its amplitude, over sigma^2: 2 without signal, 1 at high snr."""
+    a = np.minimum(np.abs(snr), 1e3)
+    return 2 + 2 * a * (a - rice_mean(a, 1.0))
 
 
 def reasons(fit: SeparableFit, axis: int) -> np.ndarray:
