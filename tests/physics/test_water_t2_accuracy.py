@@ -94,3 +94,9 @@ class TestB1AboveOne:
         assert abs(clear.bias[0]) < 0.7e-3 and abs(clear.bias[1]) < 0.01
         noisy = evaluate(Point(0.035, 0.2, b1, 100.0), 1000, known_b1=False, options=HANN, **hann_sinc_slice(b1))
         assert noisy.ambiguous > 0.5 and noisy.silent < 0.04
+
+
+def test_echoes_that_turn_negative_are_added_with_their_sign():
+    """Short water T2 at B1 0.8: late water echoes are negative, and subtract from those of fat before the magnitude."""
+    found = evaluate(Point(0.025, 0.2, 0.8, 1000.0), 1000, known_b1=True)
+    assert abs(found.bias[0]) < 0.05e-3 and abs(found.bias[1]) < 0.0005

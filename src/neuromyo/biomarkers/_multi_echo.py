@@ -98,11 +98,14 @@ def _listed(echoes: str, count: int) -> list[int]:
 
 
 def echo_train(
-    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False
+    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False, signed: bool = False
 ) -> np.ndarray:
-    """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole."""
+    """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole.
+
+    ``signed`` trains are for sums of tissues, whose magnitude is taken after."""
     times = np.sort(np.asarray(acquisition.echo_times))
     signal = _all_echoes(acquisition, options, times, T1, T2, B1)
+    signal = signal if signed else np.abs(signal)
     if all_echoes:
         back = np.argsort(np.argsort(np.asarray(acquisition.echo_times), kind="stable"))
         return signal[..., back]
@@ -123,7 +126,7 @@ def _all_echoes(
         return epg.cpmg(
             layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
             excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
-            repetition_time=acquisition.repetition_time or np.inf,
+            repetition_time=acquisition.repetition_time or np.inf, signed=True,
         )[..., list(layout.kept)]  # fmt: skip
 
     named = {options.excitation_pulse, options.refocusing_pulse} & (set(slice_profile.SHAPES) - {"ideal"})
