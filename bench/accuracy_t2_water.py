@@ -4,9 +4,9 @@
     python bench/accuracy_t2_water.py --draws 4000
     python bench/accuracy_t2_water.py --write docs/accuracy/t2_water.md
 
-Signals: 17 echoes of 10 ms, ideal pulses of 90 and 180 degrees, full recovery, water T1 1.4 s, fat T1 0.37 s and T2 0.15 s, Rician
-noise; signal-to-noise is the noise-free first echo over sigma per real channel. The fit is given the same fat T2 and T1s, estimates the
-noise from all voxels of a point, and finds B1 itself or is given it.
+Signals: 17 echoes of 10 ms, ideal pulses of 90 and 180 degrees, full recovery, water T1 1.4 s, fat T1 0.37 s and T2
+0.15 s, Rician noise; signal-to-noise is the noise-free first echo over sigma per real channel. The fit is given the
+same fat T2 and T1s, estimates the noise from all voxels of a point, and finds B1 itself or is given it.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """Of water T2 and fat fraction: bias, sd, RMSE and Cramer-Rao sd in SI (NaN where not asked for), coverage of +-1.96
-    predicted sd; shares of draws that are poorly determined, of ambiguous B1, without a water T2, and with a B1 over 0.1 off that is
-    not flagged; bias of B1."""
+    """Of water T2 and fat fraction: bias, sd, RMSE and Cramer-Rao sd in SI (NaN where not asked for), coverage of
+    +-1.96 predicted sd; shares of draws that are poorly determined, of ambiguous B1, without a water T2, and with a B1
+    over 0.1 off that is not flagged; bias of B1."""
 
     point: Point
     bias: tuple[float, float]
@@ -74,14 +74,14 @@ class Result:
     b1_bias: float
 
 
-def oracle(T2, FF, B1, **train) -> np.ndarray:
+def oracle(t2: float, share: float, B1: float, **train: object) -> np.ndarray:
     """Noise-free echoes (17,) of unit magnetisation from the isochromats."""
-    return np.atleast_2d(two_pool(FF, (WATER_T1, T2), FAT, B1, **(TRAIN | train)))[0]
+    return np.atleast_2d(two_pool(share, (WATER_T1, t2), FAT, B1, **(TRAIN | train)))[0]
 
 
 def hann_sinc_slice(B1: float, layers: int = 60) -> dict[str, np.ndarray]:
-    """Relative angles of Hann-windowed sinc pulses (time-bandwidth 4) at that B1, through half a slice and its margin, as
-    arguments of `oracle`."""
+    """Relative angles of Hann-windowed sinc pulses (time-bandwidth 4) at that B1, through half a slice and its margin,
+    as arguments of `oracle`."""
     positions = (np.arange(layers) + 0.5) / layers
     gradient = slice_gradient(4.0, 1.0, 1.0)
     profiles = {}
@@ -113,7 +113,14 @@ def bound_of(point: Point, clean: np.ndarray, known_b1: bool) -> tuple[float, fl
 
 
 def evaluate(
-    point: Point, draws: int, *, known_b1: bool, seed: int = 0, options: Options | None = None, bound: bool = False, **train
+    point: Point,
+    draws: int,
+    *,
+    known_b1: bool,
+    seed: int = 0,
+    options: Options | None = None,
+    bound: bool = False,
+    **train,
 ) -> Result:
     """Fit ``draws`` (a multiple of 20) noisy copies of one point through the runner; ``train`` goes to the oracle."""
     clean = oracle(point.T2, point.FF, point.B1, **train)
@@ -142,20 +149,26 @@ def _summary(m: Map, wanted: float) -> tuple[float, float, float, float]:
     return float(error.mean()), float(error.std(ddof=1)), float(np.sqrt((error**2).mean())), covered
 
 
-HEAD = """| water T2 ms | fat % | B1 | bias T2 ms | sd T2 ms | covers % | bias FF pts | sd FF pts | covers % | poorly det. % | B1 ambiguous % | no T2 % |
-|---|---|---|---|---|---|---|---|---|---|---|---|"""
+COLUMNS = (
+    "water T2 ms", "fat %", "B1", "bias T2 ms", "sd T2 ms", "covers %", "bias FF pts", "sd FF pts", "covers %", "poorly det. %",
+    "B1 ambiguous %", "no T2 %",
+)  # fmt: skip
+HEAD = "| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|"
 
 
 def row(r: Result) -> str:
+    """A result as a line of the table."""
     p = r.point
-    return (
-        f"| {1e3 * p.T2:.0f} | {100 * p.FF:.0f} | {p.B1:.1f} | {1e3 * r.bias[0]:+.2f} | {1e3 * r.sd[0]:.2f} | {100 * r.covered[0]:.1f} "
-        f"| {100 * r.bias[1]:+.2f} | {100 * r.sd[1]:.2f} | {100 * r.covered[1]:.1f} | {100 * r.poor:.0f} | {100 * r.ambiguous:.0f} "
-        f"| {100 * r.lost:.1f} |"
-    )
+    cells = (
+        f"{1e3 * p.T2:.0f}", f"{100 * p.FF:.0f}", f"{p.B1:.1f}", f"{1e3 * r.bias[0]:+.2f}", f"{1e3 * r.sd[0]:.2f}",
+        f"{100 * r.covered[0]:.1f}", f"{100 * r.bias[1]:+.2f}", f"{100 * r.sd[1]:.2f}", f"{100 * r.covered[1]:.1f}",
+        f"{100 * r.poor:.0f}", f"{100 * r.ambiguous:.0f}", f"{100 * r.lost:.1f}",
+    )  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
 
 
 def table(snr: float, draws: int, known_b1: bool) -> str:
+    """Every point of the grid at one signal-to-noise ratio."""
     grid = itertools.product((0.025, 0.04, 0.06), (0.0, 0.2, 0.4, 0.6), (0.6, 0.8, 1.0, 1.2))
     rows = [row(evaluate(Point(t2, ff, b1, snr), draws, known_b1=known_b1)) for t2, ff, b1 in grid]
     return "\n".join([HEAD, *rows])
@@ -163,20 +176,23 @@ def table(snr: float, draws: int, known_b1: bool) -> str:
 
 INTRODUCTION = """# Accuracy of t2-water
 
-Made by `python bench/accuracy_t2_water.py --write docs/accuracy/t2_water.md --draws {draws}`; {draws} draws a row, fixed seed.
+Made by `python bench/accuracy_t2_water.py --write docs/accuracy/t2_water.md --draws {draws}`; {draws} draws a row,
+fixed seed.
 
-Signals come from the isochromat simulator of the tests, which shares no code with the fit: 17 echoes of 10 ms, ideal pulses,
-water T1 1.4 s, fat T1 0.37 s and T2 0.15 s known to the fit, Rician noise, SNR {snr:.0f} (noise-free first echo over sigma per channel).
-Non-negative amplitudes, noise estimated. Bias and sd are over the draws that have a value; "covers" is the share of those within 1.96
-predicted sd of the truth (95 is right); "poorly det." is the share flagged because the predicted sd of water T2 exceeds 15 %;
-"B1 ambiguous" is the share where the twin 2 - B1 fits as well; "no T2" is the share without a water T2, with a reason.
+Signals come from the isochromat simulator of the tests, which shares no code with the fit: 17 echoes of 10 ms, ideal
+pulses, water T1 1.4 s, fat T1 0.37 s and T2 0.15 s known to the fit, Rician noise, SNR {snr:.0f} (noise-free first
+echo over sigma per channel). Non-negative amplitudes, noise estimated. Bias and sd are over the draws that have a
+value; "covers" is the share of those within 1.96 predicted sd of the truth (95 is right); "poorly det." is the share
+flagged because the predicted sd of water T2 exceeds 15 %; "B1 ambiguous" is the share where the twin 2 - B1 fits as
+well; "no T2" is the share without a water T2, with a reason.
 
-Near a fat fraction of zero non-negativity pulls both means off; `amplitudes = free` does not. With ideal pulses a B1 above 1 is
-reported as its twin below 1, flagged; water T2 and fat fraction are the same for both.
+Near a fat fraction of zero non-negativity pulls both means off; `amplitudes = free` does not. With ideal pulses a B1
+above 1 is reported as its twin below 1, flagged; water T2 and fat fraction are the same for both.
 """
 
 
 def main() -> None:
+    """The table, printed and perhaps written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--snr", type=float, default=50.0)

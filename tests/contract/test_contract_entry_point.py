@@ -104,7 +104,9 @@ def test_broken_plug_ins_are_reported_and_the_rest_go_on(install):
     ids = {b.id for b in registry}
     assert {"toy-mean", "t2-mono", "t2-water"} <= ids and len(ids) == 1 + len(registry._own)
     said = {f.where: f.message for f in registry.findings}
-    assert set(said) == {f"plug-in {n}" for n in ("broken-import", "not-there", "wrong-kind", "other-id", "bad-declaration")}
+    assert set(said) == {
+        f"plug-in {n}" for n in ("broken-import", "not-there", "wrong-kind", "other-id", "bad-declaration")
+    }
     assert "no licence found" in said["plug-in broken-import"]
     assert "toy-mean" in said["plug-in other-id"]
     assert all(f.level == "warn" and f.code == "W-PLUGIN" and f.remedy for f in registry.findings)

@@ -84,7 +84,9 @@ def test_chance_is_caught():
 
 def test_a_wrong_shape_is_caught():
     def flattened(inputs: Inputs, found: Estimate) -> Estimate:
-        return replace(found, values={n: np.ravel(v) for n, v in found.values.items()}, reason=np.ravel(found.reason_of("T1")))
+        return replace(
+            found, values={n: np.ravel(v) for n, v in found.values.items()}, reason=np.ravel(found.reason_of("T1"))
+        )
 
     fails(estimating(flattened), "takes any leading shape", r"values of shape \(12,\)")
 
@@ -118,7 +120,7 @@ def test_a_declaration_that_contradicts_itself_is_caught(changes, name, match):
 
 
 def test_limits_allow_for_the_scatter_of_the_draws():
-    """An estimator exactly at the bound, with right sd, is hardly ever refused; one at the limit of each promise seldom."""
+    """An estimator at the bound, with right sd and nearly all the bias allowed, is hardly ever refused."""
     rng = np.random.default_rng(3)
     alarm = figures.FALSE_ALARM
     refused = 0

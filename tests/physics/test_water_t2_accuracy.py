@@ -88,7 +88,7 @@ class TestB1AboveOne:
 
     @pytest.mark.parametrize("b1", [0.85, 1.15])
     def test_a_slice_profile_resolves_it_as_far_as_the_noise_allows(self, b1):
-        """Hann-windowed sinc pulses tell the twins apart at high signal-to-noise; below that, what is wrong is flagged."""
+        """Hann-windowed sinc pulses tell the twins apart at high signal-to-noise; below, what is wrong is flagged."""
         clear = evaluate(Point(0.035, 0.2, b1, 800.0), 1000, known_b1=False, options=HANN, **hann_sinc_slice(b1))
         assert clear.ambiguous < 0.02 and clear.silent < 0.005 and abs(clear.b1_bias) < 0.02
         assert abs(clear.bias[0]) < 0.7e-3 and abs(clear.bias[1]) < 0.01

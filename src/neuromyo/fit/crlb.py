@@ -2,15 +2,16 @@ r"""The Cramer-Rao bound: the smallest covariance that an unbiased estimate can 
 
 .. math:: C \ge I^{-1}, \qquad I_{ab} = \frac{1}{\sigma^2} \sum_i F(S_i/\sigma)\, \partial_a S_i\, \partial_b S_i
 
-with F = 1 for Gaussian noise, the Fisher factor of a Rician magnitude (`neuromyo.physics.noise`) for magnitudes, and for complex
-samples the real part of the product with the conjugate, since both channels carry noise sigma.
+with F = 1 for Gaussian noise, the Fisher factor of a Rician magnitude (`neuromyo.physics.noise`) for magnitudes, and
+for complex samples the real part of the product with the conjugate, since both channels carry noise sigma.
 
-A parameter that no sample depends on has infinite variance and leaves the others alone; where several parameters cannot be told
-apart, all variances are infinite.
+A parameter that no sample depends on has infinite variance and leaves the others alone; where several parameters
+cannot be told apart, all variances are infinite.
 
 *Assumes* independent samples and a known sigma. *Breaks* for bounded or regularised estimators, which may lie below it.
 
-*Cites* Karlsen, Verhagen and Bovee, Magn Reson Med 1999;41:614, doi:10.1002/(SICI)1522-2594(199903)41:3<614::AID-MRM26>3.0.CO;2-1.
+*Cites* Karlsen, Verhagen and Bovee, Magn Reson Med 1999;41:614,
+doi:10.1002/(SICI)1522-2594(199903)41:3<614::AID-MRM26>3.0.CO;2-1.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ def bound(
 ) -> np.ndarray:
     """Covariance (..., P + K, P + K) of (theta, amplitudes), from the model's own tables.
 
-    theta : (..., P) SI; amplitude : (..., K), complex for a complex model, whose amplitudes then count as (real, imaginary)
-    pairs; sigma : noise per real channel, broadcast to (...); known : names of axes that are given, not estimated. Their rows
-    and columns are NaN, as in a fit.
+    theta : (..., P) SI; amplitude : (..., K), complex for a complex model, whose amplitudes then count as (real,
+    imaginary) pairs; sigma : noise per real channel, broadcast to (...); known : names of axes that are given, not
+    estimated. Their rows and columns are NaN, as in a fit.
     """
     theta = np.asarray(theta, dtype=np.float64)
     basis, slopes = model.basis(theta)
@@ -71,8 +72,8 @@ def bound_of_signal(
 ) -> np.ndarray:
     """Covariance (..., q, q) for any signal function, (..., q) -> (..., n), by five-point central differences.
 
-    sigma : noise per real channel, broadcast to (...); step : of each parameter, broadcast to theta; a thousandth of its
-    size (0.001 where it is zero) where not given.
+    sigma : noise per real channel, broadcast to (...); step : of each parameter, broadcast to theta; a thousandth of
+    its size (0.001 where it is zero) where not given.
     """
     theta = np.asarray(theta, dtype=np.float64)
     size = 1e-3 * np.where(theta == 0, 1.0, np.abs(theta)) if step is None else step

@@ -8,12 +8,12 @@
     def test_contract(check):
         check()
 
-Each check is a plain function that raises AssertionError with what was promised and what was found; any warning on the way is an
-error too. Draws are seeded, so that a red check stays red. ``NEUROMYO_DRAWS=4000`` in the environment takes 4,000 draws a point
-instead of 400 where the figures of the domain are checked.
+Each check is a plain function that raises AssertionError with what was promised and what was found; any warning on the
+way is an error too. Draws are seeded, so that a red check stays red. ``NEUROMYO_DRAWS=4000`` in the environment takes
+4,000 draws a point instead of 400 where the figures of the domain are checked.
 
-Which checks there are depends on the declaration: promises about chunks, shapes and bad voxels hold for voxel scope; image scope
-promises a memory bound instead; figures are checked where there is a domain.
+Which checks there are depends on the declaration: promises about chunks, shapes and bad voxels hold for voxel scope;
+image scope promises a memory bound instead; figures are checked where there is a domain.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ def checks(
     options : to test with others than the defaults
     regions : region role -> truths there, over the example, from which calibration voxels are made
         (``{"fat": {"FF": 1.0, "FatT2": 0.13}}``); needed for every region that is not optional
-    expected : quantity -> its truth as a function of the truths, for derived quantities (``{"R1": lambda t: 1 / t["T1"]}``).
-        A vector or tensor quantity ``V`` is compared with the truths ``Vx``, ``Vy``... if the example has them.
+    expected : quantity -> its truth as a function of the truths, for derived quantities (``{"R1": lambda t: 1 /
+        t["T1"]}``). A vector or tensor quantity ``V`` is compared with the truths ``Vx``, ``Vy``... if the example has
+        them.
     """
     regions = dict(regions or {})
     for role, need in biomarker.needs.items():

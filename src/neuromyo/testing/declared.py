@@ -130,12 +130,12 @@ def _refused(kind: type, given: Mapping[str, str], code: str) -> None:
     try:
         parse(kind, given)
     except NeuromyoError as error:
-        assert error.code == code, f"{given}: refused with {error.code}, expected {code}"
+        assert error.code == code, f"{given}: refused with {error.code}, expected {code}"  # noqa: PT017 - pytest is not needed here
     else:
         raise AssertionError(f"{given} was taken, expected {code}")
 
 
-def strictly(promise, case: Case) -> None:  # noqa: ANN001
+def strictly(promise, case: Case) -> None:
     """The promise with every warning an error: no user should see one."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")

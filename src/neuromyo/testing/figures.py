@@ -1,7 +1,8 @@
 """Promises about accuracy: noiseless signals recovered, and the figures of the domain kept under the declared noise.
 
-The figures are Monte Carlo estimates, so that each limit is widened by what its own draws may scatter: the chance that an
-estimator that just keeps its promise fails a check is under `FALSE_ALARM`. ``NEUROMYO_DRAWS=4000`` sharpens the limits.
+The figures are Monte Carlo estimates, so that each limit is widened by what its own draws may scatter: the chance that
+an estimator that just keeps its promise fails a check is under `FALSE_ALARM`. ``NEUROMYO_DRAWS=4000`` sharpens the
+limits.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def cramer_rao(case: Case, truth: Truth, sigma: np.ndarray) -> dict[str, np.ndar
 
 
 def recovers_noiseless(case: Case) -> None:
-    """Its own signal without noise comes back, over the domain's box, within 0.5 % or a tenth of the Cramer-Rao sd; so do
-    the scalars it calibrates."""
+    """Its own signal without noise comes back, over the domain's box, within 0.5 % or a tenth of the Cramer-Rao sd; so
+    do the scalars it calibrates."""
     if case.biomarker.scope == "voxel":
         _recover(case, drawn(case, 200, "recover"))
     else:  # a uniform image a point, since neighbours matter
@@ -150,8 +151,8 @@ class Figures:
     def __str__(self) -> str:
         said = "" if self.covered is None else f", covers {100 * self.covered:.1f} %"
         return (
-            f"{self.quantity} at {self.point} ({self.options}, {self.draws} draws): bias {self.bias:+.3f}, RMSE {self.rmse:.3f} "
-            f"Cramer-Rao sd{said}, {self.draws - self.kept} without a value"
+            f"{self.quantity} at {self.point} ({self.options}, {self.draws} draws): bias {self.bias:+.3f}, "
+            f"RMSE {self.rmse:.3f} Cramer-Rao sd{said}, {self.draws - self.kept} without a value"
         )
 
 
@@ -227,11 +228,13 @@ def complaints(f: Figures, alarm: float) -> Iterator[str]:
 
 
 def rmse_limits(count: int, alarm: float) -> tuple[float, float]:
+    """What RMSE over the bound may come to with that many draws."""
     spread = np.sqrt(chi2.ppf([alarm, 1 - alarm], count) / count)
     return float((1 - RMSE) * spread[0]), float((1 + RMSE) * spread[1])
 
 
 def coverage_limits(count: int, alarm: float) -> tuple[float, float]:
+    """What share may be covered with that many draws."""
     return float(binom.ppf(alarm, count, COVERAGE[0]) / count), float(binom.isf(alarm, count, COVERAGE[1]) / count)
 
 

@@ -75,7 +75,7 @@ def repeats_itself(case: Case) -> None:
 
 
 def survives_anything(case: Case) -> None:
-    """Far outside the domain, at any scale and in pure noise: finite, or NaN with a reason; never an error or warning."""
+    """Far outside the domain, at any scale, in pure noise: finite, or NaN with a reason; never an error or warning."""
     b, rng = case.biomarker, case.rng("outside")
     limits = {q.name: q.plausible for q in b.gives if q.rank == "scalar"}
     points = {}
@@ -117,8 +117,8 @@ def _spoilt(signal: np.ndarray, how: str) -> np.ndarray:
 
 
 def bad_voxel_spoils_no_other(case: Case) -> None:
-    """A voxel of NaN, Inf or zeros is NaN with a reason, and to the others it is as if it were masked, calibration included;
-    constant and negative ones never raise, and change no other for the same calibration."""
+    """A voxel of NaN, Inf or zeros is NaN with a reason, and to the others it is as if it were masked, calibration
+    included; constant and negative ones never raise, and change no other for the same calibration."""
     good = _noisy_scene(case, 90, "bad voxel")
     held = good.calibration()
     bad = np.zeros(90, dtype=bool)
@@ -190,7 +190,7 @@ def _picked(case: Case, found: Estimate, i: int) -> Estimate:
     return Estimate({n: found.values[n][i] for n in names}, {n: found.reason_of(n)[i] for n in names})
 
 
-def _close(case: Case, a: Estimate, b: Estimate, turn, what: str) -> None:  # noqa: ANN001
+def _close(case: Case, a: Estimate, b: Estimate, turn, what: str) -> None:
     for q in case.biomarker.voxel_quantities:
         assert np.array_equal(a.reason_of(q.name), turn(np.asarray(b.reason_of(q.name)))), (
             f"{q.name}: reasons of {what}"
@@ -199,8 +199,8 @@ def _close(case: Case, a: Estimate, b: Estimate, turn, what: str) -> None:  # no
 
 
 def same_bits_however_run(case: Case) -> None:
-    """Chunked by a small memory budget or whole, one thread or two, and for a held calibration in whatever order the voxels
-    come: the same bits."""
+    """Chunked by a small memory budget or whole, one thread or two, and for a held calibration in whatever order the
+    voxels come: the same bits."""
     images = _noisy_scene(case, 3 * 2500 - 300, "bits", plane=_LARGE)
     whole = images.arrays(images.run(memory_mb=4000, threads=1))
     for settings in ({"memory_mb": 1, "threads": 1}, {"memory_mb": 1, "threads": 2}, {"memory_mb": 4000, "threads": 2}):
@@ -250,7 +250,7 @@ def keeps_to_its_memory(case: Case) -> None:
     try:
         images.run(memory_mb=0)
     except ResourceError as error:
-        assert error.code == "E-MEMORY", f"refused with {error.code}"
+        assert error.code == "E-MEMORY", f"refused with {error.code}"  # noqa: PT017 - pytest is not needed here
     else:
         raise AssertionError("a budget of nothing was taken")
     size = sum(s.n * s.data.dtype.itemsize for s in images.series.values()) * images.mask.size

@@ -11,7 +11,7 @@ import numpy as np
 
 from neuromyo.core.biomarker import Biomarker, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.grid import Grid
-from neuromyo.core.maps import Map, Maps
+from neuromyo.core.maps import Maps
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.fit import runner
@@ -168,8 +168,8 @@ def scene(
     plane: tuple[int, int] = _PLANE,
     salt: str = "regions",
 ) -> Scene:
-    """Samples role -> (m, n) of voxels of that truth, as series on one grid, slice after slice of ``plane``; calibration
-    regions fill slices of their own, with noise sigma."""
+    """Samples role -> (m, n) of voxels of that truth, as series on one grid, slice after slice of ``plane``;
+    calibration regions fill slices of their own, with noise sigma."""
     count = len(next(iter(signals.values())))
     size = plane[0] * plane[1]
     slices = -(-count // size)

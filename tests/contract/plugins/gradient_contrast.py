@@ -57,7 +57,7 @@ BIOMARKER = Biomarker(
             summarised=False,
         ),
         Quantity("S0", "signal without diffusion weighting", "a.u.", (0.0, float("inf")), "S0map", summarised=False),
-    ),  # fmt: skip
+    ),
     simulate=simulate,
     estimate=estimate,
     typical={

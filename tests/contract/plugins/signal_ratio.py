@@ -19,8 +19,15 @@ from neuromyo.core.options import NoOptions
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
 
-REFERENCE = Quantity("Reference", "signal of the reference region", "a.u.", (0.0, float("inf")), "S0map", level="subject",
-                     summarised=False)  # fmt: skip
+REFERENCE = Quantity(
+    "Reference",
+    "signal of the reference region",
+    "a.u.",
+    (0.0, float("inf")),
+    "S0map",
+    level="subject",
+    summarised=False,
+)
 
 
 def simulate(

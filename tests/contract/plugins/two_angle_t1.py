@@ -1,6 +1,7 @@
 r"""T1 from two spoiled gradient echoes of different flip angle, in two series, with B1 known voxel by voxel.
 
-.. math:: S = S_0 \sin\alpha \frac{1 - E_1}{1 - E_1 \cos\alpha}, \qquad E_1 = e^{-TR/T_1}, \; \alpha = B_1 \alpha_{nominal}
+.. math:: S = S_0 \sin\alpha \frac{1 - E_1}{1 - E_1 \cos\alpha}, \qquad E_1 = e^{-TR/T_1}, \; \alpha = B_1
+\alpha_{nominal}
 
 Written as S / sin a = E1 S / tan a + S0 (1 - E1), two points give a line. Three maps: T1, its rate R1, and S0.
 

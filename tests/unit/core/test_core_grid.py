@@ -46,7 +46,9 @@ def test_sameness_is_measured_in_voxels():
     moved = np.diag([2.0, 2.0, 2.0, 1.0])
     moved[0, 3] = 1.0
     assert grid.offset_to(Grid.of((10, 10, 10), moved)) == pytest.approx(0.5)
-    assert not grid.same_as(Grid.of((10, 10, 10), moved)) and grid.same_as(Grid.of((10, 10, 10), np.diag([2.0, 2, 2, 1])))
+    assert not grid.same_as(Grid.of((10, 10, 10), moved)) and grid.same_as(
+        Grid.of((10, 10, 10), np.diag([2.0, 2, 2, 1]))
+    )
     assert grid.offset_to(Grid.of((10, 10, 9), np.eye(4))) == np.inf
 
 

@@ -51,7 +51,9 @@ def row(**changes):
 def test_measurements_keep_types_and_gaps():
     table = Measurements.of([row(), row(region="tibialis", value=None, flags=("A", "B"))])
     assert list(table.columns) == list(COLUMNS) and len(table) == 2
-    assert np.isnan(table.columns["value"][1]) and table.columns["flags"][1] == "A,B" and table.columns["session"][0] == ""
+    assert (
+        np.isnan(table.columns["value"][1]) and table.columns["flags"][1] == "A,B" and table.columns["session"][0] == ""
+    )
     assert len(table.where(region="soleus")) == 1 and table.rows()[0]["value"] == 35.0
     assert list(table.to_frame().columns) == list(COLUMNS)
 
@@ -72,7 +74,12 @@ def test_units_go_there_and_back(unit):
 
 def test_quantities_know_their_units():
     t2 = Quantity("T2", "T2", "ms", (0.002, 3.0), "T2map", window=(0.0, 0.1))
-    assert t2.unit == "s" and t2.disk_unit == "s" and t2.to_display(0.035) == pytest.approx(35) and t2.shown == (0.0, 100.0)
+    assert (
+        t2.unit == "s"
+        and t2.disk_unit == "s"
+        and t2.to_display(0.035) == pytest.approx(35)
+        and t2.shown == (0.0, 100.0)
+    )
     share = Quantity("FF", "fat fraction", "%", (-1.0, 2.0), "PDFF")
     assert share.to_disk(0.2) == pytest.approx(20) and share.shown == (-100.0, 200.0)
     assert Quantity("D", "D", "m2/s", (0, 1), "ADC", rank="tensor").components == 6
@@ -86,7 +93,7 @@ def test_reasons_have_sentences_and_counts():
     assert sorted(r.value for r in Reason) == list(range(len(Reason)))
     codes = np.array([[0, 0, 8], [5, 9, 0]], dtype=np.uint8)
     assert keeps_value(codes).tolist() == [[True, True, True], [False, True, True]]
-    assert list(count(codes).items())[0] == (Reason.OK, 3) and count(codes, codes == 5) == {Reason.AT_BOUND: 1}
+    assert next(iter(count(codes).items())) == (Reason.OK, 3) and count(codes, codes == 5) == {Reason.AT_BOUND: 1}
 
 
 def test_acquisitions_select_and_state():
@@ -95,10 +102,14 @@ def test_acquisitions_select_and_state():
     b = a.select((2, 0))
     assert b.echo_times == (0.03, 0.01) and b.flip_angles_deg == (90.0,)
     assert set(a.as_dict()) == {"echo_times", "repetition_time", "flip_angles_deg"}
-    need = SeriesNeed(("MESE",), assumable=(Assumable("refocusing_angle_deg", 180.0, "usual"), Assumable("repetition_time", 9.0, "")))
+    need = SeriesNeed(
+        ("MESE",), assumable=(Assumable("refocusing_angle_deg", 180.0, "usual"), Assumable("repetition_time", 9.0, ""))
+    )
     filled, made = fill_assumptions(need, a, "mese")
     assert filled.refocusing_angle_deg == 180.0 and filled.repetition_time == 3.0
-    assert [m.as_dict() for m in made] == [{"field": "refocusing_angle_deg", "value": "180", "why": "usual", "role": "mese"}]
+    assert [m.as_dict() for m in made] == [
+        {"field": "refocusing_angle_deg", "value": "180", "why": "usual", "role": "mese"}
+    ]
 
 
 def test_series_are_handles():
@@ -127,6 +138,11 @@ def test_errors_survive_another_process(kind):
 def test_codes_decide_the_exit():
     assert all(status in (1, 2, 3, 4) and text for status, text in CODES.values())
     assert DataError("E-DISK", where="x", found="full").exit_status == 3
-    assert worst_exit([0, 2, 4, 3]) == 3 and worst_exit([2, 4]) == 4 and worst_exit([2, 1, 3]) == 1 and worst_exit([0]) == 0
+    assert (
+        worst_exit([0, 2, 4, 3]) == 3
+        and worst_exit([2, 4]) == 4
+        and worst_exit([2, 1, 3]) == 1
+        and worst_exit([0]) == 0
+    )
     with pytest.raises(KeyError, match="E-NONSENSE"):
         DataError("E-NONSENSE", where="x", found="y")

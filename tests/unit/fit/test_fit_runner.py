@@ -26,7 +26,9 @@ def train(shape=SHAPE, acquisition=None, offset=0.0):
     affine[0, 3] = offset
     data = (1000 * np.exp(-np.asarray(TIMES) / t2)).astype(np.float32)
     stated = acquisition or Acquisition(echo_times=TIMES)
-    return Series(ArrayData(data), Grid.of(shape, affine), stated, "MESE", files=("sub-01_MESE.nii.gz",), entities={"sub": "01"})
+    return Series(
+        ArrayData(data), Grid.of(shape, affine), stated, "MESE", files=("sub-01_MESE.nii.gz",), entities={"sub": "01"}
+    )
 
 
 def mono(**settings):
@@ -88,7 +90,9 @@ def test_needs():
     assert "bone-marrow" in said
     vfa = two_angle_t1.BIOMARKER
     low, high = (replace(image, acquisition=vfa.typical[r]) for r in ("low", "high"))
-    said = refused(ProtocolError, "E-NEEDS", lambda: runner.run(vfa, {"low": low}, vfa.options(), known={"B1": np.ones(SHAPE)}))
+    said = refused(
+        ProtocolError, "E-NEEDS", lambda: runner.run(vfa, {"low": low}, vfa.options(), known={"B1": np.ones(SHAPE)})
+    )
     assert "high" in said
     assert "B1" in refused(ProtocolError, "E-NEEDS", lambda: runner.run(vfa, {"low": low, "high": high}, vfa.options()))
 
@@ -117,7 +121,9 @@ def test_memory():
 
 
 def test_a_biomarker_that_forgets_a_map_is_named():
-    forgetful = replace(MONO, estimate=lambda i, o: Estimate({"S0": np.ones(len(i.signals["mese"]))}, np.zeros(1, np.uint8)))
+    forgetful = replace(
+        MONO, estimate=lambda i, o: Estimate({"S0": np.ones(len(i.signals["mese"]))}, np.zeros(1, np.uint8))
+    )
     refused(PluginError, "E-PLUGIN", lambda: runner.run(forgetful, {"mese": train()}, MONO.options()))
 
 

@@ -1,4 +1,4 @@
-"""The separable engine on models of 1 to 3 nonlinear parameters and 1 to 4 amplitudes, real, non-negative and complex."""
+"""The separable engine: 1 to 3 nonlinear parameters, 1 to 4 amplitudes, real, non-negative and complex."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,9 @@ def test_one_parameter_and_any_number_of_amplitudes(amplitudes):
     model = SeparableModel([T2], tables, dtype=np.float64)
     t2 = np.linspace(0.02, 0.08, 7)
     c = np.tile([100.0, -20.0, 15.0, -8.0][:amplitudes], (7, 1))
-    signals = c[:, :1] * decay(t2[:, None]) + sum(c[:, k + 1 : k + 2] * p for k, p in enumerate(partners(amplitudes - 1)))
+    signals = c[:, :1] * decay(t2[:, None]) + sum(
+        c[:, k + 1 : k + 2] * p for k, p in enumerate(partners(amplitudes - 1))
+    )
     fit = model.fit(signals, tolerance=1e-4)
     assert fit.settled.all() and not fit.at_bound.any()
     np.testing.assert_allclose(fit.theta[:, 0], t2, rtol=3e-3)
