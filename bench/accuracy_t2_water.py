@@ -150,8 +150,8 @@ def _summary(m: Map, wanted: float) -> tuple[float, float, float, float]:
 
 
 COLUMNS = (
-    "water T2 ms", "fat %", "B1", "bias T2 ms", "sd T2 ms", "covers %", "bias FF pts", "sd FF pts", "covers %", "poorly det. %",
-    "B1 ambiguous %", "no T2 %",
+    "water T2 ms", "fat %", "B1", "bias T2 ms", "sd T2 ms", "covers %", "bias FF pts", "sd FF pts", "covers %",
+    "poorly det. %", "B1 ambiguous %", "no T2 %",
 )  # fmt: skip
 HEAD = "| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|"
 

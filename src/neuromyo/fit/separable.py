@@ -313,7 +313,7 @@ class SeparableModel:
     def _decode(
         self, out: dict[str, np.ndarray], lead: tuple[int, ...], ok: np.ndarray, free: np.ndarray, outside: np.ndarray
     ) -> SeparableFit:
-        P, K = len(self.axes), len(self._real)
+        K = len(self._real)
         u = out["theta"].astype(np.float64)
         theta = np.stack([a.from_grid(u[:, p]) for p, a in enumerate(self.axes)], axis=1)
         slopes = np.stack([a.slope(theta[:, p]) for p, a in enumerate(self.axes)], axis=1)
