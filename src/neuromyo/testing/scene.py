@@ -120,10 +120,10 @@ class Scene:
     mask: np.ndarray
 
     def run(self, **settings: Any) -> Maps:
+        given: dict[str, Any] = {"mask": self.mask} | settings
         maps, _ = runner.run(
-            self.case.biomarker, self.series, self.case.options, known=self.known, regions=self.regions,
-            **{"mask": self.mask} | settings,
-        )  # fmt: skip
+            self.case.biomarker, self.series, self.case.options, known=self.known, regions=self.regions, **given
+        )
         return maps
 
     def voxels(self, image: np.ndarray) -> np.ndarray:
