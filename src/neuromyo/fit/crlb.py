@@ -48,7 +48,7 @@ def bound(
     basis, slopes = model.basis(theta)
     c = np.asarray(amplitude)
     if model.complex:
-        c = np.stack([c.real, c.imag], axis=-1).reshape(*c.shape[:-1], -1)
+        c = np.stack([np.real(c), np.imag(c)], axis=-1).reshape(*c.shape[:-1], -1)
         if law == "rician":
             raise ValueError("a complex model predicts complex samples, not magnitudes")
     signal = np.einsum("...k,...kn->...n", c, basis)

@@ -21,7 +21,7 @@ from neuromyo.physics.noise import rician
 COMPONENTS = {"vector": ("x", "y", "z"), "tensor": ("xx", "yy", "zz", "xy", "xz", "yz")}
 _PLANE = (20, 20)
 
-Truth = Mapping[str, np.ndarray]
+Truth = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
