@@ -16,7 +16,7 @@ from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.physics import epg, slice_profile
-from neuromyo.physics.noise import rice_variance
+from neuromyo.physics.noise import rice_mean
 
 #: chi-square (one degree of freedom, 95 %) within which two minima fit the data equally well
 _EQUAL_FIT = 3.84
@@ -98,11 +98,14 @@ def _listed(echoes: str, count: int) -> list[int]:
 
 
 def echo_train(
-    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False
+    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False, signed: bool = False
 ) -> np.ndarray:
-    """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole."""
+    """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole.
+
+    ``signed`` trains are for sums of tissues, whose magnitude is taken after."""
     times = np.sort(np.asarray(acquisition.echo_times))
     signal = _all_echoes(acquisition, options, times, T1, T2, B1)
+    signal = signal if signed else np.abs(signal)
     if all_echoes:
         back = np.argsort(np.argsort(np.asarray(acquisition.echo_times), kind="stable"))
         return signal[..., back]
@@ -123,7 +126,7 @@ def _all_echoes(
         return epg.cpmg(
             layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
             excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
-            repetition_time=acquisition.repetition_time or np.inf,
+            repetition_time=acquisition.repetition_time or np.inf, signed=True,
         )[..., list(layout.kept)]  # fmt: skip
 
     named = {options.excitation_pulse, options.refocusing_pulse} & (set(slice_profile.SHAPES) - {"ideal"})
@@ -138,7 +141,7 @@ def _all_echoes(
     return out
 
 
-def noise_level(inputs: Inputs, options: MonoOptions) -> NoiseLevel:
+def noise_level(inputs: Inputs, options: Any) -> NoiseLevel:
     """What `estimate` should believe about the noise: the user's value, the calibrated level, or nothing."""
     if not isinstance(options.noise, str):
         return NoiseLevel.known(options.noise)
@@ -148,8 +151,9 @@ def noise_level(inputs: Inputs, options: MonoOptions) -> NoiseLevel:
 def pooled_noise(model: SeparableModel, fit: SeparableFit, unknowns: int) -> dict[str, float]:
     """Noise scalars from a least-squares fit of a sample of voxels: ``sigma`` and how many samples it weighs like.
 
-    Magnitudes scatter less where they are near the floor; the residual's effective degrees of freedom are lowered by the
-    Rician variance of each sample at the fitted amplitudes.
+    A magnitude lies about its amplitude with a mean square that depends on how near the floor it is: its scatter falls, but its
+    mean is lifted, up to twice sigma^2 without signal. The residual's effective degrees of freedom are those mean squares
+    at the fitted amplitudes, over sigma^2.
     """
     good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
     if not good.any():
@@ -165,9 +169,15 @@ def pooled_noise(model: SeparableModel, fit: SeparableFit, unknowns: int) -> dic
         sigma = float(np.sqrt(np.median(rss / effective)))
         if sigma <= 0:
             return {"sigma": 0.0, "sigma_dof": 0.0}
-        effective = np.maximum(rice_variance(amplitude, sigma).sum(axis=1) / sigma**2 - unknowns, 0.25 * dof)
+        effective = np.maximum(_mean_square(amplitude / sigma).sum(axis=1) - unknowns, 0.25 * dof)
     level = pool_variance(rss / effective, dof)
     return {"sigma": level.sigma, "sigma_dof": level.dof}
+
+
+def _mean_square(snr: np.ndarray) -> np.ndarray:
+    """Mean square of a Rician magnitude about its amplitude, over sigma^2: 2 without signal, 1 at high snr."""
+    a = np.minimum(np.abs(snr), 1e3)
+    return 2 + 2 * a * (a - rice_mean(a, 1.0))
 
 
 def reasons(fit: SeparableFit, axis: int) -> np.ndarray:
@@ -192,15 +202,6 @@ def mark_ambiguous(reason: np.ndarray, fit: SeparableFit, axis: int, sd: np.ndar
         equal = fit.rival_distance < _EQUAL_FIT
     reason[(reason == Reason.OK) & equal & apart] = Reason.AMBIGUOUS
     return reason
-
-
-def lower_twin(fit: SeparableFit, axis: int, other: int) -> np.ndarray:
-    """The B1 to report (...): a train of ideal pulses is the same at B1 and 2 - B1; of exact twins the lower is given."""
-    with np.errstate(invalid="ignore"):
-        twins = (fit.rival_distance < _EQUAL_FIT) & (
-            np.abs(fit.rival[..., other] - fit.theta[..., other]) < 0.02 * fit.theta[..., other]
-        )
-    return np.where(twins, np.minimum(fit.rival[..., axis], fit.theta[..., axis]), fit.theta[..., axis])
 
 
 def relative_residual(fit: SeparableFit, signals: np.ndarray, echoes: np.ndarray) -> np.ndarray:

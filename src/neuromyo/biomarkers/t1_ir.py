@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers import _multi_echo as shared
 from neuromyo.core.acquisition import Acquisition
-from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, SeriesNeed
+from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs, SeriesNeed
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
@@ -33,7 +34,9 @@ _AXIS = Axis("T1", 0.02, 8.0, 96, "log", coarse=24)
 
 @dataclass(frozen=True)
 class Options:
-    noise: float | None = option(None, "noise per real channel in image units; each voxel's residual where not given", low=0.0)
+    noise: str | float = option(
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
+    )
 
 
 def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
@@ -51,27 +54,38 @@ def _model(times: tuple[float, ...]) -> SeparableModel:
     return SeparableModel([_AXIS], [np.ones((1, len(times))), decay])
 
 
-def estimate(inputs: Inputs, options: Options) -> Estimate:
-    """T1 and S0 (signal at full recovery) of magnitudes (..., n)."""
+def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
+    """The noise level, from the residuals of a sample of voxels: nine samples less three unknowns say little alone."""
+    fit, model, _ = _fit(samples["body"], NoiseLevel())
+    return Calibration(shared.pooled_noise(model, fit, 3))
+
+
+def _fit(inputs: Inputs, level: NoiseLevel) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
+    """The better of the two ways of restoring signs, voxel by voxel; its model; the magnitudes by rising TI."""
     times = np.asarray(inputs.acquisitions["ir"].inversion_times)
     order = np.argsort(times, kind="stable")
     signals = np.abs(inputs.signals["ir"][..., order])
     model = _model(tuple(float(t) for t in times[order]))
-    level = NoiseLevel() if options.noise is None else NoiseLevel.known(options.noise)
     smallest = np.argmin(np.where(np.isfinite(signals), signals, np.inf), axis=-1)[..., None]
     place = np.arange(len(times))
     tries = [model.fit(np.where(place < smallest + side, -signals, signals), noise=level) for side in (0, 1)]
     first = (tries[0].rss <= tries[1].rss) | ~np.isfinite(tries[1].rss)
-    fit = _choose(first, *tries)
-    reason = np.full(first.shape, Reason.OK, dtype=np.uint8)
+    return _choose(first, *tries), model, signals
+
+
+def estimate(inputs: Inputs, options: Options) -> Estimate:
+    """T1 and S0 (signal at full recovery) of magnitudes (..., n)."""
+    fit, _, signals = _fit(inputs, shared.noise_level(inputs, options))
+    n = signals.shape[-1]
+    reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
     reason[~fit.settled] = Reason.NO_CONVERGENCE
     reason[fit.at_bound[..., 0]] = Reason.AT_BOUND
     reason[~fit.fitted] = Reason.NO_SIGNAL
     reason[~np.isfinite(signals).all(axis=-1)] = Reason.NOT_FINITE
-    if len(times) < 3:
+    if n < 3:
         reason[...] = Reason.TOO_FEW_POINTS
     with np.errstate(invalid="ignore", divide="ignore"):
-        residual = np.sqrt(fit.rss / len(times)) / signals.max(axis=-1)
+        residual = np.sqrt(fit.rss / n) / signals.max(axis=-1)
     unit = np.eye(3)
     return Estimate(
         values={"T1": fit.theta[..., 0], "S0": fit.amplitude[..., 0]},
@@ -101,11 +115,12 @@ BIOMARKER = Biomarker(
     ),
     simulate=simulate,
     estimate=estimate,
+    calibrate=calibrate,
     options=Options,
     typical={
         "ir": Acquisition(inversion_times=(0.05, 0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.2, 3.0), repetition_time=6.0)
     },
-    example={"T1": 1.2, "S0": 1000.0},
+    example={"T1": 1.2, "S0": 1000.0, "inversion": 1.9},
     domain=Domain({"T1": (0.8, 1.6)}, snr=100.0, quantities=("T1",)),
     caption="T1 from the recovery of magnitudes after inversion, inversion efficiency free.",
 )

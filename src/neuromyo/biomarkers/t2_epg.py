@@ -71,13 +71,11 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     common = multi_echo.not_finite(multi_echo.reasons(fit, 0), signals)
     common[(common == Reason.OK) & ~fit.active[..., 0]] = Reason.NOT_IDENTIFIABLE
     b1_reason = np.where(fit.at_bound[..., 1] & (common == Reason.OK), Reason.AT_BOUND, common).astype(np.uint8)
-    b1 = fit.theta[..., 1]
     if "B1" not in inputs.known:
         common = multi_echo.mark_ambiguous(common, fit, 0, sd["T2"])
         b1_reason = multi_echo.mark_ambiguous(b1_reason, fit, 1, sd["B1"])
-        b1 = multi_echo.lower_twin(fit, 1, 0)
     return Estimate(
-        values={"T2": fit.theta[..., 0], "B1": b1, "S0": fit.amplitude[..., 0]},
+        values={"T2": fit.theta[..., 0], "B1": fit.theta[..., 1], "S0": fit.amplitude[..., 0]},
         sd=sd,
         reason={"T2": common, "B1": b1_reason, "S0": common},
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},

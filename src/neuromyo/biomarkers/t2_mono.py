@@ -106,7 +106,7 @@ BIOMARKER = Biomarker(
     options=Options,
     typical={"mese": Acquisition(echo_times=tuple(0.01 * k for k in range(1, 18)), repetition_time=3.0)},
     example={"T2": 0.035, "S0": 1000.0},
-    domain=Domain({"T2": (0.02, 0.08)}, snr=200.0, quantities=("T2", "S0")),
+    domain=Domain({"T2": (0.025, 0.08)}, snr=200.0, quantities=("T2", "S0")),
     caption="One exponential decay fitted to all echoes by nonlinear least squares: water and fat together, for comparison "
     "with earlier studies and with scanner maps.",
     prominence=10,

@@ -1,6 +1,6 @@
 r"""Water T2, fat fraction and B1 from a multi-echo spin echo: two tissues, one train.
 
-.. math:: S_n = w\,\mathrm{EPG}_n(T_{2w}, B_1; T_{1w}) + f\,\mathrm{EPG}_n(T_{2f}, B_1; T_{1f}), \qquad FF = f/(w + f)
+.. math:: S_n = \left|w\,\mathrm{EPG}_n(T_{2w}, B_1; T_{1w}) + f\,\mathrm{EPG}_n(T_{2f}, B_1; T_{1f})\right|, \quad FF = f/(w + f)
 
 with w, f >= 0 (equilibrium magnetisations, since saturation at finite TR is part of the train), T2w and B1 free, and the
 apparent fat T2 calibrated once on the subject's subcutaneous fat. Water T2 then answers to oedema and denervation, and the fat
@@ -60,16 +60,16 @@ def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], 
     """truth T2 (water, s), FF, B1, S0, optionally T1, FatT2, FatT1 (s), shape (...) -> signal (..., n)."""
     acquisition, b1 = acquisitions["mese"], truth.get("B1", 1.0)
     fat_t2 = truth.get("FatT2", options.fat_t2 or _USUAL_FAT_T2)
-    water = multi_echo.echo_train(acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True)
-    fat = multi_echo.echo_train(acquisition, options, truth.get("FatT1", options.fat_t1), fat_t2, b1, all_echoes=True)
+    water = multi_echo.echo_train(acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True, signed=True)
+    fat = multi_echo.echo_train(acquisition, options, truth.get("FatT1", options.fat_t1), fat_t2, b1, all_echoes=True, signed=True)
     share, s0 = np.asarray(truth["FF"], float)[..., None], np.asarray(truth["S0"], float)[..., None]
-    return {"mese": s0 * ((1 - share) * water + share * fat)}
+    return {"mese": np.abs(s0 * ((1 - share) * water + share * fat))}
 
 
 @lru_cache(maxsize=8)
 def _model(acquisition: Acquisition, options: Options, fat_t2: float, free: bool) -> SeparableModel:
-    water = multi_echo.echo_train(acquisition, options, options.water_t1, _T2.nodes[:, None], _B1.nodes[None, :])
-    fat = multi_echo.echo_train(acquisition, options, options.fat_t1, fat_t2, _B1.nodes[None, :])
+    water = multi_echo.echo_train(acquisition, options, options.water_t1, _T2.nodes[:, None], _B1.nodes[None, :], signed=True)
+    fat = multi_echo.echo_train(acquisition, options, options.fat_t1, fat_t2, _B1.nodes[None, :], signed=True)
     return SeparableModel([_T2, _B1], [water, fat], nonnegative=not free, branch=("B1", 1.0))
 
 
@@ -154,13 +154,11 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     # a voxel that is mostly "water" at the edge of the range is not described by the model: its fat fraction is no better
     settled[(t2_reason == Reason.AT_BOUND) & (share < 0.5)] = Reason.AT_BOUND
     b1_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 1], Reason.AT_BOUND, settled).astype(np.uint8)
-    b1 = fit.theta[..., 1]
     if "B1" not in inputs.known:
         t2_reason = multi_echo.mark_ambiguous(t2_reason, fit, 0, sd["T2"])
         b1_reason = multi_echo.mark_ambiguous(b1_reason, fit, 1, sd["B1"])
-        b1 = multi_echo.lower_twin(fit, 1, 0)
     return Estimate(
-        values={"T2": fit.theta[..., 0], "FF": share, "B1": b1, "S0": total},
+        values={"T2": fit.theta[..., 0], "FF": share, "B1": fit.theta[..., 1], "S0": total},
         sd=sd,
         reason={"T2": t2_reason, "FF": settled, "B1": b1_reason, "S0": settled},
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},

@@ -105,7 +105,7 @@ class SeparableFit:
         parameter was not free or its component is absent
     active : (..., K) which amplitudes are not held at zero
     rss, sigma : residual sum of squares; noise level used, per real channel
-    rival : (..., P) theta of the other branch's best fit, and ``rival_distance``, its chi-square above the best
+    rival : (..., P) theta of the other branch's best fit, and ``rival_distance``, its chi-square above the one kept
     at_bound : (..., P); settled, fitted : (...) bool
     """
 
@@ -131,7 +131,8 @@ class SeparableModel:
     tables : one per amplitude, each (n0[, n1[, n2]], samples) over the axes' ``nodes``; an axis on which a component
         does not depend has length 1. Complex tables make a complex model.
     nonnegative : per amplitude; real models only
-    branch : (axis name, value): refine on both sides of that value and keep the better
+    branch : (axis name, value): refine on both sides of that value and keep the better, or the lower side of twins that
+        differ on this axis alone and fit equally well (chi-square within 3.84)
     rank : compressed samples; without it, directions under 0.15 % of the strongest over the whole table are cut off, which
         costs about 0.1 % of precision
     dtype : working precision of the search; curvature and residuals are always double
@@ -312,7 +313,7 @@ class SeparableModel:
     def _decode(
         self, out: dict[str, np.ndarray], lead: tuple[int, ...], ok: np.ndarray, free: np.ndarray, outside: np.ndarray
     ) -> SeparableFit:
-        P, K = len(self.axes), len(self._real)
+        K = len(self._real)
         u = out["theta"].astype(np.float64)
         theta = np.stack([a.from_grid(u[:, p]) for p, a in enumerate(self.axes)], axis=1)
         slopes = np.stack([a.slope(theta[:, p]) for p, a in enumerate(self.axes)], axis=1)
@@ -330,7 +331,7 @@ class SeparableModel:
         fitted = ok & (out["status"] != kernel.NO_SIGNAL)
 
         def shaped(x: np.ndarray) -> np.ndarray:
-            return x.reshape(*lead, *x.shape[1:])
+            return x.reshape((*lead, *x.shape[1:]))
 
         return SeparableFit(
             shaped(theta), shaped(amplitude), shaped(covariance), shaped(active), shaped(out["statistics"][:, 0]),

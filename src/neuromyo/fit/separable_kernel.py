@@ -24,6 +24,12 @@ CONVERGED, STUCK, NO_SIGNAL = 0, 1, 2
 _MAX_DAMPING = 1e8
 #: a change of an amplitude (in units of the largest sample) that counts like one table node of a parameter
 _AMPLITUDE_NODE = 0.05
+#: chi-square (one degree of freedom, 95 %) within which two minima fit equally well
+_EQUAL_FIT = 3.84
+#: two minima that differ by more than this many table nodes on one axis alone are twins
+_TWIN = 0.3
+#: differences of squared residuals below this share of the squared signal are beyond single precision
+_SINGLE = 1e-6
 
 
 @njit(**_JIT)
@@ -539,8 +545,7 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
             elif power[a] > power1:
                 power1, champion1 = power[a], a
 
-        best_cost, rival_cost, chosen = y.dtype.type(0), y.dtype.type(0), -1
-        settled = False
+        cost0, cost1, settled0, settled1 = y.dtype.type(0), y.dtype.type(0), False, False
         for branch in range(n_branches):
             a = champion0 if branch == 0 else champion1
             if a < 0:
@@ -552,12 +557,27 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
                                       b, x, order, jac, res, H, grad, trial, jf)  # fmt: skip
             for p in range(P):
                 best_u[branch, p] = u[p]
-            if chosen < 0 or cost < best_cost:
-                if chosen >= 0:
-                    rival_cost = best_cost
-                best_cost, chosen, settled = cost, branch, converged
+            if branch == 0:
+                cost0, settled0 = cost, converged
             else:
-                rival_cost = cost
+                cost1, settled1 = cost, converged
+        two = n_branches > 1 and champion0 >= 0 and champion1 >= 0
+        chosen = 0 if champion0 >= 0 else 1
+        apart = 0
+        for p in range(P):
+            if two and abs(best_u[0, p] - best_u[1, p]) > _TWIN:
+                apart += 1
+        if two and cost1 < cost0 and apart > 1:
+            chosen = 1
+        elif two and cost1 < cost0:
+            # of twins that fit equally well the lower side is kept: else noise would pick one, voxel by voxel
+            spare_dof = max(n - P - K, 1)
+            spread = dof0 / (dof0 + spare_dof) if dof0 < np.inf else 1.0
+            level = spread * (sigma0 * inverse_scale) ** 2 + (1 - spread) * max(cost1, 0) / spare_dof
+            if cost0 - cost1 > max(_EQUAL_FIT * level, _SINGLE * yy):
+                chosen = 1
+        best_cost, rival_cost = (cost0, cost1) if chosen == 0 else (cost1, cost0)
+        settled = settled0 if chosen == 0 else settled1
         for p in range(P):
             u[p] = best_u[chosen, p]
         _evaluate(u, flat, nodes, taps, kt, pt, rt, f, g, w, d, base, rows, slopes)
@@ -711,7 +731,7 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
             active_out[v, k] = active[k]
         statistics[v, 0] = rss * scale * scale
         statistics[v, 1] = sigma * scale
-        if n_branches > 1 and champion0 >= 0 and champion1 >= 0 and sigma > 0:
+        if two and sigma > 0:
             statistics[v, 2] = (rival_cost - best_cost) / (sigma * sigma)
             for p in range(P):
                 statistics[v, 3 + p] = best_u[1 - chosen, p]

@@ -55,6 +55,7 @@ def cpmg(
     refocusing: Sequence[float] = (1.0,),
     refocusing_angle_deg: float = 180.0,
     repetition_time: float = np.inf,
+    signed: bool = False,
 ) -> np.ndarray:
     """Echo amplitudes of a CPMG train, for unit equilibrium magnetisation.
 
@@ -69,10 +70,12 @@ def cpmg(
         have one length, and the signal is the mean over positions
     refocusing_angle_deg : nominal refocusing angle; the nominal excitation is 90 degrees
     repetition_time : s, from excitation to excitation
+    signed : keep the sign. Late echoes of a short T2 at a low flip angle turn negative, which matters where several tissues
+        add up before the magnitude is taken
 
     Returns
     -------
-    (..., n_echoes) float64, not negative; NaN where T1, T2 or B1 is not a positive number.
+    (..., n_echoes) float64, not negative unless ``signed``; NaN where T1, T2 or B1 is not a positive number.
 
     *Assumes* CPMG phases, on resonance, pulses short against the spacing, flip angles in proportion to B1 at each position.
     *Breaks* with diffusion between strong crushers, magnetisation transfer or J coupling (fat: use an apparent T2).
@@ -91,8 +94,9 @@ def cpmg(
         signal = _echoes(spins, n_echoes, first, spacing)
         if np.isfinite(repetition_time):
             signal *= _steady_state(spins, n_echoes, first, spacing, repetition_time)
-        out[block] = np.abs(signal.mean(axis=1)).T
-    return out.reshape(*shape, n_echoes)
+        out[block] = signal.mean(axis=1).T
+    out = out.reshape(*shape, n_echoes)
+    return out if signed else np.abs(out)
 
 
 class _Spins(NamedTuple):

@@ -1,0 +1,1 @@
+"""Promises that every biomarker keeps, ours and other people's: ``from neuromyo.testing.contract import checks``."""
