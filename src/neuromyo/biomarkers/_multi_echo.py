@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from neuromyo.core.errors import OptionError
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.fit.separable import NoiseLevel, SeparableFit, SeparableModel
+from neuromyo.fit.separable import Law, NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.physics import epg, slice_profile
 from neuromyo.physics.noise import rice_mean
@@ -178,6 +178,22 @@ def _mean_square(snr: np.ndarray) -> np.ndarray:
     """Mean square of a Rician magnitude about its amplitude, over sigma^2: 2 without signal, 1 at high snr."""
     a = np.minimum(np.abs(snr), 1e3)
     return 2 + 2 * a * (a - rice_mean(a, 1.0))
+
+
+def law_of(inputs: Inputs, likelihood: str) -> Law:
+    """The law of noise to fit by. A region's mean signal keeps the floor that its voxels' magnitudes had, whatever the voxels
+    themselves are fitted by."""
+    return "rice" if inputs.averaged or likelihood == "rician" else "gauss"
+
+
+def mean_signal_errors(fit: SeparableFit, n: int) -> SeparableFit:
+    """The fit of a region's mean signal with its covariance from what it leaves over, not from a single voxel's noise, which
+    has averaged away: what remains is misfit, and that is what the mean is uncertain by."""
+    unknowns = np.isfinite(np.diagonal(fit.covariance, axis1=-2, axis2=-1)).sum(axis=-1)
+    left = np.maximum(n - unknowns, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = fit.rss / left / fit.sigma**2
+    return replace(fit, covariance=fit.covariance * scale[..., None, None])
 
 
 def reasons(fit: SeparableFit, axis: int) -> np.ndarray:

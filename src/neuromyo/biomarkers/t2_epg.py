@@ -23,7 +23,7 @@ from neuromyo.biomarkers import _multi_echo as multi_echo
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs
 from neuromyo.core.reasons import Reason
-from neuromyo.fit.separable import Axis, SeparableModel
+from neuromyo.fit.separable import Axis, Law, SeparableModel
 from neuromyo.fit.uncertainty import propagate
 
 Options = multi_echo.TrainOptions
@@ -52,19 +52,21 @@ def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     return Calibration(multi_echo.pooled_noise(model, fit, 3 - bool(body.known)))
 
 
-def _fit(inputs: Inputs, options: Options, law: str):  # noqa: ANN202
+def _fit(inputs: Inputs, options: Options, law: Law):  # noqa: ANN202
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
     model = _model(acquisition, options)
     known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
     level = multi_echo.noise_level(inputs, options)
-    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)  # type: ignore[arg-type]
+    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
     return fit, model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """T2, B1 and S0 of signals (..., n)."""
-    fit, _, echoes = _fit(inputs, options, "rice" if options.likelihood == "rician" else "gauss")
+    fit, _, echoes = _fit(inputs, options, multi_echo.law_of(inputs, options.likelihood))
+    if inputs.averaged:
+        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     signals = inputs.signals["mese"][..., echoes]
     size = fit.covariance.shape[-1]
     sd = {name: propagate(fit.covariance, np.eye(size)[i]) for i, name in enumerate(("T2", "B1", "S0"))}

@@ -76,8 +76,9 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     """T2 and S0 of signals (..., n)."""
     echoes, model = _prepare(inputs.acquisitions["mese"], options)
     signals = inputs.signals["mese"][..., echoes]
-    law = "rice" if options.likelihood == "rician" else "gauss"
-    fit = model.fit(signals, noise=multi_echo.noise_level(inputs, options), law=law)
+    fit = model.fit(signals, noise=multi_echo.noise_level(inputs, options), law=multi_echo.law_of(inputs, options.likelihood))
+    if inputs.averaged:
+        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     sd = np.sqrt(fit.covariance[..., 0, 0])
     reason = multi_echo.reasons(fit, 0)
     few = len(echoes) < 2 + options.offset

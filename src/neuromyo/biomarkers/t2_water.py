@@ -31,7 +31,7 @@ from neuromyo.core.maps import Scalar
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.fit.separable import Axis, SeparableFit, SeparableModel
+from neuromyo.fit.separable import Axis, Law, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import propagate
 
 # water ends well below fat: were it to reach fat's T2, a voxel of fat could be read as slow water
@@ -120,20 +120,22 @@ def _calibrate_fat(
     )
 
 
-def _fit(inputs: Inputs, options: Options, law: str) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
+def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
     fat_t2 = inputs.scalars.get("fat_t2", options.fat_t2 or _USUAL_FAT_T2)
     model = _model(acquisition, options, float(fat_t2), inputs.averaged or options.amplitudes == "free")
     known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
     level = multi_echo.noise_level(inputs, options)
-    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)  # type: ignore[arg-type]
+    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
     return fit, model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """Water T2, fat fraction, B1 and S0 of signals (..., n)."""
-    fit, _, echoes = _fit(inputs, options, "rice" if options.likelihood == "rician" else "gauss")
+    fit, _, echoes = _fit(inputs, options, multi_echo.law_of(inputs, options.likelihood))
+    if inputs.averaged:
+        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     signals = inputs.signals["mese"][..., echoes]
     water, fat = fit.amplitude[..., 0], fit.amplitude[..., 1]
     total = water + fat
