@@ -23,6 +23,9 @@ _EQUAL_FIT = 3.84
 #: how finely pulse shapes follow B1
 _SHAPES_PER_B1 = 100
 
+_PULSE_WHY = "the same flip angle all through the slice; a B1 that is fitted then absorbs the real profile and is not the true B1"
+_PULSE_REMEDY = "give the pulse's shape as option {}"
+
 MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=3, required=("echo_times",))
 TRAIN_NEED = SeriesNeed(
     kinds=("MESE",),
@@ -30,6 +33,8 @@ TRAIN_NEED = SeriesNeed(
     required=("echo_times",),
     assumable=(
         Assumable("refocusing_angle_deg", 180.0, "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others"),
+        Assumable("excitation_pulse", "ideal", _PULSE_WHY, _PULSE_REMEDY.format("excitation_pulse")),
+        Assumable("refocusing_pulse", "ideal", _PULSE_WHY, _PULSE_REMEDY.format("refocusing_pulse")),
         Assumable("repetition_time", float("inf"), "full recovery between trains; a short TR weighs fat above water"),
     ),
 )
@@ -56,12 +61,12 @@ class TrainOptions(MonoOptions):
     """Options of fits that model the refocusing train."""
 
     water_t1: float = option(1.4, "T1 of muscle water", unit="s", low=0.1, high=5.0)
-    excitation_pulse: str | tuple[float, ...] = option(
-        "ideal", "flip angles through the slice", choices=tuple(slice_profile.SHAPES),
+    excitation_pulse: str | tuple[float, ...] | None = option(
+        None, "flip angles through the slice; taken as ideal where not given, and said so", choices=tuple(slice_profile.SHAPES),
         open_choice="relative angles through the slice",
     )  # fmt: skip
-    refocusing_pulse: str | tuple[float, ...] = option(
-        "ideal", "refocusing angles through the slice", choices=tuple(slice_profile.SHAPES),
+    refocusing_pulse: str | tuple[float, ...] | None = option(
+        None, "refocusing angles through the slice; taken as ideal where not given, and said so", choices=tuple(slice_profile.SHAPES),
         open_choice="relative angles through the slice",
     )  # fmt: skip
     likelihood: str = option(
@@ -118,18 +123,22 @@ def _all_echoes(
 ) -> np.ndarray:
     """(..., n) stored echoes. A named pulse is integrated at the B1 it really has, since off its nominal angle a profile
     changes shape and is not merely scaled; B1 within a hundredth of each other share a shape."""
+    pulses = (
+        options.excitation_pulse or acquisition.excitation_pulse or "ideal",
+        options.refocusing_pulse or acquisition.refocusing_pulse or "ideal",
+    )
     layout = epg.train(times)
     t1, t2, b1 = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (T1, T2, B1)))
 
     def train(where: Any, shape_at: float) -> np.ndarray:
-        excitation, refocusing = slice_profile.pair(options.excitation_pulse, options.refocusing_pulse, B1=shape_at)
+        excitation, refocusing = slice_profile.pair(*pulses, B1=shape_at)
         return epg.cpmg(
             layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
             excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
             repetition_time=acquisition.repetition_time or np.inf, signed=True,
         )[..., list(layout.kept)]  # fmt: skip
 
-    named = {options.excitation_pulse, options.refocusing_pulse} & (set(slice_profile.SHAPES) - {"ideal"})
+    named = set(pulses) & (set(slice_profile.SHAPES) - {"ideal"})
     if not named:
         return train(..., 1.0)
     with np.errstate(invalid="ignore"):

@@ -197,8 +197,9 @@ BIOMARKER = Biomarker(
     options=Options,
     typical={
         "mese": Acquisition(
-            echo_times=tuple(0.01 * k for k in range(1, 18)), repetition_time=3.0, refocusing_angle_deg=180.0
-        )
+            echo_times=tuple(0.01 * k for k in range(1, 18)), repetition_time=3.0, refocusing_angle_deg=180.0,
+            excitation_pulse="ideal", refocusing_pulse="ideal",
+        )  # fmt: skip
     },
     example={"T2": 0.035, "FF": 0.2, "B1": 0.85, "S0": 1000.0},
     domain=Domain(

@@ -19,6 +19,8 @@ class Acquisition:
     inversion_times: tuple[float, ...] | None = None
     flip_angles_deg: tuple[float, ...] | None = None
     refocusing_angle_deg: float | None = None
+    excitation_pulse: str | tuple[float, ...] | None = None
+    refocusing_pulse: str | tuple[float, ...] | None = None
     mt_on: tuple[bool, ...] | None = None
     mt_offset_hz: float | None = None
     mt_flip_angle_deg: float | None = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -37,11 +37,13 @@ Noise = Literal["rician", "gaussian", "complex"]
 
 @dataclass(frozen=True, slots=True)
 class Assumable:
-    """A metadata field that may be absent: the value then used, and why that is tolerable."""
+    """A metadata field that may be absent: the value then used, and why that is tolerable. ``remedy`` says how the user can
+    state it where a sidecar has no key for it."""
 
     field: str
     value: Any
     why: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,18 @@ def fill_assumptions(
             acquisition = acquisition.with_(**{a.field: a.value})
             made.append(Assumption(a.field, _say(a.value), a.why, role))
     return acquisition, tuple(made)
+
+
+def answered(biomarker: Biomarker, options: Any) -> Biomarker:
+    """The declaration without the assumptions that ``options`` make needless: an option that bears the name of a field of
+    `Acquisition` and has a value states that field."""
+
+    def trimmed(need: Need) -> Need:
+        if not isinstance(need, SeriesNeed):
+            return need
+        return replace(need, assumable=tuple(a for a in need.assumable if getattr(options, a.field, None) is None))
+
+    return replace(biomarker, needs={role: trimmed(need) for role, need in biomarker.needs.items()})
 
 
 def _say(value: Any) -> str:

@@ -23,6 +23,7 @@ from neuromyo.core.biomarker import (
     MapNeed,
     RegionNeed,
     SeriesNeed,
+    answered,
     fill_assumptions,
 )
 from neuromyo.core.errors import DataError, Finding, PluginError, ProtocolError, ResourceError
@@ -60,6 +61,7 @@ def run(
     Raises E-NEEDS when something needed is absent, E-GRID when images do not share a grid, E-MEMORY when an image-scope
     estimator does not fit the budget.
     """
+    biomarker = answered(biomarker, options)
     known, regions = dict(known or {}), dict(regions or {})
     main = series[biomarker.series_roles[0]]
     _require_needs(biomarker, series, known, regions, main.grid)
@@ -102,6 +104,7 @@ def fit_signals(
     averaged: bool = False,
 ) -> Estimate:
     """Estimate a biomarker on signals alone: role -> (..., n). Assumptions are filled in; values are graded as in maps."""
+    biomarker = answered(biomarker, options)
     filled, _ = prepare_acquisitions(biomarker, acquisitions)
     inputs = Inputs(dict(signals), filled, known=dict(known or {}), scalars=dict(scalars or {}), averaged=averaged)
     estimate = biomarker.estimate(inputs, options)
@@ -125,6 +128,7 @@ def calibrate(
     mask: np.ndarray | None = None,
 ) -> Calibration:
     """The subject's calibration as `run` makes it; its ``scalars`` (with those given) are what `fit_signals` takes."""
+    biomarker = answered(biomarker, options)
     main = series[biomarker.series_roles[0]]
     acquisitions, _ = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
     inside = np.ones(main.grid.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from neuromyo.core.labels import Labels
@@ -36,12 +34,8 @@ def of_labels(labels: Labels) -> dict[str, Any]:
 
 
 def of_options(options: Any) -> dict[str, Any]:
-    """Options by value; those that name a file, by its content."""
-    said = as_dict(options)
-    for name, value in said.items():
-        if isinstance(value, str) and value.endswith(".json") and Path(value).is_file():
-            said[name] = {"sha256": hashlib.sha256(Path(value).read_bytes()).hexdigest()}
-    return said
+    """Options by value."""
+    return as_dict(options)
 
 
 def of_task(

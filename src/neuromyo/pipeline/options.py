@@ -41,7 +41,7 @@ class RunOptions:
         for id_ in self.biomarkers:
             registries.biomarkers().get(id_)
         for id_, given in self.option.items():
-            core_options.parse(registries.declaration(id_).options, given)
+            parsed(registries.declaration(id_).options, given)
         if self.protocol:
             from neuromyo.protocol import protocol
 
@@ -66,11 +66,24 @@ class RunOptions:
 
     def of(self, id_: str, kind: type) -> Any:
         """The options of one biomarker or segmenter, as given for it, else its defaults."""
-        return core_options.parse(kind, self.option.get(id_, {}))
+        return parsed(kind, self.option.get(id_, {}))
 
     def deciding(self) -> dict[str, Any]:
         """Those that can change a result, for step keys; not how many processes or how much memory."""
         return {"geometry": self.geometry, "flip_labels": self.flip_labels}
+
+
+def parsed(kind: type, given: Mapping[str, Any]) -> Any:
+    """An instance of the options class ``kind``; where an option takes numbers besides its words, a JSON file stands for
+    the numbers in it."""
+    open_ended = {row["name"] for row in core_options.describe(kind) if row["open_choice"]}
+    values = dict(given)
+    for name, value in given.items():
+        if name.replace("-", "_") in open_ended and isinstance(value, str) and value.lower().endswith(".json"):
+            from neuromyo.io.numbers import read_numbers
+
+            values[name] = read_numbers(Path(value))
+    return core_options.parse(kind, values)
 
 
 def split_assignments(given: Iterable[str], flag: str = "--option") -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.biomarker import MapNeed, SeriesNeed
+from neuromyo.core.biomarker import Biomarker, MapNeed, SeriesNeed, answered
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.labels import Labels
 from neuromyo.core.series import Series
@@ -87,7 +87,7 @@ def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding,
 
     declared = protocols.load(options.protocol) if options.protocol else None
     if options.biomarkers:
-        looking = [registries.biomarkers().get(id_) for id_ in options.biomarkers]
+        looking = [_asked(registries.biomarkers().get(id_), options) for id_ in options.biomarkers]
     else:
         looking = list({t.id: t.declaration for t in _plan(series, options).tasks if not t.segments}.values())
     found = tuple(checking.check(series, declared, looking))  # type: ignore[arg-type]
@@ -95,8 +95,14 @@ def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding,
 
 
 def _plan(series: Sequence[Series], options: RunOptions, labels: Sequence[Labels] = ()) -> plan.Plan:
-    declared, segmenters = tuple(registries.biomarkers()), tuple(registries.segmenters())
+    declared = tuple(_asked(b, options) for b in registries.biomarkers())
+    segmenters = tuple(registries.segmenters())
     return plan.make(series, declared, segmenters, asked=options.biomarkers or None, labels=labels)
+
+
+def _asked(biomarker: Biomarker, options: RunOptions) -> Biomarker:
+    """The biomarker as it is asked for: what its options state need not be assumed."""
+    return answered(biomarker, options.of(biomarker.id, biomarker.options))
 
 
 def concerns(finding: Finding, series: Series) -> bool:

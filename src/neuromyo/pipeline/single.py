@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core import options as core_options
 from neuromyo.core.biomarker import Biomarker, MapNeed, RegionNeed
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.grid import Grid
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.reasons import Reason
 from neuromyo.pipeline import code_version, inputs, known, loose, registries
+from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
 from neuromyo.space.interpolate import map_to_grid
 
@@ -52,7 +52,7 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
     from neuromyo.fit import runner
 
     biomarker = registries.biomarkers().get(request.id)
-    options = core_options.parse(biomarker.options, _assignments(request.option))
+    options = parsed(biomarker.options, _assignments(request.option))
     roles = _by_role(biomarker, request.files)
     _refuse_overwriting(request.prefix, biomarker, [p for paths in roles.values() for p in paths])
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:

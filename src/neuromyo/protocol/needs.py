@@ -92,10 +92,15 @@ def _unstated(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[Findi
             continue
         required = any(field in n.required for _, n in users(series, biomarkers))
         code = "W-NEEDS" if required else "W-ASSUMED"
-        remedy = f"state {key(field)} in the sidecar if it is known"
+        remedy = _remedy(field, [n for _, n in users(series, biomarkers)])
         yield Finding(
             "warn", code, f"{series.name}: {key(field)}", "not stated", remedy, consequence(series, field, biomarkers)
         )
+
+
+def _remedy(field: str, needs: Sequence[SeriesNeed]) -> str:
+    own = [a.remedy for n in needs for a in n.assumable if a.field == field and a.remedy]
+    return own[0] if own else f"state {key(field)} in the sidecar if it is known"
 
 
 def _fields(need: SeriesNeed) -> tuple[str, ...]:

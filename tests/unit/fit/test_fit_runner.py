@@ -64,11 +64,15 @@ def test_an_empty_mask_is_refused():
 
 def test_assumptions_are_made_openly():
     maps, _ = runner.run(EPG, {"mese": train()}, EPG.options())
-    assert {a.field for a in maps.assumptions} == {"refocusing_angle_deg", "repetition_time"}
+    pulses = {"excitation_pulse", "refocusing_pulse"}
+    assert {a.field for a in maps.assumptions} == {"refocusing_angle_deg", "repetition_time"} | pulses
     assert all(a.why and a.role == "mese" for a in maps.assumptions)
     stated = Acquisition(echo_times=TIMES, repetition_time=3.0, refocusing_angle_deg=180.0)
     maps, _ = runner.run(EPG, {"mese": train(acquisition=stated)}, EPG.options())
-    assert maps.assumptions == ()
+    assert {a.field for a in maps.assumptions} == pulses
+    said = EPG.options(excitation_pulse="ideal", refocusing_pulse="ideal")
+    maps, _ = runner.run(EPG, {"mese": train(acquisition=stated)}, said)
+    assert maps.assumptions == (), "what an option states is not assumed"
 
 
 def refused(kind, code, call):

@@ -1,0 +1,32 @@
+"""A JSON file that holds a list of numbers: flip angles through a slice, relative to the nominal one."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from neuromyo.core.errors import DataError
+
+_MOST_BYTES = 1 << 20
+
+
+def read_numbers(path: Path) -> tuple[float, ...]:
+    """The numbers of ``[1.0, 0.9, ...]``; E-SIDECAR for anything else, E-NOTFOUND where there is no such file."""
+    if not path.is_file():
+        raise DataError("E-NOTFOUND", where=str(path), needed="a JSON file with a list of numbers", found="no such file")
+    if path.stat().st_size > _MOST_BYTES:
+        raise DataError("E-SIDECAR", where=path.name, needed="a list of numbers", found=f"{path.stat().st_size} bytes")
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise DataError("E-SIDECAR", where=path.name, needed="JSON", found=str(error) or "text that cannot be read") from error
+    numbers = held if isinstance(held, list) else [None]
+    if not numbers or not all(_number(n) for n in numbers):
+        raise DataError("E-SIDECAR", where=path.name, needed="a list of finite numbers such as [1.0, 0.9, 0.4]",
+                        found=json.dumps(held)[:60])  # fmt: skip
+    return tuple(float(n) for n in numbers)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
