@@ -225,12 +225,12 @@ class SeparableModel:
             return np.ascontiguousarray(a, dtype=self.dtype)
 
         return {
-            "V": cast(self.V),
-            "Vt": cast(self.V.T),
+            "V": np.ascontiguousarray(self.V),
+            "Vt": np.ascontiguousarray(self.V.T).ravel(),
             "flat": cast(self.spline).ravel(),
-            "atoms": cast(self.atoms),
-            "inverse_gram": cast(self.inverse_gram),
-            "inverse_diagonal": cast(self.inverse_diagonal),
+            "atoms": cast(self.atoms).ravel(),
+            "inverse_gram": cast(self.inverse_gram).ravel(),
+            "inverse_diagonal": cast(self.inverse_diagonal).ravel(),
             "node_u": cast(self.node_u),
             "low": cast(np.full(len(self.axes), _PAD)),
             "high": cast(np.array([_PAD + a.n - 1 for a in self.axes])),
@@ -305,7 +305,7 @@ class SeparableModel:
             a["flat"], self.nodes, self.taps, self.nonnegative, low, high, free, a["atoms"], a["inverse_gram"],
             a["inverse_diagonal"], a["node_u"], self.node_branch if two else np.zeros_like(self.node_branch),
             self.block_of_known, 2 if two else 1, 1 if law == "rice" else 0, float(noise.sigma), float(noise.dof),
-            1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0],
+            1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0], (0,) * (P + K),
             out["theta"], out["amplitude"], out["covariance"], out["statistics"], out["status"], out["active"],
         )  # fmt: skip
         return self._decode(out, lead, ok, free, outside)
