@@ -25,6 +25,8 @@ from neuromyo.fit.short_vectors import dot, double, like, load, store
 # reassociation lets the short dot products use vector registers; NaN and Inf keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _JIT = {"cache": True, "nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+# a part called, not inlined, is another piece of code in the process that compiled it than in one that took it from the cache
+_PART = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "forceinline": True}
 
 CONVERGED, STUCK, NO_SIGNAL = 0, 1, 2
 _MAX_DAMPING = 1e8
@@ -63,7 +65,7 @@ class _Layout(NamedTuple):
     size: int  # of it all
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _layout(kt, pt, rt):
     K, P, R = len(kt), len(pt), len(rt)
     f = R
@@ -96,7 +98,7 @@ def _layout(kt, pt, rt):
 # --- the basis --------------------------------------------------------------------------------------------------------
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _weigh(s, at, t):
     """Cubic B-spline weights (4) and derivatives (4) into s from ``at``, at offset t in [0, 1] past the second of four nodes."""
     o = 1 - t
@@ -108,7 +110,7 @@ def _weigh(s, at, t):
     s[at + 6] = (4 * o - 3 * o * o) / 2
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _along(s, flat, start, stride, at, rt):
     """Value and slope of a spline along one axis, from four rows of coefficients."""
     b0, b1 = load(flat, start, rt), load(flat, start + stride, rt)
@@ -118,7 +120,7 @@ def _along(s, flat, start, stride, at, rt):
     return value, slope
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _plane(s, flat, start, step1, first, last, at1, at2, to, to1, to2, rt):
     """Value and both slopes of a spline over two axes into the rows to, to1, to2; ``first``, ``last``: does it vary there."""
     R = len(rt)
@@ -144,7 +146,7 @@ def _plane(s, flat, start, step1, first, last, at1, at2, to, to1, to2, rt):
     store(s, to2, slope2)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _evaluate(s, place, flat, nodes, taps, kt, pt, rt):
     """Basis f and derivatives g at the coordinates in s from ``place`` on.
 
@@ -201,7 +203,7 @@ def _evaluate(s, place, flat, nodes, taps, kt, pt, rt):
 # --- small systems ----------------------------------------------------------------------------------------------------
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _factor(s, at, nt):
     """A = L D L' of the n x n block at ``at``, in place (unit L below, 1/D on the diagonal); False unless positive definite."""
     n = len(nt)
@@ -222,7 +224,7 @@ def _factor(s, at, nt):
     return True
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _substitute(s, at, right, to, nt):
     """Solve with a factor made by `_factor`: the right-hand side lies at ``right``, the solution goes to ``to``."""
     n = len(nt)
@@ -241,7 +243,7 @@ def _substitute(s, at, right, to, nt):
 # --- least squares ----------------------------------------------------------------------------------------------------
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _amplitudes(s, nonnegative, kt, pt, rt):
     """Least-squares amplitudes c, non-negative where asked; fills f.y, f.f, its factor, which are on, and the residual; returns
     the sum of squared residuals."""
@@ -284,7 +286,7 @@ def _amplitudes(s, nonnegative, kt, pt, rt):
     return dot(rest, rest)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _linearise(s, kt, pt, rt):
     """j, and Kaufman's normal equations in u: j.j and j.residual, j projected off the span of the basis in play."""
     K, P, R = len(kt), len(pt), len(rt)
@@ -310,7 +312,7 @@ def _linearise(s, kt, pt, rt):
             s[at.jj + q * P + p] = a
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _propose(s, damping, ridge, low, high, kt, pt, rt):
     """Damped step from u into trial; returns its largest coordinate, or -1 where nothing can move or -2 where it fails."""
     P = len(pt)
@@ -338,7 +340,7 @@ def _propose(s, damping, ridge, low, high, kt, pt, rt):
     return longest
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _refine(s, yy, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_iterations, tolerance):
     """Damped Gauss-Newton on the free coordinates u with the amplitudes projected out. Returns (cost, converged).
 
@@ -383,7 +385,7 @@ def _refine(s, yy, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_it
     return cost, converged
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power):
     """Power of y explained at each coarse node m0..m1, into ``power``: loops over contiguous nodes, each of which becomes
     vector code because an unsigned index needs no test for negative ones."""
@@ -417,7 +419,7 @@ def _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt
 # --- all samples, double precision ------------------------------------------------------------------------------------
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _expand(s, V, kt, pt, rt, fe, ge):
     """Compressed basis -> all samples: fe (K n), ge (K P n)."""
     K, P, R = len(kt), len(pt), len(rt)
@@ -437,7 +439,7 @@ def _expand(s, V, kt, pt, rt, fe, ge):
             ge[np.uintp(k * n + i)] = a
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _rice(snr, table, top):
     """Mean/sigma, its derivative, and variance/sigma^2 of a Rician magnitude at amplitude/sigma = snr."""
     if snr >= top:
@@ -453,7 +455,7 @@ def _rice(snr, table, top):
     return o * table[j, 0] + t * table[k, 0], o * table[j, 1] + t * table[k, 1], o * table[j, 2] + t * table[k, 2]
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _magnitude(fe, c, sigma, table, top, kt, n, mean, slope, weight):
     """Expected magnitudes, their derivative by the amplitude, and sigma^2 over their variance."""
     K = len(kt)
@@ -467,7 +469,7 @@ def _magnitude(fe, c, sigma, table, top, kt, n, mean, slope, weight):
         weight[i] = 1.0 / variance
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _information(fe, ge, c, slope, weight, rest, on, kt, pt, dt, n, design, info, gradient, present):
     """Information (D, D) and score (D) of (u, c) for unit sigma; what is not free, or of an absent component, is not present."""
     K, P, D = len(kt), len(pt), len(dt)
@@ -498,7 +500,7 @@ def _information(fe, ge, c, slope, weight, rest, on, kt, pt, dt, n, design, info
             present[q] = False
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _compressed_information(s, kt, pt, rt, dt, on, info, present):
     """The same for equal weights, where the compressed samples say it all, from j and f."""
     K, P, R, D = len(kt), len(pt), len(rt), len(dt)
@@ -515,7 +517,7 @@ def _compressed_information(s, kt, pt, rt, dt, on, info, present):
         present[q] = on[q] and (q >= P or info[q * D + q] > 0)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _factor_present(info, present, damping, ridge, dt, system):
     """The damped information of what is present, factored, at the start of ``system``; False unless positive definite."""
     D = len(dt)
@@ -526,7 +528,7 @@ def _factor_present(info, present, damping, ridge, dt, system):
     return _factor(system, 0, dt)
 
 
-@njit(**_JIT)
+@njit(**_PART)
 def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegative, low, high, kt, pt, rt, dt,
                 max_iterations, tolerance, c, c_try, on, fe, ge, mean, slope, weight, spare, rest, design, info, system,
                 gradient, present):  # fmt: skip
