@@ -224,14 +224,20 @@ class SeparableModel:
         def cast(a: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(a, dtype=self.dtype)
 
+        def padded(a: np.ndarray) -> np.ndarray:
+            return cast(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, kernel.LANES)])).ravel()
+
         return {
             "V": np.ascontiguousarray(self.V),
             "Vt": np.ascontiguousarray(self.V.T).ravel(),
             "flat": cast(self.spline).ravel(),
-            "atoms": cast(self.atoms).ravel(),
-            "inverse_gram": cast(self.inverse_gram).ravel(),
-            "inverse_diagonal": cast(self.inverse_diagonal).ravel(),
+            "atoms": padded(self.atoms),
+            "inverse_gram": padded(self.inverse_gram),
+            "inverse_diagonal": padded(self.inverse_diagonal),
             "node_u": cast(self.node_u),
+            "node_index": cast(np.arange(len(self.node_u) + kernel.LANES)),
+            "node_branch": padded(self.node_branch),
+            "one_branch": padded(0 * self.node_branch),
             "low": cast(np.full(len(self.axes), _PAD)),
             "high": cast(np.array([_PAD + a.n - 1 for a in self.axes])),
             "rice": np.ascontiguousarray(rice_table(4096, _RICE_TOP).values[:, :3]),
@@ -303,7 +309,7 @@ class SeparableModel:
         kernel.fit_block(
             np.ascontiguousarray(np.where(ok[:, None], flat, 0), dtype=self.dtype), fixed, ok, a["V"], a["Vt"],
             a["flat"], self.nodes, self.taps, self.nonnegative, low, high, free, a["atoms"], a["inverse_gram"],
-            a["inverse_diagonal"], a["node_u"], self.node_branch if two else np.zeros_like(self.node_branch),
+            a["inverse_diagonal"], a["node_u"], a["node_index"], a["node_branch" if two else "one_branch"],
             self.block_of_known, 2 if two else 1, 1 if law == "rice" else 0, float(noise.sigma), float(noise.dof),
             1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0], (0,) * (P + K),
             out["theta"], out["amplitude"], out["covariance"], out["statistics"], out["status"], out["active"],

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from neuromyo.fit.short_vectors import dot, double, like, load, store
+from neuromyo.fit.short_vectors import choose, dot, double, like, load, spread, store
 
 # reassociation lets the short dot products use vector registers; NaN and Inf keep their meaning
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -36,6 +36,10 @@ _AMPLITUDE_NODE = 0.05
 _LOOSE = 10.0
 #: components that are momentarily parallel share the amplitude
 _RIDGE = 1.000001
+#: coarse nodes are matched so many at a time, and their tables padded by so many
+LANES = 16
+_LANES = (0,) * LANES
+_INFEASIBLE = -1e30
 
 
 class _Layout(NamedTuple):
@@ -386,34 +390,61 @@ def _refine(s, yy, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_it
 
 
 @njit(**_PART)
-def _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power):
-    """Power of y explained at each coarse node m0..m1, into ``power``: loops over contiguous nodes, each of which becomes
-    vector code because an unsigned index needs no test for negative ones."""
-    K, R, M = len(kt), len(rt), len(power)
-    zero, infeasible = s.dtype.type(0), s.dtype.type(-1e30)
-    for k in range(K):
-        floor = zero if nonnegative[k] else infeasible
-        for i in range(m0, m1):
-            a = zero
-            for r in range(R):
-                a += s[r] * atoms[np.uintp((k * R + r) * M + i)]
-            score[np.uintp(k * M + i)] = a
-            a = max(a, floor)
-            a = a * a * inverse_diagonal[np.uintp(k * M + i)]
-            if k > 0:
-                a = max(a, power[np.uintp(i)])
-            power[np.uintp(i)] = a
-    if K > 1:  # the best single component, or all together where that is feasible
-        for i in range(m0, m1):
-            together, feasible = zero, True
+def _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, node_index, node_branch, nonnegative, kt, rt, score):
+    """The coarse nodes m0..m1 that explain most of y, non-negativity respected: (node, power) of branch 0, then of branch 1.
+
+    Many nodes at a time; a node is -1 where its branch has none.
+    """
+    K, R, W, M = len(kt), len(rt), len(_LANES), len(node_index)
+    zero = spread(s.dtype.type(0), _LANES)
+    half = spread(s.dtype.type(0.5), _LANES)
+    nothing = spread(s.dtype.type(_INFEASIBLE), _LANES)
+    end = spread(s.dtype.type(m1), _LANES)
+    best0, best1, node0, node1 = nothing, nothing, zero, zero
+    for i in range(m0, m1, W):
+        power = zero
+        for k in range(K):
+            a = s[0] * load(atoms, k * R * M + i, _LANES)
+            for r in range(1, R):
+                a = a + s[r] * load(atoms, (k * R + r) * M + i, _LANES)
+            store(score, k * W, a)
+            if nonnegative[k]:
+                a = choose(a, zero, zero, a)
+            a = a * a * load(inverse_diagonal, k * M + i, _LANES)
+            power = choose(power, a, a, power)
+        if K > 1:  # the best single component, or all together where that is feasible
+            together = zero
             for k in range(K):
-                c = zero
-                for j in range(K):
-                    c += inverse_gram[np.uintp((k * K + j) * M + i)] * score[np.uintp(j * M + i)]
-                together += c * score[np.uintp(k * M + i)]
-                feasible = feasible and (c >= 0 or not nonnegative[k])
-            a = together if feasible else zero
-            power[np.uintp(i)] = max(a, power[np.uintp(i)])
+                c = load(inverse_gram, k * K * M + i, _LANES) * load(score, 0, _LANES)
+                for j in range(1, K):
+                    c = c + load(inverse_gram, (k * K + j) * M + i, _LANES) * load(score, j * W, _LANES)
+                a = c * load(score, k * W, _LANES)
+                if nonnegative[k]:
+                    a = choose(c, zero, nothing, a)
+                together = together + a
+            power = choose(power, together, together, power)
+        index, side = load(node_index, i, _LANES), load(node_branch, i, _LANES)
+        power = choose(index, end, power, nothing)
+        here0, here1 = choose(side, half, power, nothing), choose(half, side, power, nothing)
+        node0, best0 = choose(best0, here0, index, node0), choose(best0, here0, here0, best0)
+        node1, best1 = choose(best1, here1, index, node1), choose(best1, here1, here1, best1)
+    champion0, power0 = _best_lane(best0, node0, score)
+    champion1, power1 = _best_lane(best1, node1, score)
+    return champion0, power0, champion1, power1
+
+
+@njit(**_PART)
+def _best_lane(best, node, score):
+    """The node of most power, the first of equals; -1 where there is none."""
+    W = len(_LANES)
+    store(score, 0, best)
+    store(score, W, node)
+    champion, power = -1, score.dtype.type(-1)
+    for lane in range(W):
+        a, index = score[lane], int(score[W + lane])
+        if a > power or (a == power and index < champion):
+            champion, power = index, a
+    return champion, power
 
 
 # --- all samples, double precision ------------------------------------------------------------------------------------
@@ -618,24 +649,24 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
 
 @njit(**_JIT)
 def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, free, atoms, inverse_gram, inverse_diagonal, node_u,
-              node_branch, block_of_known, n_branches, law, sigma0, dof0, floor, rice_table, rice_top, max_iterations,
+              node_index, node_branch, block_of_known, n_branches, law, sigma0, dof0, floor, rice_table, rice_top, max_iterations,
               tolerance, kt, pt, rt, dt, theta, amplitude, covariance, statistics, status, active_out):  # fmt: skip
     """Fit every voxel of a block.
 
     Y (m, n) samples; known (m, P) coordinates of the axes that are not free; use (m) bool. V (R, n) compression, Vt its
-    transpose (n R), both double. atoms (K R M), inverse_gram (K K M), inverse_diagonal (K M), node_u (M, P), node_branch (M): coarse
-    nodes, the last axis slowest. kt, pt, rt, dt: tuples of lengths K, P, R, P + K. Outputs, NaN where nothing is to say: theta
+    transpose (n R), both double. Coarse nodes, the last axis slowest: node_u (M, P), and, M padded by `LANES`, atoms (K R M),
+    inverse_gram (K K M), inverse_diagonal (K M), node_index (M) 0, 1, ..., node_branch (M) 0 or 1, all real numbers. kt, pt, rt, dt: tuples of lengths K, P, R, P + K. Outputs, NaN where nothing is to say: theta
     (m, P), amplitude (m, K), covariance (m, P+K, P+K), statistics (m, 3 + P) = residual sum of squares, sigma, chi-square
     distance of the rival branch, its coordinates; status (m).
     """
     K, P, R, D = len(kt), len(pt), len(rt), len(dt)
     m, n = Y.shape
-    M = len(node_branch)
+    M = len(node_u)
     kind = flat.dtype
     at = _layout(kt, pt, rt)
     s = np.zeros(at.size, kind)
     best_u = np.empty((2, P), kind)
-    score, power = np.empty(K * M, kind), np.empty(M, kind)
+    score = np.empty(max(K, 2) * len(_LANES), kind)
     fe, ge = np.empty(K * n), np.empty(K * P * n)
     c, c_try = np.empty(K), np.empty(K)
     mean, slope, weight, spare, rest = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
@@ -678,20 +709,8 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
                     nearest, gap = q, far
             m0 = nearest * (M // blocks)
             m1 = m0 + M // blocks
-        _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, nonnegative, kt, rt, score, power)
-        champion0, champion1 = -1, -1
-        power0, power1 = s.dtype.type(-1), s.dtype.type(-1)
-        if n_branches == 1:
-            for a in range(m0, m1):
-                if power[np.uintp(a)] > power0:
-                    power0, champion0 = power[np.uintp(a)], a
-        else:
-            for a in range(m0, m1):
-                if node_branch[np.uintp(a)] == 0:
-                    if power[np.uintp(a)] > power0:
-                        power0, champion0 = power[np.uintp(a)], a
-                elif power[np.uintp(a)] > power1:
-                    power1, champion1 = power[np.uintp(a)], a
+        champion0, power0, champion1, power1 = _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, node_index, node_branch,
+                                                      nonnegative, kt, rt, score)  # fmt: skip
 
         # the branch that looks better is refined in full, the other loosely unless it turns out to be better still
         best_cost, rival_cost, chosen, now = s.dtype.type(0), s.dtype.type(0), -1, -1

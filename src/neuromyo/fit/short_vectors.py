@@ -5,6 +5,8 @@ length pays for its tests each time. A `Vector` says what is meant: its length i
 
     a = load(array, offset, (0,) * 8)        eight neighbours of a one-dimensional array
     store(array, offset, 2.0 * a + b)        scalar times vector; vector +, -, * vector
+    spread(x, (0,) * 8)                      eight times x
+    choose(a, b, x, y)                       x where a < b, else y
     dot(a, b)                                their inner product, a scalar
     double(a)                                the same in double precision; like(a, array) in the precision of an array
 
@@ -76,6 +78,23 @@ def store(typingctx, array, offset, vector):  # noqa: ANN001, ANN201, ARG001
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), build
+
+
+@intrinsic
+def spread(typingctx, scalar, length):  # noqa: ANN001, ANN201, ARG001
+    """A vector of ``len(length)`` equal numbers."""
+    made = Vector(scalar, len(length))
+    return made(scalar, length), lambda context, builder, sig, args: _spread(builder, args[0], context.get_value_type(made))  # noqa: ARG005
+
+
+@intrinsic
+def choose(typingctx, a, b, x, y):  # noqa: ANN001, ANN201, ARG001
+    """x where a < b, else y."""
+
+    def build(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return x(a, a, x, x), build
 
 
 @intrinsic
