@@ -158,16 +158,21 @@ def grade(
     ones with a predicted sd over 15 % are flagged POORLY_DETERMINED."""
     values = np.array(values, dtype=np.float32)
     reason = np.array(reason, dtype=np.uint8)
+    kept = keeps_value(reason)
     if quantity.rank == "scalar":
         low, high = quantity.plausible
         fine = reason == Reason.OK
         with np.errstate(invalid="ignore"):
-            reason[keeps_value(reason) & np.isfinite(values) & ((values < low) | (values > high))] = Reason.IMPLAUSIBLE
-            reason[keeps_value(reason) & ~np.isfinite(values)] = Reason.NOT_IDENTIFIABLE
+            within = (values >= low) & (values <= high)  # False where not finite
+            if not within.all():
+                finite = np.isfinite(values)
+                reason[kept & finite & ~within] = Reason.IMPLAUSIBLE
+                reason[kept & ~finite] = Reason.NOT_IDENTIFIABLE
+                kept &= within
             if sd is not None:
                 allowed = POOR * (np.abs(values) if low > 0 else high - low)
-                reason[fine & (reason == Reason.OK) & ~(sd <= allowed)] = Reason.POORLY_DETERMINED
-    values[~keeps_value(reason)] = np.nan
+                reason[fine & kept & ~(sd <= allowed)] = Reason.POORLY_DETERMINED
+    values[~kept] = np.nan
     return values, reason
 
 

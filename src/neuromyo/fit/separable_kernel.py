@@ -32,6 +32,12 @@ CONVERGED, STUCK, NO_SIGNAL = 0, 1, 2
 _MAX_DAMPING = 1e8
 #: a change of an amplitude (in units of the largest sample) that counts like one table node of a parameter
 _AMPLITUDE_NODE = 0.05
+#: chi-square (one degree of freedom, 95 %) within which two minima fit equally well
+_EQUAL_FIT = 3.84
+#: two minima that differ by more than this many table nodes on one axis alone are twins
+_TWIN = 0.3
+#: differences of squared residuals below this share of the squared signal are beyond single precision
+_SINGLE = 1e-6
 #: the worse branch is refined to this many tolerances, and in full only where it comes out better
 _LOOSE = 10.0
 #: components that are momentarily parallel share the amplitude
@@ -644,6 +650,24 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
     return settled
 
 
+@njit(**_PART)
+def _choose_branch(best_u, cost0, cost1, yy, n, dof0, prior, kt, pt):
+    """The branch that fits better; of twins that fit equally well the lower side: else noise would pick one, voxel by voxel."""
+    K, P = len(kt), len(pt)
+    if not cost1 < cost0:
+        return 0
+    apart = 0
+    for p in range(P):
+        if abs(best_u[0, p] - best_u[1, p]) > _TWIN:
+            apart += 1
+    if apart > 1:
+        return 1
+    spare_dof = max(n - P - K, 1)
+    spread = dof0 / (dof0 + spare_dof) if dof0 < np.inf else 1.0
+    level = spread * prior * prior + (1 - spread) * cost1 / spare_dof
+    return 1 if cost0 - cost1 > max(_EQUAL_FIT * level, _SINGLE * yy) else 0
+
+
 # --- the loop ---------------------------------------------------------------------------------------------------------
 
 
@@ -712,34 +736,34 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
         champion0, power0, champion1, power1 = _match(s, m0, m1, atoms, inverse_gram, inverse_diagonal, node_index, node_branch,
                                                       nonnegative, kt, rt, score)  # fmt: skip
 
-        # the branch that looks better is refined in full, the other loosely unless it turns out to be better still
-        best_cost, rival_cost, chosen, now = s.dtype.type(0), s.dtype.type(0), -1, -1
-        settled, polish = False, False
-        favourite = 1 if power1 > power0 else 0
-        turn = 0
-        while turn < 3:
-            branch = favourite if turn == 0 else 1 - favourite
-            a = champion0 if branch == 0 else champion1
-            if a < 0 or (turn == 2 and not polish):
-                turn += 1
-                continue
+        # the branch that looks better is refined in full, the other loosely unless it comes out as the one to keep
+        two = n_branches > 1 and champion0 >= 0 and champion1 >= 0
+        favourite = 1 if champion0 < 0 or power1 > power0 * 1.0001 else 0
+        cost0, cost1, settled, chosen, now = s.dtype.type(0), s.dtype.type(0), False, favourite, favourite
+        for turn in range(3):
+            now = 1 - favourite if turn == 1 else chosen
             if turn < 2:
+                a = champion0 if now == 0 else champion1
                 for p in range(P):
                     s[at.u + p] = node_u[a, p] if free[p] else known[v, p]
-            cost, converged = _refine(s, yy, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_iterations,
-                                      tolerance * (_LOOSE if turn == 1 and chosen >= 0 else 1.0))  # fmt: skip
-            now = branch
-            for p in range(P):
-                best_u[branch, p] = s[at.u + p]
-            if turn == 2:
-                best_cost, settled = cost, converged
-            elif chosen < 0 or cost < best_cost:
-                polish = chosen >= 0
-                rival_cost = best_cost
-                best_cost, chosen, settled = cost, branch, converged
             else:
-                rival_cost = cost
-            turn += 1
+                for p in range(P):
+                    s[at.u + p] = best_u[now, p]
+            cost, converged = _refine(s, yy, low, high, flat, nodes, taps, nonnegative, kt, pt, rt, max_iterations,
+                                      tolerance * (_LOOSE if turn == 1 else 1.0))  # fmt: skip
+            for p in range(P):
+                best_u[now, p] = s[at.u + p]
+            if now == 0:
+                cost0 = cost
+            else:
+                cost1 = cost
+            if turn != 1:
+                settled = converged
+            if turn == 1:
+                chosen = _choose_branch(best_u, cost0, cost1, yy, n, dof0, sigma0 * unit, kt, pt)
+            if turn == 2 or not two or (turn == 1 and chosen == favourite):
+                break
+        best_cost, rival_cost = (cost0, cost1) if chosen == 0 else (cost1, cost0)
         if now != chosen:
             for p in range(P):
                 s[at.u + p] = best_u[chosen, p]
@@ -805,7 +829,7 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
             active_out[v, k] = on[P + k]
         statistics[v, 0] = rss * scale * scale
         statistics[v, 1] = sigma * scale
-        if n_branches > 1 and champion0 >= 0 and champion1 >= 0 and sigma > 0:
+        if two and sigma > 0:
             statistics[v, 2] = (rival_cost - best_cost) / (sigma * sigma)
             for p in range(P):
                 statistics[v, 3 + p] = best_u[1 - chosen, p]
