@@ -247,9 +247,7 @@ def _calibrate(
     for name, (where, most) in wanted.items():
         chosen = _thin(where, most)
         signals = {role: _gather(s, chosen) for role, s in series.items()}
-        samples[name] = Inputs(
-            signals, acquisitions, known={r: m[chosen] for r, m in known.items()}, scalars=scalars
-        )
+        samples[name] = Inputs(signals, acquisitions, known={r: m[chosen] for r, m in known.items()}, scalars=scalars)
     return biomarker.calibrate(samples, options)
 
 
@@ -361,7 +359,9 @@ def _run_images(
     axis = grid.slice_axis
     pieces = [(slice(None),) * 3]
     if biomarker.scope == "slice":
-        pieces = [tuple(slice(i, i + 1) if a == axis else slice(None) for a in range(3)) for i in range(grid.shape[axis])]
+        pieces = [
+            tuple(slice(i, i + 1) if a == axis else slice(None) for a in range(3)) for i in range(grid.shape[axis])
+        ]
     share = 1 if biomarker.scope == "image" else grid.shape[axis]
     needed = sum(s.n * s.data.dtype.itemsize for s in series.values()) * grid.n_voxels / share * 4 / 2**20
     if needed > memory_mb:
@@ -432,7 +432,9 @@ class _Output:
                 sd = bounded(q, sd)
                 sd = np.where(keeps_value(reason).reshape(-1, *([1] * (sd.ndim - 1))), sd, np.float32(np.nan))
                 sd = sd.reshape(*self.grid.shape, *sd.shape[1:])
-            done[q.name] = Map(q, values.reshape(*self.grid.shape, *values.shape[1:]), sd, reason.reshape(self.grid.shape))
+            done[q.name] = Map(
+                q, values.reshape(*self.grid.shape, *values.shape[1:]), sd, reason.reshape(self.grid.shape)
+            )
         return done
 
     @property

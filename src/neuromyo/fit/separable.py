@@ -74,10 +74,10 @@ class Axis:
         """d(parameter) / d(node), for errors."""
         return value * self.step if self.scale == "log" else np.full_like(value, self.step)
 
-    def _forward(self, x):  # noqa: ANN001, ANN202
+    def _forward(self, x):
         return np.log(x) if self.scale == "log" else x
 
-    def _backward(self, x):  # noqa: ANN001, ANN202
+    def _backward(self, x):
         return np.exp(x) if self.scale == "log" else x
 
 
@@ -250,7 +250,9 @@ class SeparableModel:
         theta = np.asarray(theta, dtype=np.float64)
         lead = theta.shape[:-1]
         u = np.stack([a.to_grid(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
-        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
+        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(
+            -1, len(self.axes)
+        )
         value, slope = _spline_values(self.spline, self.taps, u)
         slope = slope / slopes[:, None, :, None]
         f, g = value @ self.V * self.scale, slope @ self.V * self.scale

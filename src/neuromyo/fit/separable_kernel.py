@@ -12,6 +12,8 @@ axes on which component k depends, 1 along others; ``s``, the scratch of a voxel
 compiler knows what overlaps. This is one file because the cache on disk looks at this file's age only.
 """
 
+# pyright: reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
+# (intrinsics take one argument less than they are defined with)
 from __future__ import annotations
 
 import math
@@ -187,7 +189,9 @@ def _evaluate(s, place, flat, nodes, taps, kt, pt, rt):
             store(s, fk, value)
             store(s, gk, slope)
         elif P == 2:
-            _plane(s, flat, start, step1, taps[k, 0] == 4, taps[k, 1] == 4, at.weights, at.weights + 8, fk, gk, gk + R, rt)
+            _plane(
+                s, flat, start, step1, taps[k, 0] == 4, taps[k, 1] == 4, at.weights, at.weights + 8, fk, gk, gk + R, rt
+            )
         else:
             deep = taps[k, 0] == 4
             first, last = taps[k, 1] == 4, taps[k, 2] == 4

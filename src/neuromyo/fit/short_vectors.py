@@ -40,39 +40,41 @@ def _float(dtype: types.Float) -> ir.Type:
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type) -> None:  # noqa: ANN001
+    def __init__(self, dmm, fe_type) -> None:
         super().__init__(dmm, fe_type, ir.VectorType(_float(fe_type.dtype), fe_type.length))
 
 
-def _spread(builder, scalar, kind: ir.VectorType):  # noqa: ANN001, ANN202
+def _spread(builder, scalar, kind: ir.VectorType):
     """A vector of equal elements."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
 
 
-def _place(context, builder, array_type, array, offset, kind: ir.VectorType):  # noqa: ANN001, ANN202
+def _place(context, builder, array_type, array, offset, kind: ir.VectorType):
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [offset]), kind.as_pointer())
 
 
 @intrinsic
-def load(typingctx, array, offset, length):  # noqa: ANN001, ANN201, ARG001
+def load(typingctx, array, offset, length):
     """The ``len(length)`` neighbours of a contiguous one-dimensional array from ``offset`` on."""
     made = Vector(array.dtype, len(length))
 
-    def build(context, builder, sig, args):  # noqa: ANN001, ANN202
+    def build(context, builder, sig, args):
         kind = context.get_value_type(made)
-        return builder.load(_place(context, builder, sig.args[0], args[0], args[1], kind), align=made.dtype.bitwidth // 8)
+        return builder.load(
+            _place(context, builder, sig.args[0], args[0], args[1], kind), align=made.dtype.bitwidth // 8
+        )
 
     return made(array, types.intp, length), build
 
 
 @intrinsic
-def store(typingctx, array, offset, vector):  # noqa: ANN001, ANN201, ARG001
+def store(typingctx, array, offset, vector):
     """Write a vector of the array's precision from ``offset`` on."""
 
-    def build(context, builder, sig, args):  # noqa: ANN001, ANN202
+    def build(context, builder, sig, args):
         place = _place(context, builder, sig.args[0], args[0], args[1], args[2].type)
         builder.store(args[2], place, align=sig.args[2].dtype.bitwidth // 8)
         return context.get_dummy_value()
@@ -81,27 +83,29 @@ def store(typingctx, array, offset, vector):  # noqa: ANN001, ANN201, ARG001
 
 
 @intrinsic
-def spread(typingctx, scalar, length):  # noqa: ANN001, ANN201, ARG001
+def spread(typingctx, scalar, length):
     """A vector of ``len(length)`` equal numbers."""
     made = Vector(scalar, len(length))
-    return made(scalar, length), lambda context, builder, sig, args: _spread(builder, args[0], context.get_value_type(made))  # noqa: ARG005
+    return made(scalar, length), lambda context, builder, sig, args: _spread(
+        builder, args[0], context.get_value_type(made)
+    )
 
 
 @intrinsic
-def choose(typingctx, a, b, x, y):  # noqa: ANN001, ANN201, ARG001
+def choose(typingctx, a, b, x, y):
     """x where a < b, else y."""
 
-    def build(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+    def build(context, builder, sig, args):
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
 
     return x(a, a, x, x), build
 
 
 @intrinsic
-def dot(typingctx, a, b):  # noqa: ANN001, ANN201, ARG001
+def dot(typingctx, a, b):
     """Inner product."""
 
-    def build(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+    def build(context, builder, sig, args):
         product = builder.fmul(*args, flags=_FLAGS)
         scalar = product.type.element
         name = f"llvm.vector.reduce.fadd.v{product.type.count}f{sig.return_type.bitwidth}"
@@ -111,35 +115,37 @@ def dot(typingctx, a, b):  # noqa: ANN001, ANN201, ARG001
     return a.dtype(a, a), build
 
 
-def _converted(builder, value, to: ir.VectorType):  # noqa: ANN001, ANN202
+def _converted(builder, value, to: ir.VectorType):
     if value.type == to:
         return value
     return builder.fpext(value, to) if isinstance(to.element, ir.DoubleType) else builder.fptrunc(value, to)
 
 
 @intrinsic
-def double(typingctx, a):  # noqa: ANN001, ANN201, ARG001
+def double(typingctx, a):
     """The same numbers in double precision."""
     made = Vector(types.float64, a.length)
-    return made(a), lambda context, builder, sig, args: _converted(builder, args[0], context.get_value_type(made))  # noqa: ARG005
+    return made(a), lambda context, builder, sig, args: _converted(builder, args[0], context.get_value_type(made))
 
 
 @intrinsic
-def like(typingctx, a, array):  # noqa: ANN001, ANN201, ARG001
+def like(typingctx, a, array):
     """The same numbers in the precision of an array."""
     made = Vector(array.dtype, a.length)
-    return made(a, array), lambda context, builder, sig, args: _converted(builder, args[0], context.get_value_type(made))  # noqa: ARG005
+    return made(a, array), lambda context, builder, sig, args: _converted(
+        builder, args[0], context.get_value_type(made)
+    )
 
 
 class _Elementwise(AbstractTemplate):
-    def generic(self, args, kws):  # noqa: ANN001, ANN201, ARG002
+    def generic(self, args, kws):
         if len(args) == 2 and isinstance(args[0], Vector) and args[0] == args[1]:
             return signature(args[0], *args)
         return None
 
 
 class _Times(AbstractTemplate):
-    def generic(self, args, kws):  # noqa: ANN001, ANN201, ARG002
+    def generic(self, args, kws):
         if len(args) == 2 and isinstance(args[1], Vector) and args[0] in (args[1], args[1].dtype):
             return signature(args[1], *args)
         return None
@@ -151,20 +157,20 @@ infer_global(operator.mul)(_Times)
 
 
 @lower_builtin(operator.add, Vector, Vector)
-def _add(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+def _add(context, builder, sig, args):
     return builder.fadd(*args, flags=_FLAGS)
 
 
 @lower_builtin(operator.sub, Vector, Vector)
-def _sub(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+def _sub(context, builder, sig, args):
     return builder.fsub(*args, flags=_FLAGS)
 
 
 @lower_builtin(operator.mul, Vector, Vector)
-def _mul(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+def _mul(context, builder, sig, args):
     return builder.fmul(*args, flags=_FLAGS)
 
 
 @lower_builtin(operator.mul, types.Float, Vector)
-def _scale(context, builder, sig, args):  # noqa: ANN001, ANN202, ARG001
+def _scale(context, builder, sig, args):
     return builder.fmul(_spread(builder, args[0], args[1].type), args[1], flags=_FLAGS)

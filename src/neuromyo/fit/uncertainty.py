@@ -78,7 +78,9 @@ def propagate(covariance: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     for i in used:
         for j in used[used <= i]:
             entry = covariance[..., i, j]
-            term = (gradient[..., i] * gradient[..., j] * (1 if i == j else 2)) * np.where(np.isfinite(entry), entry, 0.0)
+            term = (gradient[..., i] * gradient[..., j] * (1 if i == j else 2)) * np.where(
+                np.isfinite(entry), entry, 0.0
+            )
             variance += term
     return np.sqrt(np.maximum(variance, 0.0))
 
