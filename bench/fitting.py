@@ -62,12 +62,14 @@ def row(what: str, who: str, t2: np.ndarray, work: Callable[[], np.ndarray], rep
     return Row(what, who, len(found), seconds, float(np.sqrt(np.mean(error**2))), float(error.mean()))
 
 
-def ours(module, signal: np.ndarray, options, known: dict | None = None) -> np.ndarray:  # noqa: ANN001
+def ours(module, signal: np.ndarray, options, known: dict | None = None) -> np.ndarray:
     found = []
     for start in range(0, len(signal), runner.BLOCK):
         block = slice(start, start + runner.BLOCK)
         maps = {k: v[block] for k, v in (known or {}).items()}
-        found.append(runner.fit_signals(module.BIOMARKER, {"mese": signal[block]}, {"mese": ACQUISITION}, options, known=maps))
+        found.append(
+            runner.fit_signals(module.BIOMARKER, {"mese": signal[block]}, {"mese": ACQUISITION}, options, known=maps)
+        )
     return np.concatenate([f.values["T2"] for f in found])
 
 
@@ -116,6 +118,7 @@ def water(rng: np.random.Generator, quick: bool) -> list[Row]:
     def voxelwise() -> np.ndarray:
         out = np.empty(few)
         for i in range(few):
+
             def misfit(p: np.ndarray, y: np.ndarray = signal[i]) -> np.ndarray:
                 trains = epg.cpmg(17, 0.01, np.array([1.4, 0.37]), np.array([p[0], 0.15]), p[1])
                 return p[2] * trains[0] + p[3] * trains[1] - y
@@ -144,12 +147,16 @@ def main() -> None:
         example = {k: np.full(8, v) for k, v in module.BIOMARKER.example.items()}
         signal = module.simulate(example, {"mese": ACQUISITION}, options)["mese"].astype(np.float32)
         ours(module, signal, options)
-    print(f"first use, tables and compilation (seconds if compiled code was not cached before): {time.process_time() - start:.1f} s\n")
+    print(
+        f"first use, tables and compilation (seconds if compiled code was not cached before): {time.process_time() - start:.1f} s\n"
+    )
     print(f"{'model':9} {'who':32} {'voxels':>8} {'vox/CPU-s':>11} {'ours over it':>13} {'RMSE ms':>8} {'bias ms':>8}")
     for rows in (mono(rng, quick), water(rng, quick)):
         reference = rows[0].rate
         for r in rows:
-            print(f"{r.what:9} {r.who:32} {r.voxels:8d} {r.rate:11,.0f} {reference / r.rate:12.1f}x {r.rmse_ms:8.3f} {r.bias_ms:8.3f}")
+            print(
+                f"{r.what:9} {r.who:32} {r.voxels:8d} {r.rate:11,.0f} {reference / r.rate:12.1f}x {r.rmse_ms:8.3f} {r.bias_ms:8.3f}"
+            )
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

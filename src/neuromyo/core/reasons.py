@@ -49,10 +49,13 @@ _SENTENCES = {
 }
 
 
+_KEPT = np.zeros(256, dtype=np.bool_)
+_KEPT[[r.value for r in Reason if r.keeps_value]] = True
+
+
 def keeps_value(reason: np.ndarray) -> np.ndarray:
-    """True where a voxel's value may be used. ``reason`` of any shape -> bool of the same shape."""
-    kept = np.array([r.value for r in Reason if r.keeps_value], dtype=np.uint8)
-    return np.isin(reason, kept)
+    """True where a voxel's value may be used. ``reason`` (codes, uint8) of any shape -> bool of the same shape."""
+    return _KEPT[reason]
 
 
 def count(reason: np.ndarray, within: np.ndarray | None = None) -> dict[Reason, int]:

@@ -162,16 +162,21 @@ def grade(
     ones with a predicted sd over 15 % are flagged POORLY_DETERMINED."""
     values = np.array(values, dtype=np.float32)
     reason = np.array(reason, dtype=np.uint8)
+    kept = keeps_value(reason)
     if quantity.rank == "scalar":
         low, high = quantity.plausible
         fine = reason == Reason.OK
         with np.errstate(invalid="ignore"):
-            reason[keeps_value(reason) & np.isfinite(values) & ((values < low) | (values > high))] = Reason.IMPLAUSIBLE
-            reason[keeps_value(reason) & ~np.isfinite(values)] = Reason.NOT_IDENTIFIABLE
+            within = (values >= low) & (values <= high)  # False where not finite
+            if not within.all():
+                finite = np.isfinite(values)
+                reason[kept & finite & ~within] = Reason.IMPLAUSIBLE
+                reason[kept & ~finite] = Reason.NOT_IDENTIFIABLE
+                kept &= within
             if sd is not None:
                 allowed = POOR * (np.abs(values) if low > 0 else high - low)
-                reason[fine & (reason == Reason.OK) & ~(sd <= allowed)] = Reason.POORLY_DETERMINED
-    values[~keeps_value(reason)] = np.nan
+                reason[fine & kept & ~(sd <= allowed)] = Reason.POORLY_DETERMINED
+    values[~kept] = np.nan
     return values, reason
 
 
@@ -246,9 +251,7 @@ def _calibrate(
     for name, (where, most) in wanted.items():
         chosen = _thin(where, most)
         signals = {role: _gather(s, chosen) for role, s in series.items()}
-        samples[name] = Inputs(
-            signals, acquisitions, known={r: m[chosen] for r, m in known.items()}, scalars=scalars
-        )
+        samples[name] = Inputs(signals, acquisitions, known={r: m[chosen] for r, m in known.items()}, scalars=scalars)
     return biomarker.calibrate(samples, options)
 
 
@@ -360,7 +363,9 @@ def _run_images(
     axis = grid.slice_axis
     pieces = [(slice(None),) * 3]
     if biomarker.scope == "slice":
-        pieces = [tuple(slice(i, i + 1) if a == axis else slice(None) for a in range(3)) for i in range(grid.shape[axis])]
+        pieces = [
+            tuple(slice(i, i + 1) if a == axis else slice(None) for a in range(3)) for i in range(grid.shape[axis])
+        ]
     share = 1 if biomarker.scope == "image" else grid.shape[axis]
     needed = sum(s.n * s.data.dtype.itemsize for s in series.values()) * grid.n_voxels / share * 4 / 2**20
     if needed > memory_mb:
@@ -431,7 +436,9 @@ class _Output:
                 sd = bounded(q, sd)
                 sd = np.where(keeps_value(reason).reshape(-1, *([1] * (sd.ndim - 1))), sd, np.float32(np.nan))
                 sd = sd.reshape(*self.grid.shape, *sd.shape[1:])
-            done[q.name] = Map(q, values.reshape(*self.grid.shape, *values.shape[1:]), sd, reason.reshape(self.grid.shape))
+            done[q.name] = Map(
+                q, values.reshape(*self.grid.shape, *values.shape[1:]), sd, reason.reshape(self.grid.shape)
+            )
         return done
 
     @property

@@ -74,10 +74,10 @@ class Axis:
         """d(parameter) / d(node), for errors."""
         return value * self.step if self.scale == "log" else np.full_like(value, self.step)
 
-    def _forward(self, x):  # noqa: ANN001, ANN202
+    def _forward(self, x):
         return np.log(x) if self.scale == "log" else x
 
-    def _backward(self, x):  # noqa: ANN001, ANN202
+    def _backward(self, x):
         return np.exp(x) if self.scale == "log" else x
 
 
@@ -224,14 +224,20 @@ class SeparableModel:
         def cast(a: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(a, dtype=self.dtype)
 
+        def padded(a: np.ndarray) -> np.ndarray:
+            return cast(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, kernel.LANES)])).ravel()
+
         return {
-            "V": cast(self.V),
-            "Vt": cast(self.V.T),
+            "V": np.ascontiguousarray(self.V),
+            "Vt": np.ascontiguousarray(self.V.T).ravel(),
             "flat": cast(self.spline).ravel(),
-            "atoms": cast(self.atoms),
-            "inverse_gram": cast(self.inverse_gram),
-            "inverse_diagonal": cast(self.inverse_diagonal),
+            "atoms": padded(self.atoms),
+            "inverse_gram": padded(self.inverse_gram),
+            "inverse_diagonal": padded(self.inverse_diagonal),
             "node_u": cast(self.node_u),
+            "node_index": cast(np.arange(len(self.node_u) + kernel.LANES)),
+            "node_branch": padded(self.node_branch),
+            "one_branch": padded(0 * self.node_branch),
             "low": cast(np.full(len(self.axes), _PAD)),
             "high": cast(np.array([_PAD + a.n - 1 for a in self.axes])),
             "rice": np.ascontiguousarray(rice_table(4096, _RICE_TOP).values[:, :3]),
@@ -244,7 +250,9 @@ class SeparableModel:
         theta = np.asarray(theta, dtype=np.float64)
         lead = theta.shape[:-1]
         u = np.stack([a.to_grid(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
-        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(-1, len(self.axes))
+        slopes = np.stack([a.slope(theta[..., p]) for p, a in enumerate(self.axes)], axis=-1).reshape(
+            -1, len(self.axes)
+        )
         value, slope = _spline_values(self.spline, self.taps, u)
         slope = slope / slopes[:, None, :, None]
         f, g = value @ self.V * self.scale, slope @ self.V * self.scale
@@ -303,9 +311,9 @@ class SeparableModel:
         kernel.fit_block(
             np.ascontiguousarray(np.where(ok[:, None], flat, 0), dtype=self.dtype), fixed, ok, a["V"], a["Vt"],
             a["flat"], self.nodes, self.taps, self.nonnegative, low, high, free, a["atoms"], a["inverse_gram"],
-            a["inverse_diagonal"], a["node_u"], self.node_branch if two else np.zeros_like(self.node_branch),
+            a["inverse_diagonal"], a["node_u"], a["node_index"], a["node_branch" if two else "one_branch"],
             self.block_of_known, 2 if two else 1, 1 if law == "rice" else 0, float(noise.sigma), float(noise.dof),
-            1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0],
+            1e-9, a["rice"], _RICE_TOP, max_iterations, tolerance, (0,) * K, (0,) * P, (0,) * self.V.shape[0], (0,) * (P + K),
             out["theta"], out["amplitude"], out["covariance"], out["statistics"], out["status"], out["active"],
         )  # fmt: skip
         return self._decode(out, lead, ok, free, outside)

@@ -73,8 +73,15 @@ def propagate(covariance: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     covariance : (..., q, q); gradient : (..., q). Entries of parameters that were not free are NaN in the covariance
     and count as known where their gradient is used.
     """
-    known = ~np.isfinite(covariance)
-    variance = np.einsum("...i,...ij,...j->...", gradient, np.where(known, 0.0, covariance), gradient)
+    used = np.flatnonzero(np.reshape(gradient, (-1, gradient.shape[-1])).any(axis=0))  # the rest adds nothing
+    variance = np.zeros(np.broadcast_shapes(covariance.shape[:-2], gradient.shape[:-1]))
+    for i in used:
+        for j in used[used <= i]:
+            entry = covariance[..., i, j]
+            term = (gradient[..., i] * gradient[..., j] * (1 if i == j else 2)) * np.where(
+                np.isfinite(entry), entry, 0.0
+            )
+            variance += term
     return np.sqrt(np.maximum(variance, 0.0))
 
 
