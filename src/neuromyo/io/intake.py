@@ -12,6 +12,7 @@ import numpy as np
 
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.series import Block, Series
+from neuromyo.io import echo_order
 
 _SLAB_BYTES = 32 << 20
 _SATURATED_SHARE = 0.01
@@ -19,17 +20,20 @@ _SATURATED_LEAST = 10
 _SIGNAL_SHARE = 0.05
 #: an image of fewer grey values than this (a faint echo in whole numbers) shares its maximum without being clipped
 _LEVELS = 32
-#: voxels looked at for the order of the echoes; a median needs no more
-_ENOUGH = 4_000_000
 
 
-def examine(series: Series, volume_files: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER stop. ``volume_files``: each volume's file."""
+def examine(
+    series: Series, volume_files: tuple[str, ...], places: tuple[int, ...] | None = None
+) -> tuple[Finding, ...]:
+    """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER stop.
+
+    volume_files : each volume's file
+    places : each volume's place in the order of file names, where that may differ from the order by echo time
+    """
     seen = _Seen.of(series)
     _refuse_no_data(seen, volume_files)
     _refuse_no_signal(seen, volume_files)
-    _refuse_reversed_echoes(series)
-    findings = [*_not_finite(seen, series)]
+    findings = [*_not_finite(seen, series), *echo_order.check(series, slabs(series), volume_files, places)]
     if series.part == "mag":
         findings += [*_negative(seen, series), *_saturated(seen, series, volume_files)]
     return tuple(findings)
@@ -110,37 +114,6 @@ def _refuse_no_signal(seen: _Seen, volume_files: tuple[str, ...]) -> None:
             needed="an image",
             found=f"{value:g} in every voxel",
             remedy="export the series again, or leave it out",
-        )
-
-
-def _refuse_reversed_echoes(series: Series) -> None:
-    """The last third of the echoes cannot be brighter than the first; a bright second echo is normal."""
-    times, n = series.acquisition.echo_times, series.n
-    if series.kind not in ("MESE", "MEGRE") or series.part != "mag" or times is None or len(times) != n or n < 3:
-        return
-    third = n // 3
-    step = max(1, round((series.grid.n_voxels / _ENOUGH) ** 0.5))
-    means, firsts, lasts = [], [], []
-    for block in slabs(series):
-        axis = series.grid.source_axes[2][0]
-        thin = tuple(slice(None) if a == axis else slice(None, None, step) for a in range(3))
-        values = series.read(block)[thin].reshape(-1, n)
-        values = values[np.isfinite(values).all(axis=1)]
-        means.append(values.mean(axis=1))
-        firsts.append(values[:, :third].mean(axis=1))
-        lasts.append(values[:, -third:].mean(axis=1))
-    mean, first, last = (np.concatenate(v) for v in (means, firsts, lasts))
-    if not mean.size:
-        return
-    foreground = mean > 0.1 * np.percentile(mean, 99)
-    if foreground.any() and np.median(last[foreground]) > np.median(first[foreground]):
-        raise DataError(
-            "E-ECHO-ORDER",
-            where=f"{series.name}: EchoTime",
-            needed="signal that falls as echo time grows",
-            found=f"the last {third} echoes brighter (median {np.median(last[foreground]):.4g}) than the first "
-            f"(median {np.median(first[foreground]):.4g})",
-            remedy="check the order of EchoTime against the volumes",
         )
 
 

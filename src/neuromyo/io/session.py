@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from neuromyo.io.dataset import Dataset, Found, SeriesFiles, SessionFiles, const
 from neuromyo.io.files import printable
 from neuromyo.io.geometry import Geometry
 from neuromyo.io.unpack import Room
+
+#: kinds whose volumes are the echoes of one train
+_TRAINS = ("MESE", "MEGRE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,15 +136,18 @@ class _Opener:
         made = []
         for part in _by_repetition_time(volumes, group):
             series, remarks = self._series(part, group, grid, used)
-            findings += [*remarks, *intake.examine(series, tuple(printable(v.source.relative) for v in part))]
+            files = tuple(printable(v.source.relative) for v in part)
+            findings += [*remarks, *intake.examine(series, files, _places(part, volumes))]
             made.append(series)
         return made, findings, used
 
     def _fields(self, found: Found, group: SeriesFiles, used: dict[str, str]) -> sidecar.Fields:
         levels = []
-        for meta in self._that_fit(found, ".json"):
+        fitting = self._that_fit(found, ".json")
+        for meta in fitting:
             levels.append(sidecar.read_json(self.root / meta.relative, printable(meta.relative)))
             used[meta.relative] = store.sha256(self.root / meta.relative)
+        _refuse_rivals(fitting, levels)
         return sidecar.fields_of(sidecar.inherited(levels), printable(found.relative), group.kind,
                                  milliseconds=group.datatype in sidecar.MILLISECOND_FOLDERS)  # fmt: skip
 
@@ -184,6 +190,21 @@ def _holds_for(meta: Found, found: Found) -> bool:
     return same.fits(found.name)
 
 
+def _refuse_rivals(files: Sequence[Found], levels: Sequence[Mapping[str, Any]]) -> None:
+    """E-SIDECAR where two sidecars of one folder contradict each other and neither is the more specific one."""
+    for i, (one, its) in enumerate(zip(files, levels, strict=True)):
+        for other, theirs in zip(files[i + 1 :], levels[i + 1 :], strict=True):
+            a, b = one.name.entities.items(), other.name.entities.items()
+            if Path(one.relative).parent != Path(other.relative).parent or a <= b or b <= a:
+                continue
+            for key in its:
+                if key in theirs and its[key] != theirs[key]:
+                    raise DataError("E-SIDECAR", where=f"{printable(other.relative)}: {key}",
+                                    needed="one sidecar of a folder to decide",
+                                    found=f"another value in {printable(one.relative)}",
+                                    remedy="remove the field from one of the two sidecars")  # fmt: skip
+
+
 def _in_milliseconds(found: Found) -> bool:
     return Path(found.relative).parent.name in sidecar.MILLISECOND_FOLDERS
 
@@ -191,7 +212,7 @@ def _in_milliseconds(found: Found) -> bool:
 def _volumes(data: Data, found: Found, fields: sidecar.Fields, kind: str, name: str) -> list[_Volume]:
     n = data.shape[3]
     times = fields.echo_times
-    if times is not None and len(times) != n and (len(times) > 1 or kind in ("MESE", "MEGRE")):
+    if times is not None and len(times) != n and (len(times) > 1 or kind in _TRAINS):
         raise DataError("E-ECHO-COUNT", where=f"{name}: EchoTime", needed=f"{n} echo times, one a volume",
                         found=str(len(times)), remedy="list one EchoTime for each volume")  # fmt: skip
     te = _spread(times, n, f"{name}: EchoTime")
@@ -230,7 +251,7 @@ def _check_stated(volumes: Sequence[_Volume], group: SeriesFiles) -> None:
 
 def _is_train(volumes: Sequence[_Volume], group: SeriesFiles) -> bool:
     echoes = {v.source.name.entities.get("echo") for v in volumes}
-    return group.kind in ("MESE", "MEGRE") or len(echoes) > 1 or len({v.echo_time for v in volumes}) > 1
+    return group.kind in _TRAINS or len(echoes) > 1 or len({v.echo_time for v in volumes}) > 1
 
 
 def _refuse_twins(volumes: Sequence[_Volume]) -> None:
@@ -245,7 +266,7 @@ def _refuse_twins(volumes: Sequence[_Volume]) -> None:
 
 
 def _by_repetition_time(volumes: Sequence[_Volume], group: SeriesFiles) -> list[list[_Volume]]:
-    """Volumes of one repetition time each, shortest first, sorted by what was varied."""
+    """Volumes of one repetition time each, shortest first, sorted by what was varied; a train of echoes has but one."""
     parts: dict[float | None, list[_Volume]] = {}
     for volume in volumes:
         parts.setdefault(volume.single.get("repetition_time"), []).append(volume)
@@ -253,7 +274,15 @@ def _by_repetition_time(volumes: Sequence[_Volume], group: SeriesFiles) -> list[
         raise DataError("E-SIDECAR", where=f"{printable(parts[None][0].source.relative)}: RepetitionTime",
                         needed="the field in every file of a series, or in none", found="it is missing here",
                         remedy="add it to the sidecar")  # fmt: skip
+    if group.kind in _TRAINS:  # of one excitation: `_agreed` refuses repetition times that differ
+        return [sorted(volumes, key=lambda v: v.order)]
     return [sorted(parts[tr], key=lambda v: v.order) for tr in sorted(parts, key=lambda t: t or 0.0)]
+
+
+def _places(part: Sequence[_Volume], stored: Sequence[_Volume]) -> tuple[int, ...]:
+    """For each volume of a series its place in the order of file names and of volumes in a file."""
+    place = {id(volume): i for i, volume in enumerate(stored)}
+    return tuple(place[id(volume)] for volume in part)
 
 
 def _data(volumes: Sequence[_Volume]) -> Data:
@@ -294,7 +323,7 @@ def _agreed(values: list, name: str, group: SeriesFiles) -> Any:
     if max(stated) - min(stated) > 1e-3 * max(abs(v) for v in stated):
         raise DataError(
             "E-SIDECAR",
-            where=f"{printable(group.name)}: {name}",
+            where=f"{printable(group.name)}: {sidecar.key_of(name)}",
             needed="one value for the files of a series",
             found=f"{min(stated):g} to {max(stated):g}",
             remedy="correct the sidecars, or tell the acquisitions apart by an acq label",

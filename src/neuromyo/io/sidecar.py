@@ -90,6 +90,12 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 }
 
 
+def key_of(field: str) -> str:
+    """The BIDS key that states a field of `Acquisition`."""
+    keys = {one: key for key, (one, *_) in _NUMBERS.items()} | {"repetition_time": "RepetitionTime"}
+    return keys.get(field, field)
+
+
 def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bool = False) -> Fields:
     """The fields of one image's (inherited) sidecar, checked and in SI.
 

@@ -85,16 +85,18 @@ def _link(root: Path, need: SeriesNeed, paths: Sequence[Path]) -> dict[str, str]
     for number, path in enumerate(paths, 1):
         ending = next((e for e in _ENDINGS if path.name.endswith(e)), None)
         if ending is None:
-            raise DataError("E-FORMAT", where=str(path), needed="a NIfTI image (.nii or .nii.gz)", found="another name")
-        if not path.exists():
-            raise DataError("E-NOTFOUND", where=str(path), needed="a file", found="nothing of that name")
+            raise DataError("E-FORMAT", where=str(path), needed="a NIfTI image (.nii or .nii.gz)", found="another name",
+                            remedy="convert it to NIfTI, or give it the name of what it is")  # fmt: skip
+        if not os.path.lexists(path):
+            raise DataError("E-NOTFOUND", where=str(path), needed="a file", found="nothing of that name",
+                            remedy="check the name")  # fmt: skip
         stem = f"sub-x{_told(path.name, need)}" + (f"_echo-{number:04d}" if len(paths) > 1 else "")
         suffix = next((k for k in need.kinds if path.name.removesuffix(ending).endswith(f"_{k}")), need.kinds[0])
         for beside in (ending, *_BESIDE):
             source = path.with_name(path.name.removesuffix(ending) + beside)
-            if source.exists():
+            if os.path.lexists(source):
                 target = folder / f"{stem}_{suffix}{beside}"
-                os.symlink(source.resolve(), target)
+                os.symlink(os.path.abspath(source), target)  # not resolved: a link that leads nowhere is told as such
                 given[target.relative_to(root).as_posix()] = str(source)
     return given
 

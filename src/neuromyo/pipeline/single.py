@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -162,10 +163,10 @@ def _names(prefix: Path, quantity: str) -> dict[str, Path]:
 
 
 def _refuse_overwriting(prefix: Path, biomarker: Biomarker, sources: Sequence[Path]) -> None:
-    taken = {p.resolve() for p in sources}
+    taken = {os.path.realpath(p) for p in sources}
     for quantity in biomarker.voxel_quantities:
         for path in _names(prefix, quantity.name).values():
-            if path.resolve() in taken:
+            if os.path.realpath(path) in taken:
                 raise OptionError("E-OUTDIR", where=str(path), needed="a prefix that overwrites no input",
                                   found="an input of that name", remedy="give another -o PREFIX")  # fmt: skip
 
