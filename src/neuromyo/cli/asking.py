@@ -29,7 +29,8 @@ def run_options(
     from neuromyo.pipeline.options import RunOptions, split_assignments, usable_cores
 
     if flip_labels not in ("none", "left-right"):
-        raise OptionError("E-OPTION", where="--flip-labels", needed="none or left-right", found=flip_labels)
+        raise OptionError("E-OPTION", where="--flip-labels", needed="none or left-right", found=flip_labels,
+                          remedy="give one of them")  # fmt: skip
     return RunOptions(
         participants=_labels(participants, "sub-"),
         sessions=_labels(sessions, "ses-"),

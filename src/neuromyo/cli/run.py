@@ -62,6 +62,7 @@ def run(
 def report(result: RunResult) -> None:
     """The end of a run: what failed and why, what is there to read, or that nothing was left to do."""
     speaker.answer(result.as_dict())
+    speaker.note(*(str(f) for f in result.findings))
     for outcome in result.outcomes:
         for name in outcome.retired:
             speaker.note(

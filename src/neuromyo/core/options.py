@@ -55,7 +55,8 @@ def _check_one(f: dataclasses.Field, value: Any) -> None:
     meta = f.metadata
     choices = meta.get("choices")
     if choices and value not in choices and not meta.get("open_choice"):
-        raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"one of {', '.join(choices)}", found=repr(value))
+        raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"one of {', '.join(choices)}", found=repr(value),
+                          remedy="give one of them")  # fmt: skip
     low, high = meta.get("low"), meta.get("high")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -63,7 +64,8 @@ def _check_one(f: dataclasses.Field, value: Any) -> None:
         if not (low is None or number >= low) or not (high is None or number <= high):
             bounds = f"{'' if low is None else f'>= {low:g}'}{' and ' if None not in (low, high) else ''}{'' if high is None else f'<= {high:g}'}"  # noqa: E501
             unit = f" {meta['unit']}" if meta.get("unit") else ""
-            raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"a number {bounds}{unit}", found=f"{number:g}")
+            raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"a number {bounds}{unit}", found=f"{number:g}",
+                              remedy="give a number in that range")  # fmt: skip
 
 
 def parse(kind: type, given: Mapping[str, Any]) -> Any:
@@ -76,7 +78,7 @@ def parse(kind: type, given: Mapping[str, Any]) -> Any:
         if field_name not in known:
             listed = ", ".join(known) or "none"
             raise OptionError("E-UNKNOWN", where=f"option {name}", needed=f"an option of this biomarker ({listed})",
-                              found="another name")  # fmt: skip
+                              found="another name", remedy="`neuromyo show` with its id says what each of them does")  # fmt: skip
         values[field_name] = _convert(field_name, hints[field_name], value)
     return check(kind(**values))
 
@@ -103,7 +105,8 @@ def _convert(name: str, hint: Any, value: Any) -> Any:
     if any(kind is str or typing.get_origin(kind) is typing.Literal for kind in kinds):
         return text
     wanted = " or ".join(getattr(k, "__name__", str(k)) for k in kinds if k is not type(None))
-    raise OptionError("E-OPTION", where=f"option {name}", needed=f"a value of type {wanted}", found=repr(value))
+    raise OptionError("E-OPTION", where=f"option {name}", needed=f"a value of type {wanted}", found=repr(value),
+                      remedy="correct the value")  # fmt: skip
 
 
 def as_dict(options: Any) -> dict[str, Any]:

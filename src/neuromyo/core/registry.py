@@ -50,7 +50,8 @@ class Registry(Generic[D]):
             elif id_ in self._plugged:
                 found = self._load_plugged(id_)
             else:
-                raise OptionError("E-UNKNOWN", where=id_, needed=f"one of {', '.join(self.ids())}", found="another name")
+                raise OptionError("E-UNKNOWN", where=id_, needed=f"one of {', '.join(self.ids())}", found="another name",
+                                  remedy="`neuromyo list` says what each of them is")  # fmt: skip
             self._loaded[id_] = self._checked(id_, found)
         return self._loaded[id_]
 

@@ -30,7 +30,7 @@ def index(root: Path, *, subjects: Collection[str] | None = None, sessions: Coll
     if not people:
         raise DataError(
             "E-BIDS",
-            where=printable(root.name),
+            where=printable(root),
             needed="a BIDS folder with sub-<label> folders in it",
             found="none",
             remedy="name the folder that holds dataset_description.json and sub-*",

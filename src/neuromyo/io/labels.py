@@ -15,6 +15,7 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.io import nifti
 from neuromyo.io.files import printable
+from neuromyo.io.geometry import Geometry
 from neuromyo.io.names import IMAGE_ENDINGS
 from neuromyo.io.table import read_tsv
 from neuromyo.io.unpack import Room
@@ -35,7 +36,14 @@ _LEAST_IN_VIEW, _LEAST_ON_TISSUE = 0.90, 0.80
 
 
 def read_labels(
-    path: Path, *, flip: bool = False, source: str = "", scratch: Path | None = None, memory_mb: int = 2000
+    path: Path,
+    *,
+    flip: bool = False,
+    source: str = "",
+    scratch: Path | None = None,
+    memory_mb: int = 2000,
+    max_input_gb: float = 16,
+    geometry: Geometry = "strict",
 ) -> Labels:
     """A label image and the ``.tsv`` beside it (index, name, side, parent, code), on the image's own grid.
 
@@ -45,7 +53,7 @@ def read_labels(
     """
     name = printable(path.name)
     room = Room(scratch or Path(tempfile.gettempdir()), memory_mb)
-    image = nifti.load(path, room, name=name)
+    image = nifti.load(path, room, name=name, max_input_gb=max_input_gb, geometry=geometry)
     volume = _whole(image.data.read(), name)
     regions = _regions(path, volume)
     labels = Labels(np.ascontiguousarray(volume[::-1]) if flip else volume, image.grid, regions, source or name)
@@ -69,7 +77,7 @@ def check_sides(labels: Labels, name: str = "") -> None:
                 where=f"{name or labels.source}: {what}",
                 needed="the right side to lie to the right in the image's own geometry",
                 found=f"right at x = {np.mean(sides['right']):.1f} mm, left at {np.mean(sides['left']):.1f} mm",
-                remedy="correct the sides in the table, or ask for the label image to be flipped",
+                remedy="correct the sides in the table, or give --flip-labels left-right if the label image is mirrored",
             )
 
 
@@ -119,11 +127,12 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
 
 def _regions(path: Path, volume: np.ndarray) -> tuple[Region, ...]:
     present = [int(i) for i in np.unique(volume) if i]
-    listed = _read_table(_table_of(path))
+    listed = _read_table(table_of(path))
     return tuple(listed.get(i) or Region(i, f"label-{i}") for i in sorted({*present, *listed}))
 
 
-def _table_of(path: Path) -> Path:
+def table_of(path: Path) -> Path:
+    """The table that belongs to a label image, whether there is one or not."""
     ending = next((e for e in IMAGE_ENDINGS if path.name.endswith(e)), path.suffix)
     return path.with_name(path.name.removesuffix(ending) + ".tsv")
 

@@ -128,10 +128,19 @@ def same_grid(grids: Sequence[tuple[str, Grid]]) -> Grid:
     return first
 
 
-def read_mask(path: Path, grid: Grid, *, scratch: Path, memory_mb: int = 2000, name: str | None = None) -> np.ndarray:
+def read_mask(
+    path: Path,
+    grid: Grid,
+    *,
+    scratch: Path,
+    memory_mb: int = 2000,
+    name: str | None = None,
+    max_input_gb: float = 16,
+    geometry: Geometry = "strict",
+) -> np.ndarray:
     """(x, y, z) bool of a mask image on the given grid (to 1e-3 voxel). Values are 0 and 1, give or take rounding."""
     name = name or printable(path.name)
-    image = load(path, Room(scratch, memory_mb), name=name)
+    image = load(path, Room(scratch, memory_mb), name=name, max_input_gb=max_input_gb, geometry=geometry)
     _refuse_other_grid(image.grid, grid, name, "the grid of the images it masks")
     if image.data.shape[3] != 1:
         raise DataError("E-GRID", where=f"{name}: dim[4]", needed="one volume", found=str(image.data.shape[3]),

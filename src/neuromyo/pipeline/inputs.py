@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from neuromyo.space.resample import labels_to_grid
 
 
 def gather(
-    task: Task, maps: Mapping[str, Maps], labels: Mapping[str, Labels], root: Path
+    task: Task, maps: Mapping[str, Maps], labels: Mapping[str, Labels], root: Path, refused: Sequence[Labels] = ()
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], tuple[Finding, ...]]:
     """({map role: (x, y, z) SI}, {region role: (x, y, z) bool}, findings about optional ones that failed).
 
     maps, labels : results by task name; a task that failed has none; root : the dataset, for the units of its maps
+    refused : label maps of the user's that do not lie on the images, and so serve nothing
     """
     biomarker, grid = task.declaration, task.main.grid
     assert isinstance(biomarker, Biomarker)
@@ -40,7 +41,7 @@ def gather(
     for role, origin in task.regions.items():
         need = biomarker.needs[role]
         assert isinstance(need, RegionNeed)
-        mask = _region(origin, grid, labels)
+        mask = None if any(origin.labels is one for one in refused) else _region(origin, grid, labels)
         if mask is None or mask.sum() < need.min_voxels:
             findings.append(_went_without(task, role, origin, mask, need.min_voxels))
         else:
@@ -66,7 +67,8 @@ def refuse_implausible(values: np.ndarray, need: MapNeed, where: str) -> None:
     low, high = need.plausible
     sample = values[np.isfinite(values) & (values != 0)]
     if sample.size == 0:
-        raise DataError("E-NODATA", where=where, needed=f"numbers in a map of {need.quantity}", found="none")
+        raise DataError("E-NODATA", where=where, needed=f"numbers in a map of {need.quantity}", found="none",
+                        remedy="give the map that was meant, or none")  # fmt: skip
     middle = float(np.median(sample))
     if not low <= middle <= high:
         raise DataError("E-UNITS", where=where, needed=f"{need.quantity} of {low:g} to {high:g}",

@@ -46,6 +46,7 @@ def _take(handle: int, path: Path) -> None:
         raise ResourceError(
             "E-LOCKED",
             where=str(path.parent.parent),
+            needed="a folder that nobody else writes to",
             found=f"a run is writing there (process {holder.get('pid', 'unknown')} on {holder.get('host', 'unknown')})",
             remedy="wait for it to end, or give another output folder",
         ) from error

@@ -15,13 +15,14 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.series import Series
 from neuromyo.fit import runner
 from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
 from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
-from neuromyo.space.overlap import place_labels
+from neuromyo.space.overlap import place_labels, rough_body
 from neuromyo.space.resample import labels_to_grid
 from neuromyo.study.summarise import SummaryOptions, summarise, volumes
 
@@ -58,10 +59,12 @@ def fitted(
     drawn: Mapping[str, Labels],
     given: Sequence[Labels],
     root: Path,
+    refused: Sequence[Labels] = (),
 ) -> Fitted:
-    """Brings a task's maps and every label volume to one grid."""
-    known, regions, _ = inputs.gather(task, maps, drawn, root)
+    """Brings a task's maps and every label volume to one grid; the user's labels only where they were placed on it."""
+    known, regions, _ = inputs.gather(task, maps, drawn, root, refused)
     grid = maps[task.name].grid
+    given = [one for one in given if one.grid.same_as(grid)]
     series = match.label(task.main)
     own_first = sorted(drawn, key=lambda name: not name.endswith(f"@{series}"))
     labels = on_grid([*(drawn[name] for name in own_first), *given], grid)
@@ -85,6 +88,15 @@ def all_labels(drawn: Mapping[str, Labels], given: Sequence[Labels]) -> tuple[La
     return tuple(chosen.values())
 
 
+def distinct_grids(series: Sequence[Series]) -> tuple[Series, ...]:
+    """The first series on each grid."""
+    chosen: list[Series] = []
+    for one in series:
+        if not any(one.grid.same_as(other.grid) for other in chosen):
+            chosen.append(one)
+    return tuple(chosen)
+
+
 def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
     """The key of the table: the steps before it, the user's regions, and the code that summarises."""
     return ledger.key(
@@ -96,11 +108,26 @@ def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
     )
 
 
-def place_given(given: Labels, grid: Grid, drawn: Mapping[str, Labels]) -> tuple[Labels, tuple[Finding, ...]]:
-    """The user's labels on the images' grid; E-GRID, E-SIDE or E-EMPTYROI where they do not belong there."""
-    body = next((one.volume > 0 for one in drawn.values() if one.grid.same_as(grid)), None)
-    placed = place_labels(given, grid, body=body, where=given.source or "labels")
+def place_given(
+    given: Labels, series: Series, drawn: Mapping[str, Labels], where: str
+) -> tuple[Labels, tuple[Finding, ...]]:
+    """The user's labels on the grid of a series; E-GRID, E-SIDE or E-EMPTYROI where they do not belong there.
+
+    Tissue is what a segmenter drew on that grid, else whatever is not air in the first volume. ``where``: their file.
+    """
+    body = next((one.volume > 0 for one in drawn.values() if one.grid.same_as(series.grid)), None)
+    if body is None:
+        body = rough_body(first_volume(series), series.grid.slice_axis)
+    placed = place_labels(given, series.grid, body=body, where=where)
     return placed.labels, placed.findings
+
+
+def first_volume(series: Series) -> np.ndarray:
+    """(x, y, z) float32 magnitude, read slice by slice."""
+    first = np.empty(series.grid.shape, dtype=np.float32)
+    for z in range(first.shape[2]):
+        first[:, :, z : z + 1] = np.abs(series.read((slice(None), slice(None), slice(z, z + 1)))[..., 0])
+    return first
 
 
 def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measurements, tuple[SampleFit, ...]]:

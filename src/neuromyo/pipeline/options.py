@@ -48,19 +48,33 @@ class RunOptions:
             protocol.load(self.protocol)
         if self.geometry not in GEOMETRIES:
             raise OptionError(
-                "E-OPTION", where="--geometry", needed=f"one of {', '.join(GEOMETRIES)}", found=self.geometry
+                "E-OPTION",
+                where="--geometry",
+                needed=f"one of {', '.join(GEOMETRIES)}",
+                found=self.geometry,
+                remedy="leave it out unless a message told you to choose",
             )
         if self.nprocs < 1:
-            raise OptionError("E-OPTION", where="--nprocs", needed="a number from 1", found=str(self.nprocs))
+            raise OptionError("E-OPTION", where="--nprocs", needed="a number from 1", found=str(self.nprocs),
+                              remedy="give a number, or 0 for all cores")  # fmt: skip
         if self.mem_mb < 200:
-            raise OptionError("E-OPTION", where="--mem-mb", needed="at least 200 megabytes", found=str(self.mem_mb))
+            raise OptionError("E-OPTION", where="--mem-mb", needed="at least 200 megabytes", found=str(self.mem_mb),
+                              remedy="give more, or leave it out for 4000")  # fmt: skip
         if not self.max_input_gb > 0:
             raise OptionError(
-                "E-OPTION", where="--max-input-gb", needed="a number above 0", found=str(self.max_input_gb)
+                "E-OPTION",
+                where="--max-input-gb",
+                needed="a number above 0",
+                found=str(self.max_input_gb),
+                remedy="give gigabytes, or leave it out for 16",
             )
         if self.regions is not None and not self.regions.is_dir():
             raise DataError(
-                "E-NOTFOUND", where=str(self.regions), needed="a folder of label maps", found="no such folder"
+                "E-NOTFOUND",
+                where=str(self.regions),
+                needed="a folder of label maps",
+                found="no such folder",
+                remedy="check the name given to --regions",
             )
         return self
 
@@ -93,6 +107,7 @@ def split_assignments(given: Iterable[str], flag: str = "--option") -> dict[str,
         left, equals, value = text.partition("=")
         id_, dot, name = left.rpartition(".")
         if not (equals and dot and id_ and name):
-            raise OptionError("E-OPTION", where=flag, needed="ID.key=value", found=repr(text))
+            raise OptionError("E-OPTION", where=flag, needed="ID.key=value", found=repr(text),
+                              remedy="begin with the biomarker, such as t2-water.fat_t2=0.15")  # fmt: skip
         found.setdefault(id_, {})[name] = value
     return found

@@ -107,6 +107,7 @@ class RunResult:
     files: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     joined_before: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def all_failures(self) -> tuple[Failure, ...]:
@@ -128,6 +129,7 @@ class RunResult:
             "pages": [o.page for o in self.outcomes if o.page],
             "files": dict(self.files),
             "failures": [f.as_dict() for f in self.all_failures],
+            "findings": [f.as_dict() for f in self.findings],
             "did_nothing": self.idle,
             "exit": self.exit_status,
         }
@@ -138,12 +140,14 @@ def as_known(error: BaseException) -> NeuromyoError:
     if isinstance(error, NeuromyoError):
         return error
     if isinstance(error, MemoryError):
-        return ResourceError("E-MEMORY", where="this machine", found="no memory left",
+        return ResourceError("E-MEMORY", where="this machine", needed="more memory", found="none left",
                              remedy="give fewer processes (--nprocs) or a smaller --mem-mb")  # fmt: skip
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return ResourceError("E-DISK" if full else "E-IO", where=str(error.filename or "the file system"),
-                             found=error.strerror or str(error))  # fmt: skip
+                             needed="room on the disk" if full else "files that can be read and written",
+                             found=error.strerror or str(error),
+                             remedy="check the disk and the permissions, then run again: finished work is kept")  # fmt: skip
     return DataError("E-INTERNAL", where="neuromyo", found=f"{type(error).__name__}: {error}",
                      remedy="run again with --debug and send us what it says")  # fmt: skip
 

@@ -14,14 +14,16 @@ _MARK = "made_by_neuromyo.json"
 def prepare(out: Path, dataset: Path | None = None) -> Path:
     """Makes ``out`` if it is not there and returns it, absolute; E-OUTDIR where writing there is not safe."""
     if dataset is not None and not dataset.is_dir():
-        raise DataError("E-NOTFOUND", where=str(dataset), needed="a BIDS folder", found="no folder of that name")
+        raise DataError("E-NOTFOUND", where=str(dataset), needed="a BIDS folder", found="no folder of that name",
+                        remedy="check the name")  # fmt: skip
     absolute = _checked(out, dataset)
     try:
         (absolute / "record").mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
         raise _unsafe(out, "a folder that may be written to", "permission refused") from error
     except OSError as error:
-        raise ResourceError("E-IO", where=str(out), found=error.strerror or str(error)) from error
+        raise ResourceError("E-IO", where=str(out), needed="a folder that can be made", found=error.strerror or str(error),
+                            remedy="give another output folder") from error  # fmt: skip
     if not os.access(absolute, os.W_OK) or not os.access(absolute / "record", os.W_OK):
         raise _unsafe(out, "a folder that may be written to", "a read-only folder")
     return absolute

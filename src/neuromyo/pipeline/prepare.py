@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class Ready:
 
     series : all that could be opened, stopped ones too; ``usable`` are those the plan may use
     inputs : file name relative to the dataset -> SHA-256
-    labels : the user's own label maps, as drawn
+    labels : the user's own label maps, as drawn; ``label_files`` names the file of each by its source
     failures : what is known already to be lost
     """
 
@@ -36,6 +36,7 @@ class Ready:
     failures: tuple[Failure, ...]
     labels: tuple[Labels, ...]
     plan: plan.Plan
+    label_files: Mapping[str, str] = field(default_factory=dict)
 
 
 def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory_mb: int) -> Ready:
@@ -54,7 +55,7 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
     )
     label = files.label
     failures = [Failure.of(label, name, error) for name, error in opened.errors]
-    labels, lost = _labels(options, files, scratch)
+    labels, label_files, remarks, lost = _labels(options, files, scratch, memory_mb)
     failures += [Failure.of(label, name, error) for name, error in lost]
     checked, stops = check(opened.series, options)
     failures += [Failure(label, f.where, f.code, str(f)) for f in stops]
@@ -64,9 +65,15 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
         failures += [Failure.of(label, id_, error) for id_, error in made.unmet]
     elif not any(not t.segments for t in made.tasks) and not failures:
         failures.append(Failure.of(label, "plan", _nothing_to_do(label, opened.series)))
-    findings = (*opened.findings, *checked, *registries.biomarkers().findings, *registries.segmenters().findings)
+    findings = (
+        *opened.findings,
+        *remarks,
+        *checked,
+        *registries.biomarkers().findings,
+        *registries.segmenters().findings,
+    )
     return Ready(label, opened.subject, opened.session, tuple(opened.series), usable, dict(opened.inputs), findings,
-                 tuple(failures), labels, made)  # fmt: skip
+                 tuple(failures), labels, made, label_files)  # fmt: skip
 
 
 def kinds(options: RunOptions) -> frozenset[str]:
@@ -110,21 +117,38 @@ def concerns(finding: Finding, series: Series) -> bool:
     return any(finding.where.startswith(name) for name in (*series.files, series.name))
 
 
-def _labels(options: RunOptions, files: Any, scratch: Path) -> tuple[tuple[Labels, ...], list[tuple[str, Exception]]]:
-    """The user's label maps for a session, each called by its file name, and those that could not be read."""
-    from neuromyo.io import labels as label_files
+def _labels(
+    options: RunOptions, files: Any, scratch: Path, memory_mb: int
+) -> tuple[tuple[Labels, ...], dict[str, str], list[Finding], list[tuple[str, Exception]]]:
+    """The user's label maps for a session, their files by source, remarks, and those that could not be read."""
+    from neuromyo.io import labels as label_io
 
     if options.regions is None:
-        return (), []
-    folder = options.regions.joinpath(*files.label.split("_")) / "anat"
-    found, lost = [], []
-    for path in sorted([*folder.glob("*_dseg.nii.gz"), *folder.glob("*_dseg.nii")]):
+        return (), {}, [], []
+    inside = "/".join([*files.label.split("_"), "anat"])
+    folder = options.regions / inside
+    found, names, remarks, lost = [], {}, [], []
+    paths = sorted([*folder.glob("*_dseg.nii.gz"), *folder.glob("*_dseg.nii")])
+    if not paths:
+        remarks.append(Finding("warn", "W-NOLABELS", f"--regions: {inside}", "no label map of the name *_dseg.nii.gz",
+                               "check the folder and the names in it", "none of your regions is measured"))  # fmt: skip
+    for path in paths:
+        name = f"{inside}/{path.name}"
         try:
             source = _source(path.name, files.label)
-            found.append(label_files.read_labels(path, flip=options.flip_labels, source=source, scratch=scratch))
+            read = label_io.read_labels(
+                path, flip=options.flip_labels, source=source, scratch=scratch, memory_mb=memory_mb,
+                max_input_gb=options.max_input_gb, geometry=options.geometry,  # type: ignore[arg-type]
+            )  # fmt: skip
+            found.append(read)
+            names[source] = name
         except Exception as error:  # one unreadable label map is a failure of its own
             lost.append((path.name, error))
-    return tuple(found), lost
+            continue
+        if not label_io.table_of(path).exists():
+            remarks.append(Finding("warn", "W-NOTABLE", name, "no table (.tsv) beside it says what its labels are",
+                                   "give columns index, name, side", "regions are called label-1 and so on"))  # fmt: skip
+    return tuple(found), names, remarks, lost
 
 
 def _source(name: str, label: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.errors import DataError, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.pipeline import cohort, lock, outdir, prepare, workers
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Failure, Outcome, RunResult, Tell, quiet
@@ -28,7 +28,8 @@ def run_dataset(
     """
     options = (options or RunOptions()).checked()
     if level not in LEVELS:
-        raise OptionError("E-OPTION", where="level", needed=" or ".join(LEVELS), found=level)
+        raise OptionError("E-OPTION", where="level", needed=" or ".join(LEVELS), found=level,
+                          remedy="give one of them as the third argument")  # fmt: skip
     dataset = open_dataset(root, options)
     out = outdir.prepare(out, root)
     with lock.held(out):
@@ -81,7 +82,16 @@ def _jobs(dataset: Any, out: Path, options: RunOptions) -> list[Job]:
 def _finish(dataset: Any, out: Path, outcomes: Sequence[Outcome]) -> RunResult:
     entry, reused, failures = cohort.write(out, dataset.description)
     files = {Path(name).name: name for name in entry.outputs}
-    return RunResult(str(out), tuple(outcomes), files, failures, reused)
+    absent = tuple(_absent(f) for f in dataset.findings if f.code == "W-NOTFOUND")
+    remarks = tuple(f for f in dataset.findings if f.code != "W-NOTFOUND")
+    return RunResult(str(out), tuple(outcomes), files, (*absent, *failures), reused, remarks)
+
+
+def _absent(finding: Finding) -> Failure:
+    """A participant or session that was asked for by name and is not there: the others are done, and this is told."""
+    error = DataError("E-NOTFOUND", where=finding.where, needed="a label of the dataset", found="none of that name",
+                      remedy="check --participant-label and --session-label")  # fmt: skip
+    return Failure.of(finding.where, "dataset", error)
 
 
 def _account(out: Path, result: RunResult) -> None:

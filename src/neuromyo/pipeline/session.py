@@ -15,6 +15,7 @@ from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Step
+from neuromyo.core.series import Series
 from neuromyo.pipeline import cache, cohort, inputs, keys, measure, outputs, prepare, session_page
 from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.ledger import Entry, Ledger
@@ -80,6 +81,7 @@ class _Work:
     labels: Results[Labels] = field(default_factory=Results)
     tables: Results[Any] = field(default_factory=Results)
     given: list[Labels] = field(default_factory=list)
+    refused: list[Labels] = field(default_factory=list)
     page: str = ""
     retired: tuple[str, ...] = ()
 
@@ -97,7 +99,8 @@ class _Work:
         for task in [t for t in tasks if t.segments]:
             self.attempt(task.name, lambda task=task: self.draw(task))
         for labels in self.ready.labels:
-            self.attempt(f"place {labels.source}", lambda labels=labels: self.place(labels))
+            for series in measure.distinct_grids([t.main for t in tasks if not t.segments]):
+                self.attempt(f"place {labels.source}", lambda labels=labels, series=series: self.place(labels, series))
         for task in [t for t in tasks if not t.segments]:
             self.attempt(task.name, lambda task=task: self.do_task(task))
         if len(self.maps):
@@ -190,7 +193,7 @@ class _Work:
     def fit(self, task: Task, biomarker: Biomarker, options: Any) -> tuple[dict[str, str], bytes, dict[str, Any]]:
         from neuromyo.fit import runner
 
-        known, regions, without = inputs.gather(task, self.maps, self.labels, self.job.dataset.root)
+        known, regions, without = inputs.gather(task, self.maps, self.labels, self.job.dataset.root, self.refused)
         maps, found = runner.run(
             biomarker,
             dict(task.series),
@@ -223,9 +226,12 @@ class _Work:
             self.maps.later(task.name, lambda: cache.unpack_maps(packed(), declaration))
         self.findings += [Finding(**f) for f in entry.notes["findings"]]
 
-    def place(self, labels: Labels) -> None:
-        """The user's labels, checked against the image they are to be measured in."""
-        placed, found = measure.place_given(labels, self.ready.usable[0].grid, self.labels)
+    def place(self, labels: Labels, series: Series) -> None:
+        """The user's labels, checked against an image they are to be measured in."""
+        where = self.ready.label_files.get(labels.source, labels.source)
+        self.refused.append(labels)
+        placed, found = measure.place_given(labels, series, self.labels, where)
+        self.refused.pop()
         self.given.append(placed)
         self.findings += found
 
@@ -238,7 +244,9 @@ class _Work:
 
         done = [t for t in self.ready.plan.tasks if t.name in self.maps]
         fitted = [
-            measure.fitted(t, self.options_of(t), self.maps, self.labels, self.given, self.job.dataset.root)
+            measure.fitted(
+                t, self.options_of(t), self.maps, self.labels, self.given, self.job.dataset.root, self.refused
+            )
             for t in done
         ]
         found = measure.table(fitted, self.ready.subject, self.ready.session)

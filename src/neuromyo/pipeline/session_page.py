@@ -16,7 +16,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Record, Step
 from neuromyo.core.series import Series
-from neuromyo.pipeline import code_version, ledger
+from neuromyo.pipeline import code_version, ledger, measure
 from neuromyo.pipeline.outcome import Failure
 from neuromyo.pipeline.prepare import Ready
 
@@ -81,11 +81,7 @@ def _anatomy(mains: Sequence[Series]) -> list[Any]:
     """The first volume of one series a grid, to lay maps beside."""
     from neuromyo.report.view import Anatomy
 
-    pictures: list[Any] = []
-    for series in mains:
-        if not any(p.grid.same_as(series.grid) for p in pictures):
-            first = np.empty(series.grid.shape, dtype=np.float32)
-            for z in range(first.shape[2]):
-                first[:, :, z : z + 1] = np.abs(series.read((slice(None), slice(None), slice(z, z + 1)))[..., 0])
-            pictures.append(Anatomy(first, series.grid, f"{series.kind}, first volume"))
-    return pictures
+    return [
+        Anatomy(measure.first_volume(series), series.grid, f"{series.kind}, first volume")
+        for series in measure.distinct_grids(mains)
+    ]

@@ -69,7 +69,7 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
             options,
             known=_known(biomarker, request, grid, scratch),
             regions=_regions(biomarker, request, grid, scratch),
-            mask=_mask(request.mask, grid, scratch, request.mem_mb),
+            mask=None if request.mask is None else _mask(request.mask, grid, scratch, request),
             threads=request.nprocs,
             memory_mb=request.mem_mb,
             progress=lambda share: tell(Event("share", request.id, share=share)),
@@ -102,7 +102,8 @@ def _assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]
     for text in given:
         name, equals, value = text.partition("=")
         if not (equals and name and value):
-            raise OptionError("E-OPTION", where=flag, needed="name=value", found=repr(text))
+            raise OptionError("E-OPTION", where=flag, needed="name=value", found=repr(text),
+                              remedy="write a name, an equals sign and a value, without spaces")  # fmt: skip
         found[name] = value
     return found
 
@@ -114,7 +115,7 @@ def _role_of(biomarker: Biomarker, name: str, kind: type, flag: str) -> str:
         if name == role or name == getattr(need, "quantity", None) or name == getattr(need, "region", None):
             return role
     raise OptionError("E-UNKNOWN", where=f"{flag} {name}", needed=f"one of {', '.join(roles) or 'none: it takes none'}",
-                      found="another name")  # fmt: skip
+                      found="another name", remedy=f"`neuromyo show {biomarker.id}` names what it takes")  # fmt: skip
 
 
 # --- maps and masks beside the series ---------------------------------------------------------------------------------
@@ -128,9 +129,13 @@ def _known(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path)
         role = _role_of(biomarker, name, MapNeed, "--known")
         need = biomarker.needs[role]
         assert isinstance(need, MapNeed)
-        data, own, _ = nifti.open_image(Path(file), scratch=scratch, memory_mb=request.mem_mb)
+        data, own, _ = nifti.open_image(
+            Path(file), scratch=scratch, memory_mb=request.mem_mb, max_input_gb=request.max_input_gb,
+            geometry=request.geometry,  # type: ignore[arg-type]
+        )  # fmt: skip
         if data.shape[3] != 1:
-            raise DataError("E-DIMS", where=file, needed="one volume", found=str(data.shape[3]))
+            raise DataError("E-DIMS", where=file, needed="one volume", found=str(data.shape[3]),
+                            remedy="give the one volume that is meant")  # fmt: skip
         stem = Path(file).name.removesuffix(".gz").removesuffix(".nii")
         values = data.read()[..., 0] * np.float32(known.factor(file, [Path(file).with_name(f"{stem}.json")]))
         inputs.refuse_implausible(values, need, file)
@@ -142,16 +147,18 @@ def _regions(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Pat
     found = {}
     for name, file in _assignments(request.regions, "--region").items():
         role = _role_of(biomarker, name, RegionNeed, "--region")
-        mask = _mask(Path(file), grid, scratch, request.mem_mb)
-        assert mask is not None
-        found[role] = mask
+        found[role] = _mask(Path(file), grid, scratch, request)
     return found
 
 
-def _mask(path: Path | None, grid: Grid, scratch: Path, memory_mb: int) -> np.ndarray | None:
+def _mask(path: Path, grid: Grid, scratch: Path, request: FitRequest) -> np.ndarray:
     from neuromyo.io import nifti
+    from neuromyo.io.files import printable
 
-    return None if path is None else nifti.read_mask(path, grid, scratch=scratch, memory_mb=memory_mb)
+    return nifti.read_mask(
+        path, grid, scratch=scratch, memory_mb=request.mem_mb, name=printable(path), max_input_gb=request.max_input_gb,
+        geometry=request.geometry,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

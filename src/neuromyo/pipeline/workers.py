@@ -55,7 +55,7 @@ def _pooled(jobs: Sequence[Job], workers: int, context: SpawnContext, queue: Any
 def _alone(job: Job, context: SpawnContext, queue: Any) -> Outcome:
     for outcome in _pooled([job], 1, context, queue):
         return outcome
-    killed = ResourceError("E-MEMORY", where=job.label, found="its process was killed twice",
+    killed = ResourceError("E-MEMORY", where=job.label, needed="room to work", found="its process was killed twice",
                            remedy="give it more memory, a smaller --mem-mb, or fewer --nprocs")  # fmt: skip
     return Outcome(job.label, failures=(Failure.of(job.label, "session", killed),))
 

@@ -36,7 +36,8 @@ def load(name_or_text: str, *, file: str = "") -> Protocol:
         return parse(name_or_text, file or "protocol")
     if name_or_text not in names():
         known = f"one of {', '.join(names())}, or a TOML file"
-        raise OptionError("E-UNKNOWN", where=f"protocol {name_or_text}", needed=known, found="another name")
+        raise OptionError("E-UNKNOWN", where=f"protocol {name_or_text}", needed=known, found="another name",
+                          remedy="give one of them")  # fmt: skip
     return parse(resources.text("protocol", f"sets/{name_or_text}.toml"), f"{name_or_text}.toml")
 
 
@@ -45,7 +46,8 @@ def parse(text: str, file: str) -> Protocol:
     try:
         return Protocol.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ProtocolError("E-PROTOCOL", where=file, needed="a TOML file", found=str(error)) from error
+        raise ProtocolError("E-PROTOCOL", where=file, needed="a TOML file", found=str(error),
+                            remedy="mend the file") from error  # fmt: skip
     except ValidationError as error:
         raise _explain(file, error) from error
 

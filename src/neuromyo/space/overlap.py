@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.grid import Grid
-from neuromyo.core.labels import Labels
+from neuromyo.core.labels import Labels, Region
 from neuromyo.space.resample import grid_contains, labels_to_grid, sample_nearest
 from neuromyo.space.sides import check_sides, flip_left_right, with_sides
 
@@ -18,6 +19,8 @@ LEAST_ON_TISSUE = 0.80
 #: share of the smaller of two images that must lie within the other
 LEAST_OVERLAP = 0.50
 _POINTS = 24
+#: share of the bright voxels' level above which a voxel is tissue
+_TISSUE_LEVEL = 0.1
 FLIPS = ("none", "left-right")
 
 
@@ -48,7 +51,11 @@ def place_labels(
     """
     if flip_labels not in FLIPS:
         raise OptionError(
-            "E-OPTION", where="option flip_labels", needed=f"one of {', '.join(FLIPS)}", found=flip_labels
+            "E-OPTION",
+            where="option flip_labels",
+            needed=f"one of {', '.join(FLIPS)}",
+            found=flip_labels,
+            remedy="give one of them",
         )
     original = with_sides(flip_left_right(labels) if flip_labels == "left-right" else labels)
     _refuse_empty(original, where, "the label image has no voxel of it")
@@ -70,6 +77,18 @@ def on_tissue(labels: Labels, grid: Grid, body: np.ndarray) -> dict[int, float]:
     total = np.bincount(index[inside])
     held = np.bincount(index[inside], weights=sample_nearest(body, grid, world[inside]).astype(float))
     return {int(k): float(held[k] / total[k]) for k in np.flatnonzero(total)}
+
+
+def rough_body(volume: np.ndarray, slice_axis: int) -> np.ndarray:
+    """(x, y, z) bool: what is not air in an image (x, y, z), holes within a slice filled, a voxel wider in-plane.
+
+    For images on which nobody has drawn anything: a tenth of the bright voxels' level divides tissue from air.
+    """
+    level = np.nan_to_num(np.abs(volume), nan=0.0, posinf=0.0, neginf=0.0)
+    slices = np.moveaxis(level > _TISSUE_LEVEL * np.percentile(level, 99), slice_axis, 2)
+    filled = np.stack([ndimage.binary_fill_holes(slices[..., k]) for k in range(slices.shape[2])], axis=2)
+    wider = ndimage.binary_dilation(filled, np.ones((3, 3, 1), bool))
+    return np.ascontiguousarray(np.moveaxis(wider, 2, slice_axis))
 
 
 def shared_field(a: Grid, b: Grid) -> float:
@@ -106,10 +125,15 @@ def _refuse_empty(labels: Labels, where: str, why: str) -> None:
                         remedy="draw the region, or take its row out of the label table")  # fmt: skip
 
 
+def _called(region: Region) -> str:
+    name = region.name or f"label {region.index}"
+    return f"{name} ({region.side})" if region.side in ("left", "right") else name
+
+
 def _refuse_below(labels: Labels, shares: dict[int, float], least: float, place: str, where: str) -> None:
     low = [(r, shares[r.index]) for r in labels.regions if shares.get(r.index, 1.0) < least]
     if low:
-        listed = ", ".join(f"{r.name or r.index} {100 * share:.0f} %" for r, share in low[:6])
+        listed = ", ".join(f"{_called(r)} {100 * share:.0f} %" for r, share in low[:6])
         needed = f"at least {100 * least:.0f} % of each label {place}"
         remedy = "check that labels and image are of one session and one geometry"
         raise DataError("E-GRID", where=where, needed=needed, found=listed, remedy=remedy)

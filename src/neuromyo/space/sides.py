@@ -181,6 +181,6 @@ def _contradiction(labels: Labels, sided: dict[int, Side], wrong: set[int], wher
     return DataError(
         "E-SIDE", where=where, needed="left regions at the patient's left by the affine",
         found=f"{len(wrong)} of {len(sided)} on the other side: {', '.join(listed[:6])}{more}",
-        remedy="correct the side column if the names are exchanged, or give flip_labels=left-right if the label image "
+        remedy="correct the side column if the names are exchanged, or give --flip-labels left-right if the label image "
         "is mirrored; look at the overlay before choosing",
     )  # fmt: skip

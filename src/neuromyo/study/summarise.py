@@ -89,7 +89,8 @@ def summarise(
         exclude = (exclude[0], options.exclude_above)
     if exclude is not None and exclude[0] not in maps.maps:
         needed = f"the map {exclude[0]} to exclude voxels by"
-        raise DataError("E-NEEDS", where=f"summary of {maps.biomarker}", needed=needed, found=", ".join(maps.maps))
+        raise DataError("E-NEEDS", where=f"summary of {maps.biomarker}", needed=needed, found=", ".join(maps.maps),
+                        remedy="name a map that it gives")  # fmt: skip
     job = _Job(maps, options, refit, exclude, _above(maps, exclude), _common(maps, subject, session))
     labels = [with_sides(one) for one in labels]
     placed = [_placed(one, maps.grid) for one in labels]
