@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import CODES
-from tests.gauntlet.driving import AFFINE, SHAPE, TIMES, neuromyo, results, rewrite, train, write_study
+from tests.gauntlet.driving import AFFINE, SHAPE, TIMES, neuromyo, results, write_study
 from tests.gauntlet.making import digests, gz, nii
 from tests.gauntlet.spoiling import (
     ASK,

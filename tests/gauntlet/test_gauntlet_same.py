@@ -1,4 +1,4 @@
-"""What looks odd and is right: the same bits as the plain study, and what goes on with a warning that the page shows."""
+"""What looks odd and is right gives the same bits; what goes on with a warning shows it on the page."""
 
 import gzip
 import json
@@ -155,6 +155,11 @@ def some(value: float, n: int = 3):
     return change
 
 
+def clipped(v: np.ndarray) -> np.ndarray:
+    """Brighter towards one side, as near a coil, and cut off."""
+    return np.minimum(v * np.linspace(1, 3, SHAPE[0])[:, None, None], 1500).astype(np.int16)
+
+
 def exchanged(v: np.ndarray) -> np.ndarray:
     """Two late volumes exchanged, with a list of times that hides it."""
     return v[..., [0, 1, 2, 3, 7, 5, 6, 4]]
@@ -167,7 +172,7 @@ WARNED = [
     Warned("G20-some-nan", voxels(some(NAN)), "W-NOTFINITE", "3 samples", "echo-1", same=False),
     Warned("G20-some-inf", voxels(some(np.inf)), "W-NOTFINITE", "3 samples", "echo-1", same=False),
     Warned("G21-negative", voxels(some(-5)), "W-NEGATIVE", "3 samples", "echo-1", same=False),
-    Warned("G23-clipped", voxels(lambda v: np.minimum(v * np.linspace(1, 3, 24)[:, None, None], 1500).astype(np.int16), 1), "W-SATURATED", "stand at the maximum", "echo-1",
+    Warned("G23-clipped", voxels(clipped, 1), "W-SATURATED", "stand at the maximum", "echo-1",
            same=False),
     Warned("G27-late-volumes-exchanged", voxels(exchanged, None), "W-ECHO-ORDER", "is brighter than the one at",
            "sub-bad_MESE", same=False, four_d=True),

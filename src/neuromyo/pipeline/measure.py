@@ -24,6 +24,7 @@ from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
 from neuromyo.space.overlap import place_labels, rough_body
 from neuromyo.space.resample import labels_to_grid
+from neuromyo.space.sides import between_legs
 from neuromyo.study.summarise import SummaryOptions, summarise, volumes
 
 
@@ -113,12 +114,13 @@ def place_given(
 ) -> tuple[Labels, tuple[Finding, ...]]:
     """The user's labels on the grid of a series; E-GRID, E-SIDE or E-EMPTYROI where they do not belong there.
 
-    Tissue is what a segmenter drew on that grid, else whatever is not air in the first volume. ``where``: their file.
+    Tissue, and where the legs are, is what a segmenter drew on that grid, else tissue is whatever is not air in the
+    first volume. ``where``: the labels' file.
     """
-    body = next((one.volume > 0 for one in drawn.values() if one.grid.same_as(series.grid)), None)
-    if body is None:
-        body = rough_body(first_volume(series), series.grid.slice_axis)
-    placed = place_labels(given, series.grid, body=body, where=where)
+    legs = next((one for one in drawn.values() if one.grid.same_as(series.grid)), None)
+    body = rough_body(first_volume(series), series.grid.slice_axis) if legs is None else legs.volume > 0
+    midline = None if legs is None else between_legs(legs)
+    placed = place_labels(given, series.grid, body=body, midline=midline, where=where)
     return placed.labels, placed.findings
 
 

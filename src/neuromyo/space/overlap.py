@@ -37,13 +37,20 @@ class Placed:
 
 
 def place_labels(
-    labels: Labels, grid: Grid, *, body: np.ndarray | None = None, flip_labels: str = "none", where: str = "labels"
+    labels: Labels,
+    grid: Grid,
+    *,
+    body: np.ndarray | None = None,
+    midline: float | None = None,
+    flip_labels: str = "none",
+    where: str = "labels",
 ) -> Placed:
     """Labels on the grid of an image, refused where they do not belong there.
 
     labels : as drawn, on any grid
     grid : the image's
     body : (x, y, z) bool on ``grid``: everything that is not air, holes filled, bone included
+    midline : world x (mm) between two legs, where it is known
     flip_labels : ``none``, or ``left-right`` to mirror the label volume first (see `flip_left_right`)
 
     Raises E-EMPTYROI (a label of the table has no voxel, before or after resampling), E-GRID (under 90 % of a label in
@@ -61,7 +68,7 @@ def place_labels(
     _refuse_empty(original, where, "the label image has no voxel of it")
     placed, shares = labels_to_grid(original, grid)
     _refuse_below(original, shares, LEAST_IN_FIELD, "in the image's field of view", where)
-    findings = check_sides(original, body=body, body_grid=grid, where=where)
+    findings = check_sides(original, body=body, body_grid=grid, midline=midline, where=where)
     tissue = {} if body is None else on_tissue(original, grid, body)
     _refuse_below(original, tissue, LEAST_ON_TISSUE, "on tissue", where)
     _refuse_empty(placed, where, "it is too small for the image's voxels")

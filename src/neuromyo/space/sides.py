@@ -73,11 +73,17 @@ def exchange_sides(labels: Labels) -> Labels:
 
 
 def check_sides(
-    labels: Labels, *, body: np.ndarray | None = None, body_grid: Grid | None = None, where: str = "labels"
+    labels: Labels,
+    *,
+    body: np.ndarray | None = None,
+    body_grid: Grid | None = None,
+    midline: float | None = None,
+    where: str = "labels",
 ) -> tuple[Finding, ...]:
     """E-SIDE where names contradict geometry; otherwise a note for sides that nothing in view can confirm.
 
     body : (x, y, z) bool, tissue, on ``body_grid`` (the labels' grid where not given)
+    midline : world x (mm) between two legs, where it is known (`between_legs`); else a gap is looked for in ``body``
     """
     sides: dict[int, Side] = {r.index: named_side(r, labels.regions) for r in labels.regions}
     _refuse_self_contradiction(labels, where)
@@ -86,7 +92,9 @@ def check_sides(
     if not sided:
         return ()
     wrong = _wrong_pairs(labels, sided, places)
-    middle = None if body is None else midline_x(body, body_grid or labels.grid)
+    middle = midline
+    if middle is None and body is not None:
+        middle = midline_x(body, body_grid or labels.grid)
     if middle is not None:
         wrong |= {k for k, s in sided.items() if _beyond(places[k], middle, s)}
     if wrong:
@@ -97,6 +105,13 @@ def check_sides(
             Finding("note", "N-SIDE", where, f"the side ({side}) rests on its name: one leg in view proves nothing"),
         )
     return ()
+
+
+def between_legs(drawn: Labels) -> float | None:
+    """World x (mm) midway between two legs that were drawn by geometry, touching or not; None where there are not two."""
+    places = _centroids_x(drawn)
+    sides = [[places[r.index] for r in drawn.regions if r.side == s and r.index in places] for s in ("left", "right")]
+    return float(np.mean([np.mean(side) for side in sides])) if all(sides) else None
 
 
 def midline_x(body: np.ndarray, grid: Grid) -> float | None:
@@ -182,5 +197,5 @@ def _contradiction(labels: Labels, sided: dict[int, Side], wrong: set[int], wher
         "E-SIDE", where=where, needed="left regions at the patient's left by the affine",
         found=f"{len(wrong)} of {len(sided)} on the other side: {', '.join(listed[:6])}{more}",
         remedy="correct the side column if the names are exchanged, or give --flip-labels left-right if the label image "
-        "is mirrored; look at the overlay before choosing",
+        "is mirrored, having looked at the overlay before choosing",
     )  # fmt: skip

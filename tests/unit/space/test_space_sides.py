@@ -76,7 +76,7 @@ def test_exchanged_sides_are_refused_wherever_the_isocentre_is(x_mm):
         check_sides(two_legs(sides=("right", "left"), x_mm=x_mm), where="sub-01_dseg.tsv")
     assert caught.value.code == "E-SIDE"
     assert "sub-01_dseg.tsv" in str(caught.value)
-    assert "flip_labels=left-right" in str(caught.value)
+    assert "--flip-labels left-right" in str(caught.value)
 
 
 def test_exchanged_sides_of_differently_named_regions_are_refused():
