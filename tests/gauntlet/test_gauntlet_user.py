@@ -91,6 +91,12 @@ def test_a_mistake_is_told_in_one_sentence_and_nothing_is_written(typed, code, w
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("flag", ["--participant-label", "--session-label"])
+def test_an_empty_label_is_not_everybody(flag, study, tmp_path):
+    ended = neuromyo("run", study, tmp_path / "out", "participant", flag, "")
+    assert (ended.status, ended.json["error"]["code"], ended.json["error"]["where"]) == (2, "E-OPTION", flag)
+
+
 def test_the_folder_one_stands_in_has_a_name(study, tmp_path, monkeypatch):
     monkeypatch.chdir(study / "sub-bad")
     ended = neuromyo("run", ".", tmp_path / "out", "participant")

@@ -56,5 +56,11 @@ def protocol_text(name_or_file: str) -> str:
 
 
 def _labels(given: Sequence[str] | None, prefix: str) -> tuple[str, ...]:
+    from neuromyo.core.errors import OptionError
+
     words = [word for text in given or () for word in text.replace(",", " ").split()]
+    if given and not words:
+        flag = {"sub-": "--participant-label", "ses-": "--session-label"}[prefix]
+        raise OptionError("E-OPTION", where=flag, needed="a label", found="an empty word",
+                          remedy="give a label, or leave it out for all")  # fmt: skip
     return tuple(dict.fromkeys(word.removeprefix(prefix) for word in words))

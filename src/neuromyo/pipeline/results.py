@@ -9,16 +9,19 @@ V = TypeVar("V")
 
 
 class Results(Mapping[str, V], Generic[V]):
-    """A mapping whose values may still have to be loaded."""
+    """A mapping whose values may still have to be loaded; in the order in which steps were taken, made or recalled."""
 
     def __init__(self) -> None:
+        self._names: dict[str, None] = {}
         self._held: dict[str, V] = {}
         self._loaders: dict[str, Callable[[], V]] = {}
 
     def put(self, name: str, value: V) -> None:
+        self._names[name] = None
         self._held[name] = value
 
     def later(self, name: str, load: Callable[[], V]) -> None:
+        self._names[name] = None
         self._loaders[name] = load
 
     def __getitem__(self, name: str) -> V:
@@ -27,7 +30,7 @@ class Results(Mapping[str, V], Generic[V]):
         return self._held[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._held, *self._loaders]))
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(set(self._held) | set(self._loaders))
+        return len(self._names)
