@@ -29,6 +29,9 @@ class Results(Mapping[str, V], Generic[V]):
             self._held[name] = self._loaders[name]()
         return self._held[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

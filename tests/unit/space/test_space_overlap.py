@@ -8,7 +8,7 @@ import pytest
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region
-from neuromyo.space.overlap import place_labels, require_overlap, shared_field
+from neuromyo.space.overlap import place_labels, require_overlap, rough_body, shared_field
 
 SHAPE = (30, 30, 6)
 
@@ -93,3 +93,21 @@ def test_far_images_are_refused_with_both_centres():
     with pytest.raises(NeuromyoError, match=r"\(44, 44, 20\) and \(344, 44, 20\)") as caught:
         require_overlap(grid_at(), grid_at(x=300.0), where="water.nii.gz against the T2 images")
     assert caught.value.code == "E-GRID"
+
+
+@pytest.mark.parametrize("slice_axis", [0, 1, 2])
+def test_the_rough_body_is_what_is_not_air_with_its_holes(slice_axis):
+    rng = np.random.default_rng(0)
+    image = np.where(body(), 100.0, 0.0) + np.abs(rng.normal(0, 2, SHAPE))
+    image[13:17, 13:17] = 0.0  # bone
+    image[0, 0, 0] = np.nan
+    found = np.moveaxis(rough_body(np.moveaxis(image, 2, slice_axis), slice_axis), slice_axis, 2)
+    assert found[body()].all()
+    assert found.sum() < 1.35 * body().sum()  # one voxel wider
+    assert not found[0].any() and not found[:, -1].any()
+
+
+def test_a_label_off_tissue_is_told_with_its_side():
+    labels = Labels(muscle(grid_at()).volume, grid_at(), (Region(3, "soleus", "left"),))
+    with pytest.raises(NeuromyoError, match=r"soleus \(left\) \d+ %"):
+        place_labels(labels, grid_at(), body=np.roll(body(), 14, axis=0))

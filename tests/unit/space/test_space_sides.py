@@ -8,7 +8,15 @@ import pytest
 from neuromyo.core.errors import DataError
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region
-from neuromyo.space.sides import check_sides, exchange_sides, flip_left_right, midline_x, named_side, with_sides
+from neuromyo.space.sides import (
+    between_legs,
+    check_sides,
+    exchange_sides,
+    flip_left_right,
+    midline_x,
+    named_side,
+    with_sides,
+)
 
 SHAPE = (48, 24, 4)
 
@@ -147,3 +155,19 @@ def test_exchanging_mends_exchanged_names():
     assert check_sides(mended, body=legs()) == ()
     with pytest.raises(DataError, match="E-SIDE"):
         exchange_sides(two_legs("soleus_L", "soleus_R", ("none", "none")))
+
+
+def test_legs_that_touch_are_told_apart_by_whoever_drew_them():
+    """No gap to see: the midline of two drawn legs decides about labels of one side alone."""
+    drawn = two_legs("leg", "leg")
+    middle = between_legs(drawn)
+    assert middle is not None
+    for side, low in (("left", True), ("right", False)):
+        assert check_sides(one_leg("soleus", side, low), midline=middle) == ()
+    for side, low in (("left", False), ("right", True)):
+        with pytest.raises(DataError, match="E-SIDE"):
+            check_sides(one_leg("soleus", side, low), midline=middle)
+
+
+def test_one_drawn_leg_has_no_middle():
+    assert between_legs(one_leg("leg", "left", True)) is None
