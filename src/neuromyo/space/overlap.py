@@ -93,7 +93,7 @@ def rough_body(volume: np.ndarray, slice_axis: int) -> np.ndarray:
     """
     level = np.nan_to_num(np.abs(volume), nan=0.0, posinf=0.0, neginf=0.0)
     slices = np.moveaxis(level > _TISSUE_LEVEL * np.percentile(level, 99), slice_axis, 2)
-    filled = np.stack([ndimage.binary_fill_holes(slices[..., k]) for k in range(slices.shape[2])], axis=2)
+    filled = np.stack([np.asarray(ndimage.binary_fill_holes(slices[..., k])) for k in range(slices.shape[2])], axis=2)
     wider = ndimage.binary_dilation(filled, np.ones((3, 3, 1), bool))
     return np.ascontiguousarray(np.moveaxis(wider, 2, slice_axis))
 
