@@ -27,7 +27,7 @@ GUARD_S = 100
 def run(study: Path, out: Path) -> tuple[int, str, int]:
     """Exit status, everything printed, and the most memory (kB) of a run."""
     command = [sys.executable, "-m", "neuromyo", "run", str(study), str(out), "participant", "--biomarkers", "t2-mono"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONWARNINGS": "error", "COLUMNS": "300"}
     printed = out.parent / "printed"
     start = time.monotonic()
     with printed.open("w") as stream:

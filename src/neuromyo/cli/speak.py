@@ -45,7 +45,7 @@ class Speaker:
 
         made = Table(title=title or None, box=box.SIMPLE, title_justify="left", pad_edge=False)
         for column in columns:
-            made.add_column(column, overflow="fold")
+            made.add_column(column, overflow="fold", no_wrap=column == "code")  # a code can be searched for
         for row in rows:
             made.add_row(*(Text(str(cell)) for cell in row))
         stream = sys.stdout if result and not self.json else sys.stderr

@@ -69,7 +69,7 @@ def test_named_sides_contradict_the_geometry(realdata, calf):
     with pytest.raises(DataError) as caught:
         place_labels(muscles(realdata), grid, body=body, where="labels.nii.gz")
     assert caught.value.code == "E-SIDE"
-    assert "14 of 14" in str(caught.value) and "flip_labels" in str(caught.value)
+    assert "14 of 14" in str(caught.value) and "--flip-labels left-right" in str(caught.value)
 
 
 def test_an_explicit_flip_or_exchanged_names_put_it_right(realdata, calf):
