@@ -71,7 +71,10 @@ def _refuse_exchanged(levels: np.ndarray, times: np.ndarray, files: tuple[str, .
     if _rise(levels) <= _rise(levels[by_name]) + _NOISE * levels.max():
         return
     worst = int(np.argmax(np.diff(levels)))
-    rise = f"a rise from {times[worst]:g} s to {times[worst + 1]:g} s (median {levels[worst]:.4g} to {levels[worst + 1]:.4g})"
+    rise = (
+        f"a rise from {times[worst]:g} s to {times[worst + 1]:g} s "
+        f"(median {levels[worst]:.4g} to {levels[worst + 1]:.4g})"
+    )
     one_file = len(set(files)) == 1
     order = "in the order of the volumes it falls" if one_file else "in the order of the echo numbers it falls"
     raise _against(f"{files[worst + 1]}: EchoTime", f"{rise}, while {order}")
@@ -95,6 +98,9 @@ def _odd(series: Series, levels: np.ndarray, times: np.ndarray) -> tuple[Finding
     if not rising.size:
         return ()
     k = int(rising[0]) + 3
-    said = f"the echo at {times[k]:g} s is brighter than the one at {times[k - 2]:g} s (median {levels[k]:.4g} against {levels[k - 2]:.4g})"
+    said = (
+        f"the echo at {times[k]:g} s is brighter than the one at {times[k - 2]:g} s "
+        f"(median {levels[k]:.4g} against {levels[k - 2]:.4g})"
+    )
     return (Finding("warn", "W-ECHO-ORDER", f"{series.name}: EchoTime", said,
                     "check the order of EchoTime against the volumes", "T2 is wrong if volumes are exchanged"),)  # fmt: skip

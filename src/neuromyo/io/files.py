@@ -61,7 +61,8 @@ def read_small(path: Path, name: str, code: str, limit: int = 16 << 20) -> bytes
 
 def cannot_read(name: str, error: OSError) -> ResourceError:
     """E-IO for a file that opened but cannot be read."""
-    return ResourceError("E-IO", where=name, needed="a file that can be read", found=f"reading failed ({error.strerror or error})",
+    return ResourceError("E-IO", where=name, needed="a file that can be read",
+                         found=f"reading failed ({error.strerror or error})",
                          remedy="check the disk and the permissions, then run again")  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def check_sides(labels: Labels, name: str = "") -> None:
 
 
 def check_overlap(labels: Labels, grid: Grid, tissue: np.ndarray | None = None) -> None:
-    """E-GRID unless 90 % of each label lies in the field of view of ``grid``, 80 % of that on ``tissue`` (x, y, z)."""
+    """E-GRID unless 90 % of each label lies in the field of view of ``grid``, 80 % on ``tissue`` (x, y, z)."""
     for region in labels.regions:
         voxels = np.argwhere(labels.volume == region.index)
         if not len(voxels):

@@ -85,7 +85,8 @@ def cannot_write(name: str, error: OSError) -> ResourceError:
             found=error.strerror or "none left",
             remedy="free some space or write elsewhere, then run again: finished work is kept",
         )
-    return ResourceError("E-IO", where=name, needed="a place that can be written to", found=f"writing failed ({error.strerror or error})",
+    return ResourceError("E-IO", where=name, needed="a place that can be written to",
+                         found=f"writing failed ({error.strerror or error})",
                          remedy="check the disk and the permissions, then run again")  # fmt: skip
 
 

@@ -22,7 +22,8 @@ def prepare(out: Path, dataset: Path | None = None) -> Path:
     except PermissionError as error:
         raise _unsafe(out, "a folder that may be written to", "permission refused") from error
     except OSError as error:
-        raise ResourceError("E-IO", where=str(out), needed="a folder that can be made", found=error.strerror or str(error),
+        raise ResourceError("E-IO", where=str(out), needed="a folder that can be made",
+                            found=error.strerror or str(error),
                             remedy="give another output folder") from error  # fmt: skip
     if not os.access(absolute, os.W_OK) or not os.access(absolute / "record", os.W_OK):
         raise _unsafe(out, "a folder that may be written to", "a read-only folder")

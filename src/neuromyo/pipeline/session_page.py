@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import Finding
 from neuromyo.core.labels import Labels
