@@ -129,12 +129,13 @@ def _all_echoes(
     )
     layout = epg.train(times)
     t1, t2, b1 = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (T1, T2, B1)))
+    angle = acquisition.refocusing_angle_deg or 180.0
 
     def train(where: Any, shape_at: float) -> np.ndarray:
-        excitation, refocusing = slice_profile.pair(*pulses, B1=shape_at)
+        excitation, refocusing = slice_profile.pair(*pulses, refocusing_angle_deg=angle, B1=shape_at)
         return epg.cpmg(
             layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
-            excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
+            excitation=excitation, refocusing=refocusing, refocusing_angle_deg=angle,
             repetition_time=acquisition.repetition_time or np.inf, signed=True,
         )[..., list(layout.kept)]  # fmt: skip
 
