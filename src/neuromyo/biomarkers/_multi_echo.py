@@ -221,6 +221,13 @@ def not_finite(reason: np.ndarray, signals: np.ndarray) -> np.ndarray:
     return reason
 
 
+def not_known(reason: np.ndarray, fit: SeparableFit, axis: int, known: np.ndarray) -> np.ndarray:
+    """``reason`` with NOT_KNOWN where the map ``known`` (...) of the nonlinear parameter ``axis`` has no value, or one beyond
+    the model's range: whatever was fitted beside it there is wrong."""
+    reason[fit.at_bound[..., axis] | ~np.isfinite(known)] = Reason.NOT_KNOWN
+    return reason
+
+
 def mark_ambiguous(reason: np.ndarray, fit: SeparableFit, axis: int, sd: np.ndarray) -> np.ndarray:
     """AMBIGUOUS where the other branch fits as well and puts this parameter more than two sd away."""
     with np.errstate(invalid="ignore"):

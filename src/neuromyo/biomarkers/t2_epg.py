@@ -70,7 +70,10 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     signals = inputs.signals["mese"][..., echoes]
     size = fit.covariance.shape[-1]
     sd = {name: propagate(fit.covariance, np.eye(size)[i]) for i, name in enumerate(("T2", "B1", "S0"))}
-    common = multi_echo.not_finite(multi_echo.reasons(fit, 0), signals)
+    common = multi_echo.reasons(fit, 0)
+    if "B1" in inputs.known:
+        common = multi_echo.not_known(common, fit, 1, inputs.known["B1"])
+    common = multi_echo.not_finite(common, signals)
     common[(common == Reason.OK) & ~fit.active[..., 0]] = Reason.NOT_IDENTIFIABLE
     b1_reason = np.where(fit.at_bound[..., 1] & (common == Reason.OK), Reason.AT_BOUND, common).astype(np.uint8)
     if "B1" not in inputs.known:

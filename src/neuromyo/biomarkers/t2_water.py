@@ -99,7 +99,7 @@ def _calibrate_fat(
         echoes = multi_echo.selected(acquisition, options.echoes)
         known = {"B1": fat.known["B1"]} if "B1" in fat.known else None
         fit = _fat_model(acquisition, options).fit(fat.signals["mese"][..., echoes], known)
-        good = fit.fitted & fit.settled & ~fit.at_bound[..., 0]
+        good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
         if good.sum() >= 20:
             values = fit.theta[good, 0]
             value = float(np.median(values))
@@ -149,7 +149,10 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         "B1": propagate(fit.covariance, unit[1]),
         "S0": propagate(fit.covariance, unit[2] + unit[3]),
     }
-    settled = multi_echo.not_finite(_without_bound(fit), signals)
+    settled = _without_bound(fit)
+    if "B1" in inputs.known:
+        settled = multi_echo.not_known(settled, fit, 1, inputs.known["B1"])
+    settled = multi_echo.not_finite(settled, signals)
     settled[(settled == Reason.OK) & ~(total > 0)] = Reason.NO_SIGNAL
     t2_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 0], Reason.AT_BOUND, settled).astype(np.uint8)
     t2_reason[(settled == Reason.OK) & ~(water > 0)] = Reason.NOT_IDENTIFIABLE

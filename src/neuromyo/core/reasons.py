@@ -24,6 +24,7 @@ class Reason(IntEnum):
     POORLY_DETERMINED = 8
     AMBIGUOUS = 9
     NO_SIGNAL = 10
+    NOT_KNOWN = 11
 
     @property
     def sentence(self) -> str:
@@ -46,6 +47,7 @@ _SENTENCES = {
     Reason.POORLY_DETERMINED: "kept, but the predicted standard deviation exceeds 15 %",
     Reason.AMBIGUOUS: "kept, but a second value fits the data as well",
     Reason.NO_SIGNAL: "no signal above the noise",
+    Reason.NOT_KNOWN: "a map taken as known has no value here that the model covers",
 }
 
 
