@@ -79,13 +79,17 @@ def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
     return SeparableModel([_FAT_T2, _B1], [table], nonnegative=True, branch=("B1", 1.0))
 
 
+def _unknowns(inputs: Inputs) -> int:
+    return 4 - ("B1" in inputs.known)
+
+
 def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     """Fat T2 on the subcutaneous fat (unless given), then the noise level on a sample of all voxels."""
     body = samples["body"]
     fat_t2, reported, assumptions, findings = _calibrate_fat(samples.get("fat"), options)
     inputs = Inputs(body.signals, body.acquisitions, known=body.known, scalars={"fat_t2": fat_t2})
     fit, model, _ = _fit(inputs, options, "gauss")
-    noise = multi_echo.pooled_noise(model, fit, 4 - ("B1" in body.known))
+    noise = multi_echo.pooled_noise(model, fit, _unknowns(body))
     return Calibration({"fat_t2": fat_t2, **noise}, reported, assumptions, findings)
 
 
@@ -128,14 +132,12 @@ def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, Sepa
     known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
     level = multi_echo.noise_level(inputs, options)
     fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
-    return fit, model, echoes
+    return multi_echo.with_errors(fit, inputs, level, model, law, _unknowns(inputs)), model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """Water T2, fat fraction, B1 and S0 of signals (..., n)."""
     fit, _, echoes = _fit(inputs, options, multi_echo.law_of(inputs, options.likelihood))
-    if inputs.averaged:
-        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     signals = inputs.signals["mese"][..., echoes]
     water, fat = fit.amplitude[..., 0], fit.amplitude[..., 1]
     total = water + fat
@@ -149,10 +151,10 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         "B1": propagate(fit.covariance, unit[1]),
         "S0": propagate(fit.covariance, unit[2] + unit[3]),
     }
-    settled = _without_bound(fit)
+    settled = multi_echo.reasons(fit)  # a water T2 at its bound says nothing against the fat fraction
     if "B1" in inputs.known:
         settled = multi_echo.not_known(settled, fit, 1, inputs.known["B1"])
-    settled = multi_echo.not_finite(settled, signals)
+    settled = multi_echo.too_few(multi_echo.not_finite(settled, signals), len(echoes), _unknowns(inputs))
     settled[(settled == Reason.OK) & ~(total > 0)] = Reason.NO_SIGNAL
     t2_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 0], Reason.AT_BOUND, settled).astype(np.uint8)
     t2_reason[(settled == Reason.OK) & ~(water > 0)] = Reason.NOT_IDENTIFIABLE
@@ -168,14 +170,6 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         reason={"T2": t2_reason, "FF": settled, "B1": b1_reason, "S0": settled},
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},
     )
-
-
-def _without_bound(fit: SeparableFit) -> np.ndarray:
-    """Reasons that concern the whole voxel: a water T2 at its bound says nothing against the fat fraction."""
-    reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
-    reason[~fit.settled] = Reason.NO_CONVERGENCE
-    reason[~fit.fitted] = Reason.NO_SIGNAL
-    return reason
 
 
 BIOMARKER = Biomarker(
