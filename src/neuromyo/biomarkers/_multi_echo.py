@@ -52,8 +52,9 @@ class MonoOptions:
 
     echoes: str = option("all", "echoes to use, counted from 1: all, even, odd, or a list such as 2-17 or 1,3,5")
     noise: str | float = option(
-        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
-    )
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

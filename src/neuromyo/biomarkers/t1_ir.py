@@ -34,8 +34,9 @@ _AXIS = Axis("T1", 0.02, 8.0, 96, "log", coarse=24)
 @dataclass(frozen=True)
 class Options:
     noise: str | float = option(
-        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
-    )
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
 
 
 def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:

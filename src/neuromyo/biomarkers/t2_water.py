@@ -42,6 +42,8 @@ _FAT_T2 = Axis("T2", 0.03, 0.5, 48, "log", coarse=16)
 FAT_T2 = Quantity("FatT2", "apparent T2 of subcutaneous fat", "ms", (0.03, 0.5), "T2map", level="subject")
 #: used where there is no fat to calibrate on: mid-range of what trains of about 10 ms spacing show at 3 T
 _USUAL_FAT_T2 = 0.15
+#: sd of a median over that of a mean
+_MEDIAN = float(np.sqrt(np.pi / 2))
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def _calibrate_fat(
             value = float(np.median(values))
             spread = 1.4826 * float(np.median(np.abs(values - value)))
             said = f"median of {int(good.sum())} voxels of subcutaneous fat"
-            return value, (Scalar(FAT_T2, value, spread / np.sqrt(good.sum()), said),), (), ()
+            sd = _MEDIAN * spread / float(np.sqrt(good.sum()))
+            return value, (Scalar(FAT_T2, value, sd, said),), (), _doubts(value, spread)
     why = "no subcutaneous fat to calibrate on; usual value at 3 T with about 10 ms between echoes"
     warning = Finding(
         "warn", "W-FAT-T2", "t2-water", f"the apparent T2 of fat was not measured; {1e3 * _USUAL_FAT_T2:.0f} ms is used",
@@ -122,6 +125,20 @@ def _calibrate_fat(
         (Assumption("fat_t2", f"{_USUAL_FAT_T2:g} s", why, "fat"),),
         (warning,),
     )
+
+
+def _doubts(fat_t2: float, spread: float) -> tuple[Finding, ...]:
+    """A warning where what was taken for fat decays as fast as water may."""
+    if fat_t2 > _T2.high:
+        return ()
+    return (
+        Finding(
+            "warn", "W-FAT-T2", "t2-water",
+            f"the region given as fat has a T2 of {1e3 * fat_t2:.0f} ms (voxels vary by {1e3 * spread:.0f} ms), as water may have",
+            "look at where that region lies, or give --option fat_t2=SECONDS",
+            "water and fat cannot be told apart by their decay: water T2 and fat fraction are not to be trusted",
+        ),
+    )  # fmt: skip
 
 
 def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
