@@ -30,6 +30,7 @@ from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Axis, SeparableModel
 from neuromyo.fit.uncertainty import propagate
+from neuromyo.physics.relaxation import mono_exponential
 
 _AXIS = Axis("T2", 0.002, 3.0, 96, "log", coarse=24)
 
@@ -45,9 +46,7 @@ class Options(multi_echo.MonoOptions):
 
 def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
     """truth T2 (s), S0, optionally offset, shape (...) -> signal (..., n)."""
-    times = np.asarray(acquisitions["mese"].echo_times)
-    t2, s0 = np.asarray(truth["T2"], float)[..., None], np.asarray(truth["S0"], float)[..., None]
-    return {"mese": s0 * np.exp(-times / t2) + np.asarray(truth.get("offset", 0.0), float)[..., None]}
+    return {"mese": mono_exponential(acquisitions["mese"].echo_times, truth["T2"], truth["S0"], truth.get("offset", 0.0))}
 
 
 @lru_cache(maxsize=16)
