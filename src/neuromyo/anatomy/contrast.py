@@ -40,11 +40,6 @@ class Contrast:
     spacing_mm: tuple[float, float]
 
 
-def slices_last(array: np.ndarray, grid: Grid) -> np.ndarray:
-    """(x, y, z) -> (a, b, slice), a view; `slices_back` is its inverse."""
-    return np.moveaxis(array, grid.slice_axis, 2)
-
-
 def slices_back(array: np.ndarray, grid: Grid) -> np.ndarray:
     """(a, b, slice) -> (x, y, z), a view."""
     return np.moveaxis(array, 2, grid.slice_axis)

@@ -16,7 +16,7 @@ from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Law, NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.physics import epg, slice_profile
-from neuromyo.physics.noise import rice_mean
+from neuromyo.physics.noise import rice_mean, rice_variance
 
 #: chi-square (one degree of freedom, 95 %) within which two minima fit the data equally well
 _EQUAL_FIT = 3.84
@@ -52,8 +52,9 @@ class MonoOptions:
 
     echoes: str = option("all", "echoes to use, counted from 1: all, even, odd, or a list such as 2-17 or 1,3,5")
     noise: str | float = option(
-        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
-    )
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,13 @@ def _all_echoes(
     )
     layout = epg.train(times)
     t1, t2, b1 = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (T1, T2, B1)))
+    angle = acquisition.refocusing_angle_deg or 180.0
 
     def train(where: Any, shape_at: float) -> np.ndarray:
-        excitation, refocusing = slice_profile.pair(*pulses, B1=shape_at)
+        excitation, refocusing = slice_profile.pair(*pulses, refocusing_angle_deg=angle, B1=shape_at)
         return epg.cpmg(
             layout.n_echoes, layout.spacing, t1[where], t2[where], b1[where], first_echo=layout.first_echo,
-            excitation=excitation, refocusing=refocusing, refocusing_angle_deg=acquisition.refocusing_angle_deg or 180.0,
+            excitation=excitation, refocusing=refocusing, refocusing_angle_deg=angle,
             repetition_time=acquisition.repetition_time or np.inf, signed=True,
         )[..., list(layout.kept)]  # fmt: skip
 
@@ -195,28 +197,64 @@ def law_of(inputs: Inputs, likelihood: str) -> Law:
     return "rice" if inputs.averaged or likelihood == "rician" else "gauss"
 
 
-def mean_signal_errors(fit: SeparableFit, n: int) -> SeparableFit:
-    """The fit of a region's mean signal with its covariance from what it leaves over, not from a single voxel's noise, which
-    has averaged away: what remains is misfit, and that is what the mean is uncertain by."""
-    unknowns = np.isfinite(np.diagonal(fit.covariance, axis1=-2, axis2=-1)).sum(axis=-1)
-    left = np.maximum(n - unknowns, 1)
+def with_errors(
+    fit: SeparableFit, inputs: Inputs, level: NoiseLevel, model: SeparableModel, law: Law, unknowns: int
+) -> SeparableFit:
+    """The fit with a covariance that rests on something.
+
+    A region's mean signal: on what its fit leaves over, not on a single voxel's noise, which has averaged away. What remains
+    is misfit, and that is what the mean is uncertain by. A voxel: none where as many unknowns as samples leave nothing
+    over and nothing else is known of the noise.
+    """
+    if not inputs.averaged and level.dof > 0:
+        return fit
+    spare = float(model.n_samples - unknowns) if model.n_samples > unknowns else np.nan
+    if not inputs.averaged:
+        return fit if spare > 0 else replace(fit, covariance=np.full_like(fit.covariance, np.nan))
+    # magnitudes near the floor scatter less than their channels
+    left = np.maximum(spare - _still(model, fit), 0.25 * spare) if law == "rice" else spare
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = fit.rss / left / fit.sigma**2
     return replace(fit, covariance=fit.covariance * scale[..., None, None])
 
 
-def reasons(fit: SeparableFit, axis: int) -> np.ndarray:
-    """The reason of each voxel (...) for the nonlinear parameter ``axis``."""
+def _still(model: SeparableModel, fit: SeparableFit) -> np.ndarray:
+    """By how many samples' worth the magnitudes scatter less than their channels do, (...): 0 at high signal-to-noise."""
+    out = np.zeros(fit.fitted.shape)
+    basis, _ = model.basis(fit.theta[fit.fitted])
+    amplitude = np.einsum("mk,mkn->mn", fit.amplitude[fit.fitted], basis)
+    sigma = fit.sigma[fit.fitted][:, None]
+    out[fit.fitted] = (1 - rice_variance(amplitude, sigma) / sigma**2).sum(axis=-1)
+    return out
+
+
+def reasons(fit: SeparableFit, axis: int | None = None) -> np.ndarray:
+    """The reason of each voxel (...) for the nonlinear parameter ``axis``; None for what concerns the voxel as a whole."""
     reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
     reason[~fit.settled] = Reason.NO_CONVERGENCE
-    reason[fit.at_bound[..., axis]] = Reason.AT_BOUND
+    if axis is not None:
+        reason[fit.at_bound[..., axis]] = Reason.AT_BOUND
     reason[~fit.fitted] = Reason.NO_SIGNAL
+    return reason
+
+
+def too_few(reason: np.ndarray, samples: int, unknowns: int) -> np.ndarray:
+    """``reason`` with TOO_FEW_POINTS in every voxel where there are fewer samples than unknowns."""
+    if samples < unknowns:
+        reason[...] = Reason.TOO_FEW_POINTS
     return reason
 
 
 def not_finite(reason: np.ndarray, signals: np.ndarray) -> np.ndarray:
     """``reason`` with NOT_FINITE where a sample is NaN or infinite."""
     reason[~np.isfinite(signals).all(axis=-1)] = Reason.NOT_FINITE
+    return reason
+
+
+def not_known(reason: np.ndarray, fit: SeparableFit, axis: int, known: np.ndarray) -> np.ndarray:
+    """``reason`` with NOT_KNOWN where the map ``known`` (...) of the nonlinear parameter ``axis`` has no value, or one beyond
+    the model's range: whatever was fitted beside it there is wrong."""
+    reason[fit.at_bound[..., axis] | ~np.isfinite(known)] = Reason.NOT_KNOWN
     return reason
 
 

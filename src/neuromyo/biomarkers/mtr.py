@@ -51,7 +51,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = (off - on) / off
         sd = {}
-        if options.noise is not None:
+        if options.noise is not None and not inputs.averaged:  # a voxel's noise is not that of a mean over many
             share = 1 / states.sum() + (on / off) ** 2 / (~states).sum()
             sd["MTR"] = options.noise * np.sqrt(share) / off
     return Estimate({"MTR": value}, reason, sd)

@@ -25,7 +25,6 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs, SeriesNeed
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
-from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Axis, NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import propagate
 
@@ -35,8 +34,9 @@ _AXIS = Axis("T1", 0.02, 8.0, 96, "log", coarse=24)
 @dataclass(frozen=True)
 class Options:
     noise: str | float = option(
-        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0
-    )
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
 
 
 def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
@@ -70,20 +70,14 @@ def _fit(inputs: Inputs, level: NoiseLevel) -> tuple[SeparableFit, SeparableMode
     place = np.arange(len(times))
     tries = [model.fit(np.where(place < smallest + side, -signals, signals), noise=level) for side in (0, 1)]
     first = (tries[0].rss <= tries[1].rss) | ~np.isfinite(tries[1].rss)
-    return _choose(first, *tries), model, signals
+    return shared.with_errors(_choose(first, *tries), inputs, level, model, "gauss", 3), model, signals
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """T1 and S0 (signal at full recovery) of magnitudes (..., n)."""
     fit, _, signals = _fit(inputs, shared.noise_level(inputs, options))
     n = signals.shape[-1]
-    reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
-    reason[~fit.settled] = Reason.NO_CONVERGENCE
-    reason[fit.at_bound[..., 0]] = Reason.AT_BOUND
-    reason[~fit.fitted] = Reason.NO_SIGNAL
-    reason[~np.isfinite(signals).all(axis=-1)] = Reason.NOT_FINITE
-    if n < 3:
-        reason[...] = Reason.TOO_FEW_POINTS
+    reason = shared.too_few(shared.not_finite(shared.reasons(fit, 0), signals), n, 3)
     with np.errstate(invalid="ignore", divide="ignore"):
         residual = np.sqrt(fit.rss / n) / signals.max(axis=-1)
     unit = np.eye(3)

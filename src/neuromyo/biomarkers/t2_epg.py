@@ -45,11 +45,15 @@ def _model(acquisition: Acquisition, options: Options) -> SeparableModel:
     return SeparableModel([_T2, _B1], [table], nonnegative=True, branch=("B1", 1.0))
 
 
+def _unknowns(inputs: Inputs) -> int:
+    return 3 - ("B1" in inputs.known)
+
+
 def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     """The noise level, from the residuals of a sample of voxels."""
     body = samples["body"]
     fit, model, _ = _fit(body, options, law="gauss")
-    return Calibration(multi_echo.pooled_noise(model, fit, 3 - bool(body.known)))
+    return Calibration(multi_echo.pooled_noise(model, fit, _unknowns(body)))
 
 
 def _fit(inputs: Inputs, options: Options, law: Law):  # noqa: ANN202
@@ -59,18 +63,19 @@ def _fit(inputs: Inputs, options: Options, law: Law):  # noqa: ANN202
     known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
     level = multi_echo.noise_level(inputs, options)
     fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
-    return fit, model, echoes
+    return multi_echo.with_errors(fit, inputs, level, model, law, _unknowns(inputs)), model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """T2, B1 and S0 of signals (..., n)."""
     fit, _, echoes = _fit(inputs, options, multi_echo.law_of(inputs, options.likelihood))
-    if inputs.averaged:
-        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     signals = inputs.signals["mese"][..., echoes]
     size = fit.covariance.shape[-1]
     sd = {name: propagate(fit.covariance, np.eye(size)[i]) for i, name in enumerate(("T2", "B1", "S0"))}
-    common = multi_echo.not_finite(multi_echo.reasons(fit, 0), signals)
+    common = multi_echo.reasons(fit, 0)
+    if "B1" in inputs.known:
+        common = multi_echo.not_known(common, fit, 1, inputs.known["B1"])
+    common = multi_echo.too_few(multi_echo.not_finite(common, signals), len(echoes), _unknowns(inputs))
     common[(common == Reason.OK) & ~fit.active[..., 0]] = Reason.NOT_IDENTIFIABLE
     b1_reason = np.where(fit.at_bound[..., 1] & (common == Reason.OK), Reason.AT_BOUND, common).astype(np.uint8)
     if "B1" not in inputs.known:

@@ -30,6 +30,7 @@ from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Axis, SeparableModel
 from neuromyo.fit.uncertainty import propagate
+from neuromyo.physics.relaxation import mono_exponential
 
 _AXIS = Axis("T2", 0.002, 3.0, 96, "log", coarse=24)
 
@@ -45,9 +46,7 @@ class Options(multi_echo.MonoOptions):
 
 def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
     """truth T2 (s), S0, optionally offset, shape (...) -> signal (..., n)."""
-    times = np.asarray(acquisitions["mese"].echo_times)
-    t2, s0 = np.asarray(truth["T2"], float)[..., None], np.asarray(truth["S0"], float)[..., None]
-    return {"mese": s0 * np.exp(-times / t2) + np.asarray(truth.get("offset", 0.0), float)[..., None]}
+    return {"mese": mono_exponential(acquisitions["mese"].echo_times, truth["T2"], truth["S0"], truth.get("offset", 0.0))}
 
 
 @lru_cache(maxsize=16)
@@ -76,17 +75,15 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     """T2 and S0 of signals (..., n)."""
     echoes, model = _prepare(inputs.acquisitions["mese"], options)
     signals = inputs.signals["mese"][..., echoes]
-    fit = model.fit(signals, noise=multi_echo.noise_level(inputs, options), law=multi_echo.law_of(inputs, options.likelihood))
-    if inputs.averaged:
-        fit = multi_echo.mean_signal_errors(fit, len(echoes))
-    sd = np.sqrt(fit.covariance[..., 0, 0])
-    reason = multi_echo.reasons(fit, 0)
-    few = len(echoes) < 2 + options.offset
-    reason = np.full_like(reason, Reason.TOO_FEW_POINTS) if few else multi_echo.not_finite(reason, signals)
+    level, law = multi_echo.noise_level(inputs, options), multi_echo.law_of(inputs, options.likelihood)
+    fit = multi_echo.with_errors(model.fit(signals, noise=level, law=law), inputs, level, model, law, 2 + options.offset)
+    unit = np.eye(fit.covariance.shape[-1])
+    reason = multi_echo.not_finite(multi_echo.reasons(fit, 0), signals)
+    reason = multi_echo.too_few(reason, len(echoes), 2 + options.offset)
     reason[(reason == Reason.OK) & ~(fit.amplitude[..., 0] > 0)] = Reason.NOT_IDENTIFIABLE
     return Estimate(
         values={"T2": fit.theta[..., 0], "S0": fit.amplitude[..., 0]},
-        sd={"T2": sd, "S0": propagate(fit.covariance, np.eye(fit.covariance.shape[-1])[1])},
+        sd={"T2": propagate(fit.covariance, unit[0]), "S0": propagate(fit.covariance, unit[1])},
         reason=reason,
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},
     )

@@ -42,6 +42,8 @@ _FAT_T2 = Axis("T2", 0.03, 0.5, 48, "log", coarse=16)
 FAT_T2 = Quantity("FatT2", "apparent T2 of subcutaneous fat", "ms", (0.03, 0.5), "T2map", level="subject")
 #: used where there is no fat to calibrate on: mid-range of what trains of about 10 ms spacing show at 3 T
 _USUAL_FAT_T2 = 0.15
+#: sd of a median over that of a mean
+_MEDIAN = float(np.sqrt(np.pi / 2))
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,17 @@ def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
     return SeparableModel([_FAT_T2, _B1], [table], nonnegative=True, branch=("B1", 1.0))
 
 
+def _unknowns(inputs: Inputs) -> int:
+    return 4 - ("B1" in inputs.known)
+
+
 def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     """Fat T2 on the subcutaneous fat (unless given), then the noise level on a sample of all voxels."""
     body = samples["body"]
     fat_t2, reported, assumptions, findings = _calibrate_fat(samples.get("fat"), options)
     inputs = Inputs(body.signals, body.acquisitions, known=body.known, scalars={"fat_t2": fat_t2})
     fit, model, _ = _fit(inputs, options, "gauss")
-    noise = multi_echo.pooled_noise(model, fit, 4 - ("B1" in body.known))
+    noise = multi_echo.pooled_noise(model, fit, _unknowns(body))
     return Calibration({"fat_t2": fat_t2, **noise}, reported, assumptions, findings)
 
 
@@ -99,13 +105,14 @@ def _calibrate_fat(
         echoes = multi_echo.selected(acquisition, options.echoes)
         known = {"B1": fat.known["B1"]} if "B1" in fat.known else None
         fit = _fat_model(acquisition, options).fit(fat.signals["mese"][..., echoes], known)
-        good = fit.fitted & fit.settled & ~fit.at_bound[..., 0]
+        good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
         if good.sum() >= 20:
             values = fit.theta[good, 0]
             value = float(np.median(values))
             spread = 1.4826 * float(np.median(np.abs(values - value)))
             said = f"median of {int(good.sum())} voxels of subcutaneous fat"
-            return value, (Scalar(FAT_T2, value, spread / np.sqrt(good.sum()), said),), (), ()
+            sd = _MEDIAN * spread / float(np.sqrt(good.sum()))
+            return value, (Scalar(FAT_T2, value, sd, said),), (), _doubts(value, spread)
     why = "no subcutaneous fat to calibrate on; usual value at 3 T with about 10 ms between echoes"
     warning = Finding(
         "warn", "W-FAT-T2", "t2-water", f"the apparent T2 of fat was not measured; {1e3 * _USUAL_FAT_T2:.0f} ms is used",
@@ -120,6 +127,20 @@ def _calibrate_fat(
     )
 
 
+def _doubts(fat_t2: float, spread: float) -> tuple[Finding, ...]:
+    """A warning where what was taken for fat decays as fast as water may."""
+    if fat_t2 > _T2.high:
+        return ()
+    return (
+        Finding(
+            "warn", "W-FAT-T2", "t2-water",
+            f"the region given as fat has a T2 of {1e3 * fat_t2:.0f} ms (voxels vary by {1e3 * spread:.0f} ms), as water may have",
+            "look at where that region lies, or give --option fat_t2=SECONDS",
+            "water and fat cannot be told apart by their decay: water T2 and fat fraction are not to be trusted",
+        ),
+    )  # fmt: skip
+
+
 def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
@@ -128,14 +149,12 @@ def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, Sepa
     known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
     level = multi_echo.noise_level(inputs, options)
     fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
-    return fit, model, echoes
+    return multi_echo.with_errors(fit, inputs, level, model, law, _unknowns(inputs)), model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """Water T2, fat fraction, B1 and S0 of signals (..., n)."""
     fit, _, echoes = _fit(inputs, options, multi_echo.law_of(inputs, options.likelihood))
-    if inputs.averaged:
-        fit = multi_echo.mean_signal_errors(fit, len(echoes))
     signals = inputs.signals["mese"][..., echoes]
     water, fat = fit.amplitude[..., 0], fit.amplitude[..., 1]
     total = water + fat
@@ -149,7 +168,10 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         "B1": propagate(fit.covariance, unit[1]),
         "S0": propagate(fit.covariance, unit[2] + unit[3]),
     }
-    settled = multi_echo.not_finite(_without_bound(fit), signals)
+    settled = multi_echo.reasons(fit)  # a water T2 at its bound says nothing against the fat fraction
+    if "B1" in inputs.known:
+        settled = multi_echo.not_known(settled, fit, 1, inputs.known["B1"])
+    settled = multi_echo.too_few(multi_echo.not_finite(settled, signals), len(echoes), _unknowns(inputs))
     settled[(settled == Reason.OK) & ~(total > 0)] = Reason.NO_SIGNAL
     t2_reason = np.where((settled == Reason.OK) & fit.at_bound[..., 0], Reason.AT_BOUND, settled).astype(np.uint8)
     t2_reason[(settled == Reason.OK) & ~(water > 0)] = Reason.NOT_IDENTIFIABLE
@@ -165,14 +187,6 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         reason={"T2": t2_reason, "FF": settled, "B1": b1_reason, "S0": settled},
         diagnostics={"residual": multi_echo.relative_residual(fit, inputs.signals["mese"], echoes)},
     )
-
-
-def _without_bound(fit: SeparableFit) -> np.ndarray:
-    """Reasons that concern the whole voxel: a water T2 at its bound says nothing against the fat fraction."""
-    reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)
-    reason[~fit.settled] = Reason.NO_CONVERGENCE
-    reason[~fit.fitted] = Reason.NO_SIGNAL
-    return reason
 
 
 BIOMARKER = Biomarker(

@@ -255,10 +255,6 @@ class Biomarker:
     def map_roles(self) -> tuple[str, ...]:
         return tuple(r for r, n in self.needs.items() if isinstance(n, MapNeed))
 
-    @property
-    def region_roles(self) -> tuple[str, ...]:
-        return tuple(r for r, n in self.needs.items() if isinstance(n, RegionNeed))
-
     def series_need(self, role: str) -> SeriesNeed:
         need = self.needs[role]
         if not isinstance(need, SeriesNeed):

@@ -35,12 +35,12 @@ class Grid:
         slice_axis: int | None = None,
         source_axes: tuple[tuple[int, bool], ...] = ((0, False), (1, False), (2, False)),
     ) -> Grid:
-        """A grid from an array affine (4, 4). Without ``slice_axis``: the axis of the largest spacing, else the last."""
+        """A grid from an array affine (4, 4). Without ``slice_axis``: the axis of a single slice, else that of the
+        largest spacing, else (two are as large: square pixels in thin slices) that of the smallest, else the last."""
         affine = np.asarray(affine, dtype=np.float64)
         x, y, z = (int(n) for n in shape[:3])
         if slice_axis is None:
-            spacing = np.linalg.norm(affine[:3, :3], axis=0)
-            slice_axis = int(np.argmax(spacing)) if spacing.max() > 1.01 * spacing.min() else 2
+            slice_axis = (x, y, z).index(1) if (x, y, z).count(1) == 1 else _across(affine)
         return Grid((x, y, z), tuple(float(v) for v in affine.ravel()), slice_axis, source_axes)
 
     @cached_property
@@ -119,3 +119,12 @@ class Grid:
             if flipped:
                 turn[axis, 3] = self.shape[axis] - 1
         return self.affine @ turn
+
+
+def _across(affine: np.ndarray) -> int:
+    """The axis that runs across slices, as far as spacings tell."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    small, middle, large = np.sort(spacing)
+    if large > 1.01 * middle:
+        return int(np.argmax(spacing))
+    return int(np.argmin(spacing)) if middle > 1.01 * small else 2

@@ -54,13 +54,10 @@ class Labels:
         return np.isin(self.volume, list(indices))
 
     def groups(self) -> tuple[tuple[str, Side, tuple[int, ...]], ...]:
-        """Every region and every parent that can be measured: (name, side, label indices), leaves first."""
-        leaves = [(r.name, r.side, (r.index,)) for r in self.regions]
-        parent_names: list[str] = []
-        for region in self.regions:
-            for name in self._ancestors(region):
-                if name not in parent_names and name not in {r.name for r in self.regions}:
-                    parent_names.append(name)
+        """Every region and every parent that can be measured: (name, side, label indices), leaves first. A parent that is
+        drawn itself (the rest of a muscle group) is pooled with its children, as in `mask`."""
+        parent_names = list(dict.fromkeys(name for region in self.regions for name in self._ancestors(region)))
+        leaves = [(r.name, r.side, (r.index,)) for r in self.regions if r.name not in parent_names]
         pooled = []
         for name in parent_names:
             members = self.find(name)

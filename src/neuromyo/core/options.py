@@ -31,7 +31,7 @@ def option(
     """A dataclass field that explains and checks itself.
 
     ``low`` and ``high`` bound numbers (each entry of a tuple); ``choices`` lists permitted words, and ``open_choice``
-    says what else is taken besides them (``"a JSON file of relative angles"``), which the biomarker then checks.
+    says what other words are taken besides them (``"a JSON file of relative angles"``), which the biomarker then checks.
     """
     meta = {"doc": doc, "unit": unit, "low": low, "high": high, "choices": choices, "open_choice": open_choice}
     return dataclasses.field(default=default, metadata=meta)
@@ -54,7 +54,7 @@ def _check_one(f: dataclasses.Field, value: Any) -> None:
         return
     meta = f.metadata
     choices = meta.get("choices")
-    if choices and value not in choices and not meta.get("open_choice"):
+    if choices and isinstance(value, str) and value not in choices and not meta.get("open_choice"):
         raise OptionError("E-OPTION", where=f"option {f.name}", needed=f"one of {', '.join(choices)}", found=repr(value),
                           remedy="give one of them")  # fmt: skip
     low, high = meta.get("low"), meta.get("high")

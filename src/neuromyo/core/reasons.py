@@ -24,6 +24,7 @@ class Reason(IntEnum):
     POORLY_DETERMINED = 8
     AMBIGUOUS = 9
     NO_SIGNAL = 10
+    NOT_KNOWN = 11
 
     @property
     def sentence(self) -> str:
@@ -43,9 +44,10 @@ _SENTENCES = {
     Reason.AT_BOUND: "the best value lies at the edge of the permitted range",
     Reason.NOT_IDENTIFIABLE: "the data do not determine this value (a component is absent)",
     Reason.IMPLAUSIBLE: "outside the plausible range of the quantity",
-    Reason.POORLY_DETERMINED: "kept, but the predicted standard deviation exceeds 15 %",
+    Reason.POORLY_DETERMINED: "kept, but the predicted standard deviation exceeds 15 % or cannot be told",
     Reason.AMBIGUOUS: "kept, but a second value fits the data as well",
     Reason.NO_SIGNAL: "no signal above the noise",
+    Reason.NOT_KNOWN: "a map taken as known has no value here that the model covers",
 }
 
 

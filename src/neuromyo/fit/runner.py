@@ -66,10 +66,7 @@ def run(
     main = series[biomarker.series_roles[0]]
     _require_needs(biomarker, series, known, regions, main.grid)
     acquisitions, assumptions = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
-    inside = np.ones(main.grid.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
-    if not inside.any():
-        raise DataError("E-EMPTYROI", where=f"{main.name}: mask", needed="at least one voxel to estimate", found="none",
-                        remedy="check the mask, or leave it out")  # fmt: skip
+    inside = _inside(mask, main)
     calibration = _calibrate(biomarker, series, acquisitions, known, regions, dict(scalars or {}), inside, options)
     values = {**calibration.scalars, **(scalars or {})}
     out = _Output(biomarker, main.grid)
@@ -131,7 +128,7 @@ def calibrate(
     biomarker = answered(biomarker, options)
     main = series[biomarker.series_roles[0]]
     acquisitions, _ = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
-    inside = np.ones(main.grid.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    inside = _inside(mask, main)
     given = dict(scalars or {})
     found = _calibrate(biomarker, series, acquisitions, dict(known or {}), dict(regions or {}), given, inside, options)
     return replace(found, scalars={**found.scalars, **given})
@@ -216,10 +213,29 @@ def _require_needs(
                             found=str(given.shape), remedy="resample it to the series' grid")  # fmt: skip
 
 
+def _inside(mask: np.ndarray | None, main: Series) -> np.ndarray:
+    """(x, y, z) bool: the voxels to estimate. NaN is outside."""
+    if mask is None:
+        return np.ones(main.grid.shape, dtype=bool)
+    if mask.shape != main.grid.shape:
+        raise DataError("E-GRID", where=f"{main.name}: mask", needed=f"an image of shape {main.grid.shape}",
+                        found=str(mask.shape), remedy="draw the mask on this series")  # fmt: skip
+    inside = np.nan_to_num(mask).astype(bool)
+    if not inside.any():
+        raise DataError("E-EMPTYROI", where=f"{main.name}: mask", needed="at least one voxel to estimate", found="none",
+                        remedy="check the mask, or leave it out")  # fmt: skip
+    return inside
+
+
 def _require_series(biomarker: Biomarker, role: str, need: SeriesNeed, series: Series, grid: Grid) -> None:
     if series.n < need.min_volumes:
         raise ProtocolError("E-NEEDS", where=f"{series.name} for {biomarker.id}", needed=f"{need.min_volumes} volumes",
                             found=str(series.n), remedy="choose another series or biomarker")  # fmt: skip
+    stated = series.acquisition.n_volumes
+    if stated is not None and stated != series.n:
+        code = "E-ECHO-COUNT" if len(series.acquisition.echo_times or ()) == stated else "E-SIDECAR"
+        raise DataError(code, where=series.name, needed=f"metadata of {series.n} volumes, as there are", found=f"{stated}",
+                        remedy="check the JSON sidecars of that series")  # fmt: skip
     if not series.grid.same_as(grid):
         raise DataError("E-GRID", where=series.name, needed=f"the grid of the {biomarker.series_roles[0]} series",
                         found="another one", remedy="register and resample it first")  # fmt: skip

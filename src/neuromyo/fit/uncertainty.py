@@ -71,7 +71,7 @@ def propagate(covariance: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Standard deviation of a derived number: sqrt(g' C g).
 
     covariance : (..., q, q); gradient : (..., q). Entries of parameters that were not free are NaN in the covariance
-    and count as known where their gradient is used.
+    and count as known where their gradient is used. NaN where there is no covariance at all.
     """
     used = np.flatnonzero(np.reshape(gradient, (-1, gradient.shape[-1])).any(axis=0))  # the rest adds nothing
     variance = np.zeros(np.broadcast_shapes(covariance.shape[:-2], gradient.shape[:-1]))
@@ -82,7 +82,8 @@ def propagate(covariance: np.ndarray, gradient: np.ndarray) -> np.ndarray:
                 np.isfinite(entry), entry, 0.0
             )
             variance += term
-    return np.sqrt(np.maximum(variance, 0.0))
+    none = ~np.isfinite(np.diagonal(covariance, axis1=-2, axis2=-1)).any(axis=-1)
+    return np.where(none, np.nan, np.sqrt(np.maximum(variance, 0.0)))
 
 
 def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: np.ndarray) -> np.ndarray:

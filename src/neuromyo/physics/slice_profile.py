@@ -94,11 +94,13 @@ def pair(
     refocusing_thickness: float = 1.0,
     excitation_time_bandwidth: float | None = None,
     refocusing_time_bandwidth: float | None = None,
+    refocusing_angle_deg: float = 180.0,
     B1: float = 1.0,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Both profiles at the same positions, without positions that hardly give an echo: at most n of each.
 
-    ``refocusing_thickness`` is the refocusing slice over the excited one. Two ideal pulses need one position; given angles fix
+    ``refocusing_angle_deg`` is the nominal refocusing angle: a pulse turned down to 120 degrees has another shape than one of
+    180, since the angle is not in proportion to the pulse. ``refocusing_thickness`` is the refocusing slice over the excited one. Two ideal pulses need one position; given angles fix
     the number of positions, so that two given lists must have one length and a named shape is sampled to match, over
     ``extent``. With ``B1`` the pulses are integrated at that B1 (see `profile`); the positions stay those of B1 = 1, so that
     the amplitudes of trains for different B1 compare: for a table, one call of `neuromyo.physics.epg.cpmg` for each B1.
@@ -109,16 +111,18 @@ def pair(
                           found=" and ".join(str(length) for length in sorted(lengths)))  # fmt: skip
     n = lengths.pop() if lengths else n
 
+    share = refocusing_angle_deg / NOMINAL_DEG["refocusing"]
+
     def both(b1: float) -> np.ndarray:
         tips = profile(excitation, "excitation", n=n, extent=extent, time_bandwidth=excitation_time_bandwidth, B1=b1)
         turns = profile(refocusing, "refocusing", n=n, extent=extent, time_bandwidth=refocusing_time_bandwidth,
-                        thickness_factor=refocusing_thickness, B1=b1)  # fmt: skip
+                        thickness_factor=refocusing_thickness, B1=b1 * share)  # fmt: skip
         return np.stack(np.broadcast_arrays(tips, turns))
 
     nominal = both(1.0)
     if (nominal == nominal[:, :1]).all():
         return (float(nominal[0, 0]),), (float(nominal[1, 0]),)
-    echo = np.abs(np.sin(nominal[0] * np.pi / 2)) * np.sin(nominal[1] * np.pi / 2) ** 2
+    echo = np.abs(np.sin(nominal[0] * np.pi / 2)) * np.sin(nominal[1] * share * np.pi / 2) ** 2
     kept = both(B1)[:, echo >= _NEGLIGIBLE * echo.max()]
     return tuple(kept[0].tolist()), tuple(kept[1].tolist())
 

@@ -121,7 +121,7 @@ def _geometry(series: Series) -> tuple[float, float]:
 
 
 def _echoes(series: Series, declared: Declared) -> Iterator[_Compared]:
-    times = series.acquisition.echo_times
+    times = _times(series)
     echo = "echo_times"
     if declared.echoes is not None:
         train = declared.echoes
@@ -140,9 +140,14 @@ def _echoes(series: Series, declared: Declared) -> Iterator[_Compared]:
                 yield _Compared(f"echo {i + 1}", echo, wanted.figure(i), found, "ms", 1e3)
 
 
+def _times(series: Series) -> tuple[float, ...]:
+    """Echo times in ascending order, whatever that of the volumes; none where the files state none."""
+    return tuple(sorted(series.acquisition.echo_times or ()))
+
+
 def _uneven(series: Series, declared: Declared) -> Iterator[Finding]:
-    times = series.acquisition.echo_times
-    if declared.echoes is None or times is None or len(times) < 3:
+    times = _times(series)
+    if declared.echoes is None or len(times) < 3:
         return
     spacing = np.diff(times)
     middle = float(np.median(spacing))

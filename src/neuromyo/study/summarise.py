@@ -139,12 +139,12 @@ class _Job:
 
     def _fit(self, extent: Extent, above: np.ndarray | None) -> tuple[np.ndarray, Mapping[str, tuple[float, float]]]:
         """The voxels whose signals are averaged, and the fit of their mean. Voxels whose own fit failed take part;
-        those that hold no signal to average (masked, not finite) do not."""
+        those with no signal to average, or nothing known to fit it by (masked, not finite, not known), do not."""
         mask = extent.used if above is None else extent.used & ~above
         box = _box(mask)
         mask = mask.copy()
         for one in self.maps.maps.values():
-            mask[box] &= ~np.isin(one.reason[box], (Reason.MASKED, Reason.NOT_FINITE))
+            mask[box] &= ~np.isin(one.reason[box], (Reason.MASKED, Reason.NOT_FINITE, Reason.NOT_KNOWN))
         return mask, (self.refit(mask) if self.refit is not None and mask.any() else {})
 
 

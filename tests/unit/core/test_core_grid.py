@@ -39,6 +39,11 @@ def test_the_slice_axis_is_the_thick_one():
     assert Grid.of((4, 4, 4), np.diag([5.0, 1.0, 1.0, 1.0])).slice_axis == 0
     assert Grid.of((4, 4, 4), np.eye(4)).slice_axis == 2
     assert Grid.of((4, 4, 4), np.eye(4), slice_axis=1).slice_axis == 1
+    assert Grid.of((4, 4, 4), np.diag([1.5, 1.5, 1.0, 1.0])).slice_axis == 2, "or the thin one"
+    assert Grid.of((4, 4, 4), np.diag([1.5, 5.0, 1.2, 1.0])).slice_axis == 1
+    assert Grid.of((4, 4, 4), np.diag([3.5, 1.5, 8.0, 1.0])).slice_axis == 2
+    assert Grid.of((8, 8, 1), np.diag([1.5, 1.5, 1.0, 1.0])).slice_axis == 2, "or the one of a single slice"
+    assert Grid.of((8, 1, 8), np.diag([1.5, 1.0, 1.5, 1.0])).slice_axis == 1
 
 
 def test_sameness_is_measured_in_voxels():

@@ -34,6 +34,7 @@ def test_a_parent_pools_its_children(leg):
     assert leg.mask("calf").sum() == 3 and leg.mask("leg").sum() == 3 and leg.mask("thigh").sum() == 0
     groups = {(name, side): indices for name, side, indices in leg.groups()}
     assert groups["bone", "right"] == (4,) and groups["leg", "left"] == (1, 2) and groups["leg", "right"] == (3,)
+    assert groups["calf", "left"] == (1, 2) and groups["calf", "none"] == (9,), "a parent that is drawn is pooled too"
 
 
 def test_a_ring_of_parents_ends():

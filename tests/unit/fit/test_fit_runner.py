@@ -7,10 +7,12 @@ import pytest
 
 from neuromyo.biomarkers.t2_epg import BIOMARKER as EPG
 from neuromyo.biomarkers.t2_mono import BIOMARKER as MONO
+from neuromyo.biomarkers.t2_water import BIOMARKER as WATER
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Estimate
-from neuromyo.core.errors import DataError, PluginError, ProtocolError, ResourceError
+from neuromyo.core.errors import DataError, OptionError, PluginError, ProtocolError, ResourceError
 from neuromyo.core.grid import Grid
+from neuromyo.core.options import parse
 from neuromyo.core.reasons import Reason
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.fit import runner
@@ -88,7 +90,7 @@ def test_needs():
     assert "echo_times" in said and "sidecar" in said
     short = replace(train(), data=ArrayData(np.ones((*SHAPE, 2), np.float32)))
     assert "3 volumes" in refused(ProtocolError, "E-NEEDS", lambda: runner.run(MONO, {"mese": short}, MONO.options()))
-    image = replace(train(), data=ArrayData(np.ones((*SHAPE, 1), np.float32)))
+    image = replace(train(acquisition=Acquisition()), data=ArrayData(np.ones((*SHAPE, 1), np.float32)))
     ratio = signal_ratio.BIOMARKER
     said = refused(ProtocolError, "E-NEEDS", lambda: runner.run(ratio, {"image": image}, ratio.options()))
     assert "bone-marrow" in said
@@ -142,3 +144,32 @@ def test_grading():
     ]  # fmt: skip
     np.testing.assert_array_equal(np.isfinite(graded), [True, True, False, False, False])
     assert reason[1] == Reason.OK  # what was given is not changed
+
+
+@pytest.mark.parametrize("stated", [5, 11])
+def test_volumes_without_metadata_are_refused(stated):
+    """Else the first echo times would be taken for those of the volumes there are."""
+    acquisition = Acquisition(echo_times=tuple(0.01 * k for k in range(1, stated + 1)))
+    with pytest.raises(DataError, match="E-ECHO-COUNT"):
+        runner.run(MONO, {"mese": train(acquisition=acquisition)}, MONO.options())
+
+
+def test_a_mask_on_another_grid_and_one_with_gaps():
+    with pytest.raises(DataError, match="E-GRID"):
+        mono(mask=np.ones((6, 5, 3), dtype=bool))
+    mask = np.full(SHAPE, np.nan)
+    mask[0, 0, 0] = 1
+    assert mono(mask=mask)[0]["T2"].valid.sum() == 1
+
+
+def test_a_noise_that_is_no_number_is_refused():
+    with pytest.raises(OptionError, match="option noise"):
+        parse(MONO.options, {"noise": "estimated"})
+    assert parse(MONO.options, {"noise": "12.5"}).noise == 12.5
+
+
+def test_fat_that_decays_like_water_is_doubted():
+    """A region of muscle given as fat calibrates fat T2 to that of water: it is said."""
+    region = np.ones(SHAPE, dtype=bool)
+    _, findings = runner.run(WATER, {"mese": train()}, WATER.options(), regions={"fat": region})
+    assert [f.code for f in findings] == ["W-FAT-T2"] and "as water may" in findings[0].message

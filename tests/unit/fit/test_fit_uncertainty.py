@@ -49,3 +49,9 @@ def test_a_quotient_is_propagated():
 def test_what_is_known_adds_nothing():
     covariance = np.array([[np.nan, np.nan], [np.nan, 4.0]])
     assert propagate(covariance, np.array([7.0, 1.0])) == pytest.approx(2.0)
+
+
+def test_no_covariance_gives_no_sd():
+    covariance = np.stack([np.full((2, 2), np.nan), np.diag([4.0, 9.0])])
+    sd = propagate(covariance, np.array([1.0, 0.0]))
+    assert np.isnan(sd[0]) and sd[1] == 2.0

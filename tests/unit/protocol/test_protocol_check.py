@@ -58,6 +58,7 @@ def mese(acquisition: Acquisition = FULL, *, voxels=(1.5, 1.5, 8.0), shape=(8, 8
 def test_what_was_declared_passes_in_silence():
     assert check([mese()], CALF, [WATER, MONO]) == ()
     assert check([mese()], None, [WATER, MONO]) == ()
+    assert check([mese(FULL.with_(echo_times=TIMES[::-1]))], CALF, [WATER, MONO]) == (), "in whatever order"
 
 
 @pytest.mark.parametrize(
