@@ -126,8 +126,13 @@ def _refuse_unstated(biomarker: Biomarker, series: Mapping[str, Series]) -> None
     for role, one in series.items():
         for name in biomarker.series_need(role).required:
             if not one.acquisition.stated(name):
-                raise ProtocolError("E-NEEDS", where=f"{one.name}: {key(name)}", needed=f"it for {biomarker.id}",
-                                    found="nothing in the sidecar", remedy=f"state {key(name)} in the JSON sidecar")  # fmt: skip
+                raise ProtocolError(
+                    "E-NEEDS",
+                    where=f"{one.name}: {key(name)}",
+                    needed=f"it for {biomarker.id}",
+                    found="nothing in the sidecar",
+                    remedy=f"state {key(name)} in the JSON sidecar",
+                )
 
 
 # --- maps and masks beside the series ---------------------------------------------------------------------------------

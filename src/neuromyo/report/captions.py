@@ -33,8 +33,8 @@ LAST = (
 
 
 def summary(view: SessionView) -> tuple[str, ...]:
-    """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields and
-    calibrations are left to the tables."""
+    """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields
+    and calibrations are left to the tables."""
     said = [*_values(view)]
     if not said:
         said.append("No region values were measured in this session.")

@@ -51,7 +51,7 @@ def summary(view: CohortView) -> tuple[str, ...]:
 
 
 def spreads(view: CohortView) -> tuple[Spread, ...]:
-    """A plot and a table for each acquisition, biomarker and quantity: the most prominent first, what helps fits last."""
+    """A plot and a table for each acquisition, biomarker and quantity: prominent ones first, what helps fits last."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     rows = whole_regions(view.measurements)
     several, last = several_acquisitions(rows), aids(view.biomarkers, rows)
