@@ -326,3 +326,12 @@ def test_fit_names_the_users_file_in_its_complaints(neuromyo, bids, tmp_path):
     assert ended.json["error"]["code"] == "E-UNITS"
     assert "mine.nii.gz" in ended.json["error"]["message"]
     assert not list(tmp_path.glob("x*"))
+
+
+def test_fit_asks_for_a_missing_field_in_the_words_of_the_sidecar(neuromyo, bids, tmp_path):
+    for name in ("off.nii.gz", "on.nii.gz"):
+        shutil.copy(bids / "sub-01" / "anat" / "sub-01_echo-1_MESE.nii.gz", tmp_path / name)
+    ended = neuromyo("fit", "mtr", tmp_path / "off.nii.gz", tmp_path / "on.nii.gz", "-o", tmp_path / "x", "--json")
+    assert ended.status == 2
+    assert ended.json["error"]["code"] == "E-NEEDS"
+    assert "off.nii.gz" in ended.json["error"]["message"] and "MTState" in ended.json["error"]["message"]

@@ -82,8 +82,10 @@ def _truth(
     known: Mapping[str, np.ndarray],
     scalars: Mapping[str, float],
 ) -> dict[str, Any]:
-    """What `simulate` is told: the fitted values, what was known, and the declared example for what is neither."""
+    """What `simulate` is told: the fitted values (the subject's own too, such as the T2 of its fat), what was known,
+    and the declared example for what is neither."""
     truth: dict[str, Any] = {**biomarker.example, **scalars}
+    truth |= {name: float(one.value) for name, one in maps.scalars.items()}
     truth |= {role: float(values[voxel]) for role, values in known.items()}
     truth |= {name: float(m.values[voxel]) for name, m in maps.maps.items() if m.quantity.rank == "scalar"}
     return {name: v for name, v in truth.items() if np.isfinite(v)}

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from neuromyo.core.biomarker import Biomarker, MapNeed, RegionNeed
-from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError, ProtocolError
 from neuromyo.core.grid import Grid
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.reasons import Reason
+from neuromyo.core.series import Series
 from neuromyo.pipeline import code_version, inputs, known, loose, registries
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
+from neuromyo.protocol.needs import key
 from neuromyo.space.interpolate import map_to_grid
 
 
@@ -62,6 +64,7 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
             biomarker, roles, scratch, memory_mb=request.mem_mb, max_input_gb=request.max_input_gb,
             geometry=request.geometry,
         )  # fmt: skip
+        _refuse_unstated(biomarker, opened.series)
         grid = opened.series[next(iter(roles))].grid
         maps, found = runner.run(
             biomarker,
@@ -116,6 +119,20 @@ def _role_of(biomarker: Biomarker, name: str, kind: type, flag: str) -> str:
             return role
     raise OptionError("E-UNKNOWN", where=f"{flag} {name}", needed=f"one of {', '.join(roles) or 'none: it takes none'}",
                       found="another name", remedy=f"`neuromyo show {biomarker.id}` names what it takes")  # fmt: skip
+
+
+def _refuse_unstated(biomarker: Biomarker, series: Mapping[str, Series]) -> None:
+    """E-NEEDS where a file's sidecar does not state what cannot be assumed, in the words of the sidecar."""
+    for role, one in series.items():
+        for name in biomarker.series_need(role).required:
+            if not one.acquisition.stated(name):
+                raise ProtocolError(
+                    "E-NEEDS",
+                    where=f"{one.name}: {key(name)}",
+                    needed=f"it for {biomarker.id}",
+                    found="nothing in the sidecar",
+                    remedy=f"state {key(name)} in the JSON sidecar",
+                )
 
 
 # --- maps and masks beside the series ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.reasons import Reason
 from neuromyo.report import wording
 from neuromyo.report.methods_text import gather_assumptions
-from neuromyo.report.tables import main_statistic, title_of, whole_regions
+from neuromyo.report.tables import aids, main_statistic, several_acquisitions, title_of, whole_regions
 from neuromyo.report.view import SessionView
 
 #: regions that a summary speaks of first, and those it speaks of only if there is nothing else
@@ -33,7 +33,8 @@ LAST = (
 
 
 def summary(view: SessionView) -> tuple[str, ...]:
-    """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions."""
+    """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields
+    and calibrations are left to the tables."""
     said = [*_values(view)]
     if not said:
         said.append("No region values were measured in this session.")
@@ -45,49 +46,48 @@ def summary(view: SessionView) -> tuple[str, ...]:
 
 def _values(view: SessionView) -> list[str]:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in whole_regions(view.measurements):
-        if row["unit"] != "a.u.":
+    rows = whole_regions(view.measurements)
+    left_out = aids(view.biomarkers, rows)
+    for row in rows:
+        if row["unit"] != "a.u." and (row["biomarker"], row["quantity"]) not in left_out:
             groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
-    several = len({a for a, _, _ in groups}) > 1
-    said = []
+    several = several_acquisitions(rows)
+    said, entered = [], []
     for (acquisition, biomarker, quantity), rows in groups.items():
         title = title_of(view.biomarkers, biomarker, quantity) + (
             f" ({acquisition})" if several and acquisition else ""
         )
-        sentence = _value_sentence(title, rows)
-        said += [sentence] if sentence else []
+        of_it = _headline_rows(rows)
+        said += [_value_sentence(title, of_it)] if of_it else []
+        entered += [r["coverage"] for r in of_it if np.isfinite(r["coverage"]) and np.isfinite(r["se"])]
+    if entered:
+        low, high = wording.percent(min(entered)), wording.percent(max(entered))
+        share = low if low == high else f"{low.removesuffix(' %')} to {high}"
+        said.append(
+            f"These are means over {share} of the voxels of their regions; how sure they are stands under Numbers."
+        )
     return said
 
 
-def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """``Water T2 in muscle: left 33.1 ms, right 32.8 ms (spread between voxels 2.1 and 2.2 ms; ...)``."""
+def _headline_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of the headline region, left before right, in the main statistic."""
     statistic = main_statistic(rows)
     rows = [r for r in rows if r["statistic"] == statistic and np.isfinite(r["value"])]
     name = headline_region(rows)
-    of_it = sorted((r for r in rows if r["region"] == name), key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
-    if not of_it:
-        return ""
-    unit = of_it[0]["unit"]
-    parts, largest = [], max(abs(r["value"]) for r in of_it)
-    for r in of_it:
+    of_it = (r for r in rows if r["region"] == name)
+    return sorted(of_it, key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
+
+
+def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """``Water T2 in muscle: left 33.1 ms, right 32.8 ms.``"""
+    statistic, unit = rows[0]["statistic"], rows[0]["unit"]
+    parts, largest = [], max(abs(r["value"]) for r in rows)
+    for r in rows:
         side = f"{r['side']} " if r["side"] in ("left", "right") else ""
         parts.append(f"{side}{wording.with_unit(r['value'], unit, largest)}")
-    kind = "" if statistic in ("mean", "subject", title) else f" ({statistic})"
-    return f"{wording.capital(title)}{kind} in {wording.region(name)}: {', '.join(parts)}{_aside(of_it, unit)}."
-
-
-def _aside(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
-    """Spread and coverage, in brackets."""
-    largest = max(abs(r["value"]) for r in rows)
-    spreads = [wording.number(r["sd_between"], largest) for r in rows if np.isfinite(r["sd_between"])]
-    covered = [r["coverage"] for r in rows if np.isfinite(r["coverage"])]
-    said = []
-    if spreads:
-        said.append(f"spread between voxels {wording.listing(spreads)} {wording.unit(unit)}".rstrip())
-    if covered:
-        least = "at least " if len(set(covered)) > 1 else ""
-        said.append(f"{least}{wording.percent(min(covered))} of the region's voxels entered")
-    return f" ({'; '.join(said)})" if said else ""
+    kind = "" if statistic in ("mean", "volume", title) else f" ({statistic})"
+    place = "of" if unit == "ml" else "in"
+    return f"{wording.capital(title)}{kind} {place} {wording.region(rows[0]['region'])}: {', '.join(parts)}."
 
 
 def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:

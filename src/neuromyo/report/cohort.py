@@ -12,8 +12,8 @@ from markupsafe import Markup
 from neuromyo.report import wording
 from neuromyo.report.figures import strip_plot
 from neuromyo.report.html import render
-from neuromyo.report.tables import Grid2D, main_statistic, title_of, whole_regions
-from neuromyo.report.view import CohortView, SessionLine
+from neuromyo.report.tables import Grid2D, aids, main_statistic, several_acquisitions, title_of, whole_regions
+from neuromyo.report.view import CohortView, SessionLine, rank
 
 __all__ = ["CohortView", "SessionLine", "page"]
 
@@ -51,14 +51,17 @@ def summary(view: CohortView) -> tuple[str, ...]:
 
 
 def spreads(view: CohortView) -> tuple[Spread, ...]:
-    """A plot and a table for each acquisition, biomarker and quantity."""
+    """A plot and a table for each acquisition, biomarker and quantity: prominent ones first, what helps fits last."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in whole_regions(view.measurements):
+    rows = whole_regions(view.measurements)
+    several, last = several_acquisitions(rows), aids(view.biomarkers, rows)
+    ordered = sorted(rows, key=lambda r: rank(view.biomarkers, r["biomarker"]))
+    for row in sorted(ordered, key=lambda r: (r["biomarker"], r["quantity"]) in last):
         groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
-    return tuple(_spread(view, key, rows) for key, rows in groups.items())
+    return tuple(_spread(view, key, rows, several) for key, rows in groups.items())
 
 
-def _spread(view: CohortView, key: tuple[str, str, str], rows: Sequence[Mapping[str, Any]]) -> Spread:
+def _spread(view: CohortView, key: tuple[str, str, str], rows: Sequence[Mapping[str, Any]], several: bool) -> Spread:
     acquisition, biomarker, quantity = key
     statistic = main_statistic(rows)
     main = [r for r in rows if r["statistic"] == statistic]
@@ -69,7 +72,13 @@ def _spread(view: CohortView, key: tuple[str, str, str], rows: Sequence[Mapping[
     unit, title = main[0]["unit"], title_of(view.biomarkers, biomarker, quantity)
     title = wording.capital(title)
     return Spread(
-        title, biomarker, acquisition, wording.unit(unit), statistic, strip_plot(values, title, unit), _table(values)
+        title,
+        biomarker,
+        acquisition if several else "",
+        wording.unit(unit),
+        statistic,
+        strip_plot(values, wording.short(title), unit),
+        _table(values),
     )
 
 

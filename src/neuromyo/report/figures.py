@@ -29,10 +29,12 @@ class Dot:
 
 
 def dot_plot(dots: Sequence[Dot], label: str, unit: str) -> Markup:
-    """Values by region: left and right dots on one line, thin bars for the spread over voxels, thick ones for 2 se."""
-    rows = list(dict.fromkeys(d.region for d in dots))
+    """Values by region: left and right dots on one line, thin bars for the spread over voxels, thick ones for 2 se.
+    Regions without a value have no line."""
+    rows = list(dict.fromkeys(d.region for d in dots if np.isfinite(d.value)))
     plot = Plot(WIDE, 44 + 30 * len(rows) + 20, f"{label} by region and side")
-    reach = [v for d in dots for v in (d.value - _or_zero(d.spread), d.value + _or_zero(d.spread))]
+    widths = [(d.value, max(_or_zero(d.spread), 2 * _or_zero(d.se))) for d in dots]
+    reach = [v for value, width in widths for v in (value - width, value + width)]
     axis = Axis(*padded(reach), NAMES, WIDE - 16)
     bottom = 18 + 30 * len(rows)
     x_axis(plot, axis, bottom, labelled(label, unit), grid_from=8, about=7)

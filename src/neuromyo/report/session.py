@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuromyo.report import captions
+from neuromyo.report import captions, wording
 from neuromyo.report.html import render
 from neuromyo.report.methods_text import gather_assumptions, methods
 from neuromyo.report.sections import parts
@@ -27,6 +27,7 @@ def page(view: SessionView) -> str:
         findings=sorted(view.findings, key=lambda f: order.get(f.level, len(order))),
         level_names=dict(LEVELS),
         tables=tables,
+        aids=wording.listing(list(dict.fromkeys(wording.short(t.title) for t in tables if t.aid))),
         columns={heading: meaning for t in tables for heading, meaning in t.columns},
         parts=parts(view),
         assumptions=gather_assumptions(view.maps),

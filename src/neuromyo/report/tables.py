@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason, count
 from neuromyo.report import wording
 from neuromyo.report.figures import Dot, dot_plot
@@ -35,13 +36,41 @@ class ValueTable:
     rows: tuple[tuple[str, int, tuple[str, ...]], ...]
     plot: Markup
     left_out: int
+    not_drawn: bool
+    aid: bool
+
+
+FLAGS = (
+    "what to be careful about. FF>50%: share left out because it is mostly fat; failed: share without a value; poor: "
+    "share with an sd over 15 %; ambiguous: share where a second solution fits as well; uneroded: too thin to leave out its rim; "
+    "W-NOVOXELS: nothing was left. Assumptions are listed further down"
+)
+LEAST_SHARE = 0.05  # of a region's voxels; means of fewer stand in the table but are not drawn
+
+
+def declared(biomarkers: Mapping[str, Biomarker], biomarker: str, quantity: str) -> Quantity | None:
+    """The quantity as its biomarker declares it; None where it is not known here."""
+    one = biomarkers.get(biomarker)
+    return next((q for q in one.gives if q.name == quantity), None) if one else None
+
+
+def aids(biomarkers: Mapping[str, Biomarker], rows: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(biomarker, quantity) of the rows that matter to the fits rather than to the question: fields, and what was
+    calibrated once for the subject. Where there is nothing else they are what was asked for."""
+    pairs = {(r["biomarker"], r["quantity"]) for r in rows}
+    found = {p for p in pairs if (q := declared(biomarkers, *p)) and (q.datatype == "fmap" or q.level == "subject")}
+    return found if any(biomarker and (biomarker, name) not in found for biomarker, name in pairs) else set()
 
 
 def title_of(biomarkers: Mapping[str, Biomarker], biomarker: str, quantity: str) -> str:
     """What a reader is told a quantity is; its short name where the biomarker is not known here."""
-    declared = biomarkers.get(biomarker)
-    found = [q.title for q in declared.gives if q.name == quantity] if declared else []
-    return found[0] if found else quantity
+    found = declared(biomarkers, biomarker, quantity)
+    return found.title if found else quantity
+
+
+def several_acquisitions(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether rows have to be told apart by their acquisition (volumes belong to none)."""
+    return len({r["acquisition"] for r in rows} - {"", "n/a"}) > 1
 
 
 def whole_regions(table: Measurements) -> list[dict[str, Any]]:
@@ -61,6 +90,7 @@ def value_tables(table: Measurements, biomarkers: Mapping[str, Biomarker]) -> tu
     for row in whole_regions(table):
         groups.setdefault((row["acquisition"], row["biomarker"], row["quantity"]), []).append(row)
     everything = table.rows()
+    several, helping = several_acquisitions(everything), aids(biomarkers, everything)
     made = []
     for (acquisition, biomarker, quantity), rows in groups.items():
         all_of_it = [
@@ -69,12 +99,21 @@ def value_tables(table: Measurements, biomarkers: Mapping[str, Biomarker]) -> tu
             if (r["acquisition"], r["biomarker"], r["quantity"]) == (acquisition, biomarker, quantity)
         ]
         made.append(
-            _value_table(acquisition, biomarker, title_of(biomarkers, biomarker, quantity), rows, len(all_of_it))
+            _value_table(
+                acquisition if several else "",
+                biomarker,
+                title_of(biomarkers, biomarker, quantity),
+                rows,
+                len(all_of_it),
+                (biomarker, quantity) in helping,
+            )
         )
     return tuple(made)
 
 
-def _value_table(acquisition: str, biomarker: str, title: str, rows: list[dict[str, Any]], n_all: int) -> ValueTable:
+def _value_table(
+    acquisition: str, biomarker: str, title: str, rows: list[dict[str, Any]], n_all: int, aid: bool
+) -> ValueTable:
     statistic = main_statistic(rows)
     main = _ordered([r for r in rows if r["statistic"] == statistic])
     fits = {_place(r): r for r in rows if r["statistic"] == REGION_FIT and statistic != REGION_FIT}
@@ -87,7 +126,11 @@ def _value_table(acquisition: str, biomarker: str, title: str, rows: list[dict[s
     for r in main:
         span = spans.pop((r["region"], r["region_source"]), 0)
         lines.append((wording.region(r["region"]), span, tuple(_cell(h, r, fits.get(_place(r))) for h, _ in columns)))
-    dots = [Dot(r["region"], r["side"], r["value"], r["sd_between"], r["se"]) for r in main]
+    dots = [
+        Dot(r["region"], r["side"], r["value"], r["sd_between"], r["se"])
+        for r in main
+        if not r["coverage"] < LEAST_SHARE
+    ]
     return ValueTable(
         title,
         acquisition,
@@ -96,8 +139,10 @@ def _value_table(acquisition: str, biomarker: str, title: str, rows: list[dict[s
         statistic,
         columns,
         tuple(lines),
-        dot_plot(dots, wording.capital(title), unit),
+        dot_plot(dots, wording.capital(wording.short(title)), unit),
         n_all - len(main) - len(fits),
+        len(dots) < len([r for r in main if np.isfinite(r["value"])]),
+        aid,
     )
 
 
@@ -108,12 +153,16 @@ def _columns(statistic: str, fits: bool, norms: bool, flags: bool) -> tuple[tupl
         ("spread", "standard deviation between those voxels"),
         ("se", "standard uncertainty of the value, the fit's included"),
     ]
-    named += [("fit of mean signal", "the model fitted once to the region's mean signal")] if fits else []
+    named += (
+        [("fit of mean signal", "the model fitted once to the region's mean signal, ± its standard uncertainty")]
+        if fits
+        else []
+    )
     named += [("voxels", "that entered the value"), ("coverage", "share of the region's voxels that entered the value")]
     named += (
         [("z", "score against the norm"), ("centile", "against the norm"), ("norm", "the norm used")] if norms else []
     )
-    named += [("flags", "what to be careful about; assumptions are listed further down")] if flags else []
+    named += [("flags", FLAGS)] if flags else []
     return tuple(named)
 
 
@@ -144,7 +193,8 @@ def _own_flags(row: Mapping[str, Any]) -> list[str]:
 def _fit_cell(fit: Mapping[str, Any] | None, like: float) -> str:
     if fit is None or not np.isfinite(fit["value"]):
         return "–"
-    return wording.number(fit["value"], like)
+    said = wording.number(fit["value"], like)
+    return f"{said} ± {wording.number(fit['se'], fit['value'], more=1)}" if np.isfinite(fit["se"]) else said
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -179,8 +229,8 @@ def quality_table(maps: Maps, shown: Sequence[Map], regions: Sequence[RegionVoxe
         return None
     headings = ["region", "side", *(["residual, median (%)"] if residual is not None else [])]
     for m in with_sd:
-        headings.append(f"sd of {m.quantity.title}, median ({wording.unit(m.quantity.display)})")
-        headings += [f"{m.quantity.title}: voxels with sd over 15 %"] if _ratio_scale(m) else []
+        headings.append(f"sd of {wording.short(m.quantity.title)}, median ({wording.unit(m.quantity.display)})")
+        headings += [f"{wording.short(m.quantity.title)}: voxels with sd over 15 %"] if _ratio_scale(m) else []
     rows = []
     for name, sides in by_name(regions).items():
         for region in sides:

@@ -152,14 +152,16 @@ def _say_times(times: tuple[float, ...] | None) -> str:
     return ", ".join(f"{t:g}" for t in ms) + " ms"
 
 
+def rank(biomarkers: Mapping[str, Biomarker], biomarker: str) -> int:
+    """Where a biomarker stands: the most prominent first, what belongs to none (volumes) last."""
+    found = biomarkers.get(biomarker)
+    return -found.prominence if found else 1
+
+
 def by_prominence(view: SessionView) -> SessionView:
     """The view with its maps and rows in the order in which they are to be spoken of: the most prominent biomarkers
     first, what belongs to none (volumes) last."""
 
-    def rank(biomarker: str) -> int:
-        declared = view.biomarkers.get(biomarker)
-        return -declared.prominence if declared else 1
-
-    rows = sorted(view.measurements.rows(), key=lambda r: rank(r["biomarker"]))
-    maps = tuple(sorted(view.maps, key=lambda m: rank(m.biomarker)))
+    rows = sorted(view.measurements.rows(), key=lambda r: rank(view.biomarkers, r["biomarker"]))
+    maps = tuple(sorted(view.maps, key=lambda m: rank(view.biomarkers, m.biomarker)))
     return replace(view, maps=maps, measurements=Measurements.of(rows))

@@ -61,6 +61,11 @@ def region(name: str) -> str:
     return name.replace("-", " ").replace("_", " ")
 
 
+def short(title: str) -> str:
+    """A title without what explains it in brackets, for lines and axes: ``B1 (actual over nominal)`` -> ``B1``."""
+    return title.split(" (")[0]
+
+
 def listing(words: list[str]) -> str:
     """``a, b and c``."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""

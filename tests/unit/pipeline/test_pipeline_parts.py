@@ -14,7 +14,8 @@ from neuromyo.core.measurements import Measurements
 from neuromyo.core.options import NoOptions
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.pipeline import cache, code_version, inputs, known, measure, outcome, plan
+from neuromyo.core.series import ArrayData, Series
+from neuromyo.pipeline import cache, code_version, inputs, known, measure, outcome, plan, registries, samples
 from neuromyo.pipeline.options import RunOptions, split_assignments
 from neuromyo.pipeline.refit import Refitter, mean_signal
 from neuromyo.report.view import SampleFit
@@ -198,3 +199,23 @@ def test_the_worst_session_decides_the_exit():
     assert outcome.RunResult("o", (ended("E-CRC"), ended("E-BOMB"))).exit_status == 4
     assert outcome.RunResult("o", (ended("E-BOMB"), ended("E-DISK"))).exit_status == 3
     assert outcome.RunResult("o", (ended("E-DISK", "E-INTERNAL"), ended())).exit_status == 1
+
+
+def test_the_curve_through_a_sample_is_drawn_with_the_fat_that_was_calibrated():
+    """Mostly fat of T2 120 ms: the curve goes through the echoes only if it is told that T2, not the usual one."""
+    water = registries.declaration("t2-water")
+    acquisition = water.typical["mese"]
+    truth = {"T2": 0.038, "FF": 0.6, "B1": 0.9, "S0": 500.0, "FatT2": 0.12}
+    signal = water.simulate(truth, {"mese": acquisition}, water.options())["mese"].astype(np.float32)
+    shape = (2, 2, 1)
+    grid = toys.series(shape=shape).grid
+    series = Series(ArrayData(np.broadcast_to(signal, (*shape, signal.size)).copy()), grid, acquisition, "MESE", "mag")
+    quantities = {q.name: q for q in water.gives}
+    made = {
+        name: Map(quantities[name], np.full(shape, truth[name], np.float32), None, np.zeros(shape, np.uint8))
+        for name in ("T2", "FF", "B1", "S0")
+    }
+    maps = Maps("t2-water", grid, made, {"FatT2": Scalar(quantities["FatT2"], truth["FatT2"])})
+    labels = toys.draw({"main": series}, None)
+    (drawn,) = samples.of(water, maps, {"mese": series}, [labels], water.options(), {}, {"fat_t2": truth["FatT2"]})
+    np.testing.assert_allclose(drawn.model, drawn.measured, rtol=1e-4)

@@ -16,6 +16,7 @@ from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Record, Step
 from neuromyo.report.sections import _strides
 from neuromyo.report.session import SessionView, page
+from neuromyo.report.tables import aids, value_tables
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -185,8 +186,8 @@ def test_table_holds_value_spread_uncertainty_and_region_fit(view: SessionView, 
     row = view.measurements.where(region="soleus", side="right", quantity="T2", statistic="mean").rows()[0]
     fit = view.measurements.where(region="soleus", side="right", quantity="T2", statistic="region-fit").rows()[0]
     cells = (
-        f"right {row['value']:.1f} ± {row['sd_between']:.1f} {row['se']:.2f} {fit['value']:.1f} {int(row['n_voxels'])} "
-        f"{100 * row['coverage']:.0f} %"
+        f"right {row['value']:.1f} ± {row['sd_between']:.1f} {row['se']:.2f} {fit['value']:.1f} ± {fit['se']:.2f} "
+        f"{int(row['n_voxels'])} {100 * row['coverage']:.0f} %"
     )
     assert cells in read.text
 
@@ -352,3 +353,35 @@ def test_a_large_volume_stays_within_bounds(view: SessionView, make_view) -> Non
 )
 def test_folded_slices_are_thinned_before_open_ones(loads: list, strides: tuple[int, int]) -> None:
     assert _strides(loads) == strides
+
+
+def test_the_head_speaks_of_results_and_leaves_fields_and_calibrations_to_the_tables(read: Reader) -> None:
+    head = read.text[: read.text.index("What was found and checked")]
+    assert "Fat fraction in muscle" in head and "T2 of fat" not in head
+    assert "acq-calf" not in read.text[: read.text.index("Provenance", len(head))], "one acquisition needs no name"
+    assert "These are means over 98 % of the voxels of their regions" in head
+
+
+def test_maps_come_before_tables(html: str) -> None:
+    order = [html.index(f'<section id="{name}">') for name in ("checks", "values", "maps", "numbers", "quality")]
+    assert order == sorted(order)
+
+
+def test_a_mean_of_next_to_nothing_is_in_the_table_but_not_drawn(view: SessionView) -> None:
+    rows = view.measurements.rows()
+    for row in rows:
+        if row["region"] == "soleus" and row["quantity"] == "T2":
+            row["coverage"] = 0.01
+    tables = {t.title: t for t in value_tables(Measurements.of(rows), view.biomarkers)}
+    assert "soleus" not in tables["water T2"].plot and "soleus" in tables["fat fraction"].plot
+    assert tables["water T2"].not_drawn and not tables["fat fraction"].not_drawn
+    assert any(region == "soleus" for region, _, _ in tables["water T2"].rows)
+
+
+def test_fields_are_aids_unless_they_are_all_there_is(view: SessionView) -> None:
+    field = replace(view.biomarkers["toy-water"].gives[2], datatype="fmap")
+    one = replace(view.biomarkers["toy-water"], gives=(view.biomarkers["toy-water"].gives[0], field))
+    rows = [{"biomarker": "toy-water", "quantity": q} for q in ("T2", "B1")]
+    volume = {"biomarker": "", "quantity": "volume"}
+    assert aids({"toy-water": one}, rows) == {("toy-water", "B1")}
+    assert aids({"toy-water": one}, [rows[1], volume]) == set()
