@@ -40,6 +40,11 @@ _B1 = Axis("B1", 0.4, 1.6, 61, "linear", coarse=16)
 _FAT_T2 = Axis("T2", 0.03, 0.5, 48, "log", coarse=16)
 
 FAT_T2 = Quantity("FatT2", "apparent T2 of subcutaneous fat", "ms", (0.03, 0.5), "T2map", level="subject")
+#: T2 of the water in the ring of fat: what the fat's T2 comes to depends on it little (about 1 ms for 5 ms)
+_RING_WATER_T2 = 0.035
+#: shares of fat from which a voxel of the ring may speak for fat, the first for which there are enough voxels
+_PURITY = (0.9, 0.7)
+_FEWEST = 20
 #: used where there is no fat to calibrate on: mid-range of what trains of about 10 ms spacing show at 3 T
 _USUAL_FAT_T2 = 0.15
 #: sd of a median over that of a mean
@@ -77,8 +82,12 @@ def _model(acquisition: Acquisition, options: Options, fat_t2: float, free: bool
 
 @lru_cache(maxsize=8)
 def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
-    table = multi_echo.echo_train(acquisition, options, options.fat_t1, _FAT_T2.nodes[:, None], _B1.nodes[None, :])
-    return SeparableModel([_FAT_T2, _B1], [table], nonnegative=True, branch=("B1", 1.0))
+    """Fat of unknown T2 beside the water that adipose tissue and the borders of its ring hold, at muscle's usual T2."""
+    fat = multi_echo.echo_train(
+        acquisition, options, options.fat_t1, _FAT_T2.nodes[:, None], _B1.nodes[None, :], signed=True
+    )
+    water = multi_echo.echo_train(acquisition, options, options.water_t1, _RING_WATER_T2, _B1.nodes[None, :], signed=True)
+    return SeparableModel([_FAT_T2, _B1], [fat, water], nonnegative=True, branch=("B1", 1.0))
 
 
 def _unknowns(inputs: Inputs) -> int:
@@ -106,14 +115,18 @@ def _calibrate_fat(
         known = {"B1": fat.known["B1"]} if "B1" in fat.known else None
         fit = _fat_model(acquisition, options).fit(fat.signals["mese"][..., echoes], known)
         good = fit.fitted & fit.settled & ~fit.at_bound.any(axis=-1)
-        if good.sum() >= 20:
-            values = fit.theta[good, 0]
-            value = float(np.median(values))
-            spread = 1.4826 * float(np.median(np.abs(values - value)))
-            said = f"median of {int(good.sum())} voxels of subcutaneous fat"
-            sd = _MEDIAN * spread / float(np.sqrt(good.sum()))
-            return value, (Scalar(FAT_T2, value, sd, said),), (), _doubts(value, spread)
-    why = "no subcutaneous fat to calibrate on; usual value at 3 T with about 10 ms between echoes"
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = fit.amplitude[..., 0] / fit.amplitude.sum(axis=-1)
+        for purest in _PURITY:
+            chosen = good & (share >= purest)
+            if chosen.sum() >= _FEWEST:
+                values = fit.theta[chosen, 0]
+                value = float(np.median(values))
+                spread = 1.4826 * float(np.median(np.abs(values - value)))
+                said = f"median of {int(chosen.sum())} voxels of subcutaneous fat, at least {100 * purest:.0f} % fat"
+                sd = _MEDIAN * spread / float(np.sqrt(chosen.sum()))
+                return value, (Scalar(FAT_T2, value, sd, said),), (), _doubts(value, spread)
+    why = "not enough fat to calibrate on in the region given, or no region; usual value at 3 T with about 10 ms between echoes"
     warning = Finding(
         "warn", "W-FAT-T2", "t2-water", f"the apparent T2 of fat was not measured; {1e3 * _USUAL_FAT_T2:.0f} ms is used",
         "give --region fat=MASK or --option fat_t2=SECONDS",
@@ -200,7 +213,7 @@ BIOMARKER = Biomarker(
     },
     gives=(
         Quantity("T2", "water T2", "ms", (0.005, 0.3), "T2map", window=(0.02, 0.06)),
-        Quantity("FF", "fat fraction", "%", (-0.25, 1.25), "PDFF", window=(0.0, 1.0)),
+        Quantity("FF", "fat fraction", "%", (-0.15, 1.15), "PDFF", window=(0.0, 1.0)),
         multi_echo.B1,
         multi_echo.S0,
         FAT_T2,

@@ -102,7 +102,7 @@ class SeparableFit:
 
     theta : (..., P) SI; amplitude : (..., K), complex if the model is
     covariance : (..., P + K, P + K) of (theta, real amplitudes), from the curvature at the solution; NaN where a
-        parameter was not free or its component is absent
+        parameter was not free or no component depends on it; amplitudes held at zero count as free
     active : (..., K) which amplitudes are not held at zero
     rss, sigma : residual sum of squares; noise level used, per real channel
     rival : (..., P) theta of the other branch's best fit, and ``rival_distance``, its chi-square above the one kept

@@ -36,6 +36,8 @@ _MAX_DAMPING = 1e8
 _AMPLITUDE_NODE = 0.05
 #: chi-square (one degree of freedom, 95 %) within which two minima fit equally well
 _EQUAL_FIT = 3.84
+#: a step that lowers chi-square by less than this has arrived, however far it went along a direction that the data ignore
+_NOTHING = 1e-3
 #: two minima that differ by more than this many table nodes on one axis alone are twins
 _TWIN = 0.3
 #: differences of squared residuals below this share of the squared signal are beyond single precision
@@ -596,7 +598,7 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
             if nonnegative[k] and on[P + k] and c[k] <= 0 and gradient[P + k] <= 0:
                 on[P + k] = False
                 present[P + k] = False
-        accepted, far = False, 0.0
+        accepted, level, far = False, False, 0.0
         while tries < max_iterations:
             tries += 1
             if not _factor_present(info, present, damping, 1e-12, dt, system):
@@ -625,6 +627,7 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
                 there += e * e * weight[i]
             if there <= here * (1 + 1e-9) + 1e-14:
                 accepted = True
+                level = damping < 0.1 and here - there < _NOTHING * sigma * sigma
                 break
             if far < tolerance:
                 break
@@ -643,7 +646,7 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
             _evaluate(s, at.u, flat, nodes, taps, kt, pt, rt)
             _expand(s, V, kt, pt, rt, fe, ge)
             _magnitude(fe, c, sigma, table, top, kt, n, mean, slope, weight)
-        if far < tolerance:
+        if far < tolerance or level:
             settled = True
             break
         if not accepted:
@@ -652,6 +655,15 @@ def _score_rice(s, Y, v, unit, sigma, table, top, V, flat, nodes, taps, nonnegat
         if nonnegative[k] and c[k] <= 0:
             on[P + k] = False
     return settled
+
+
+@njit(**_PART)
+def _account(active_out, v, on, kt, pt):
+    """Notes which amplitudes are in play and puts all in play for the curvature: an amplitude held at zero is no surer than
+    its neighbours that are not, and what depends on it is no surer either."""
+    for k in range(len(kt)):
+        active_out[v, k] = on[len(pt) + k]
+        on[len(pt) + k] = True
 
 
 @njit(**_PART)
@@ -812,8 +824,10 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
             for i in range(n):
                 rest[i] = Y[v, i] * unit - mean[i]
                 rss += rest[i] * rest[i]
+            _account(active_out, v, on, kt, pt)
             _information(fe, ge, c, slope, weight, rest, on, kt, pt, dt, n, design, info, gradient, present)
         else:
+            _account(active_out, v, on, kt, pt)
             _compressed_information(s, kt, pt, rt, dt, on, info, present)
         if _factor_present(info, present, 0.0, 0.0, dt, system):
             for column in range(D):
@@ -830,7 +844,6 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
             theta[v, p] = s[at.u + p]
         for k in range(K):
             amplitude[v, k] = c[k] * scale
-            active_out[v, k] = on[P + k]
         statistics[v, 0] = rss * scale * scale
         statistics[v, 1] = sigma * scale
         if two and sigma > 0:

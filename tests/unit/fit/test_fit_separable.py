@@ -81,7 +81,8 @@ def two_components(nonnegative):
 def test_nonnegative_amplitudes_stop_at_zero_and_free_ones_do_not():
     signals = (100 * decay(0.03) - 10 * np.exp(-TIMES / 0.3))[None]
     held, free = two_components(True).fit(signals), two_components(False).fit(signals)
-    assert held.amplitude[0, 1] == 0 and not held.active[0, 1] and np.isnan(held.covariance[0, 2, 2])
+    assert held.amplitude[0, 1] == 0 and not held.active[0, 1]
+    assert held.covariance[0, 2, 2] > 0, "a zero is no surer than the curvature says"
     assert free.amplitude[0, 1] == pytest.approx(-10, rel=0.02) and free.active.all()
     assert free.theta[0, 0] == pytest.approx(0.03, rel=3e-3)
 
