@@ -22,14 +22,14 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from neuromyo.biomarkers.t2_water import BIOMARKER, Options  # noqa: E402
-from neuromyo.core.acquisition import Acquisition  # noqa: E402
-from neuromyo.core.grid import Grid  # noqa: E402
-from neuromyo.core.maps import Map  # noqa: E402
-from neuromyo.core.reasons import Reason  # noqa: E402
-from neuromyo.core.series import ArrayData, Series  # noqa: E402
-from neuromyo.fit import runner  # noqa: E402
-from tests.oracles import (  # noqa: E402
+from neuromyo.biomarkers.t2_water import BIOMARKER, Options
+from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.grid import Grid
+from neuromyo.core.maps import Map
+from neuromyo.core.reasons import Reason
+from neuromyo.core.series import ArrayData, Series
+from neuromyo.fit import runner
+from tests.oracles import (
     hann_sinc_pulse,
     rician,
     rician_crlb,

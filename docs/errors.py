@@ -10,7 +10,9 @@ _EXIT = {1: "a fault of ours", 2: "bad input", 3: "resource", 4: "refused as uns
 
 
 def page() -> str:
-    rows = [f"| `{code}` | {status} ({_EXIT[status]}) | {meaning} |" for code, (status, meaning) in sorted(CODES.items())]
+    rows = [
+        f"| `{code}` | {status} ({_EXIT[status]}) | {meaning} |" for code, (status, meaning) in sorted(CODES.items())
+    ]
     head = "# Error codes\n\nMade by `python docs/errors.py`. Every error says where, what was needed, what was found and what to do.\n"
     return "\n".join([head, "| code | exit status | meaning |", "| --- | --- | --- |", *rows, ""])
 

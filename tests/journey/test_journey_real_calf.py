@@ -20,7 +20,9 @@ FIRST_LABEL, LAST_LABEL = 13, 26
 
 
 def neuromyo(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "neuromyo", *words], capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "neuromyo", *words], capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def image(path: Path) -> np.ndarray:

@@ -139,10 +139,7 @@ def cpmg_complex(
         return steady_state(shot, keep_stripes)
 
     block = max(1, 2**15 // (excite.size * phi.size))  # keeps the spins in cache
-    out = [
-        train(t1[i : i + block], t2[i : i + block], b1[i : i + block])
-        for i in range(0, len(t2), block)
-    ]
+    out = [train(t1[i : i + block], t2[i : i + block], b1[i : i + block]) for i in range(0, len(t2), block)]
     return np.concatenate(out).reshape(*shape, n_echoes)
 
 

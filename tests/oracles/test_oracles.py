@@ -145,10 +145,7 @@ def test_aliasing_numbers_are_refused():
 def test_slice_is_the_mean_of_its_positions():
     case = dict(TRAIN, tr=0.8, refocus_deg=150)
     pairs = zip(*PROFILE.values(), strict=True)
-    parts = [
-        cpmg_complex(0.05, excite_profile=[e], refocus_profile=[r], **case)
-        for e, r in pairs
-    ]
+    parts = [cpmg_complex(0.05, excite_profile=[e], refocus_profile=[r], **case) for e, r in pairs]
     whole = cpmg_complex(0.05, **case, **PROFILE)
     assert_allclose(whole, np.mean(parts, axis=0), rtol=1e-12, atol=1e-15)
     assert_allclose(whole.imag, 0, atol=1e-14)  # CPMG keeps the phase
@@ -255,9 +252,7 @@ def test_inversion_recovery(tr):
 
 def test_inversion_recovery_without_inversion_is_a_spin_echo():
     angles = {"excite_deg": 80, "refocus_deg": 140}
-    signal = inversion_recovery(
-        0.0, 0.8, 0.05, 0.9, te=0.02, tr=0.5, inversion_deg=0, **angles
-    )
+    signal = inversion_recovery(0.0, 0.8, 0.05, 0.9, te=0.02, tr=0.5, inversion_deg=0, **angles)
     echo = cpmg(0.05, 0.9, t1=0.8, n_echoes=1, echo_spacing=0.02, tr=0.5, **angles)
     assert_allclose(signal, echo[0], rtol=1e-11)
 
@@ -270,9 +265,7 @@ def test_rectangular_pulse_off_resonance():
     w1, duration, dw = np.pi / 2e-3, 1e-3, np.linspace(-9e3, 9e3, 31)
     flip, _ = slice_profile_bloch(np.full(2000, w1), duration / 2000, 1.0, dw)
     w = np.hypot(w1, dw)
-    assert_allclose(
-        np.cos(flip), 1 - (w1 / w) ** 2 * (1 - np.cos(w * duration)), atol=2e-5
-    )
+    assert_allclose(np.cos(flip), 1 - (w1 / w) ** 2 * (1 - np.cos(w * duration)), atol=2e-5)
 
 
 def test_waveforms():

@@ -44,7 +44,9 @@ def test_region_means_scatter_as_their_se_says():
     for name, (module, acquisitions, quantity, clean) in means.items():
         mean = np.stack([oracles.rician(clean, 400, rng, sigma=20.0).mean(axis=0) for _ in range(100)])
         role = next(iter(acquisitions))
-        found = runner.fit_signals(module.BIOMARKER, {role: mean}, acquisitions, module.Options(noise=20.0), averaged=True)
+        found = runner.fit_signals(
+            module.BIOMARKER, {role: mean}, acquisitions, module.Options(noise=20.0), averaged=True
+        )
         scatter = found.values[quantity].std()
         assert 0.7 < np.sqrt(np.mean(found.sd[quantity] ** 2)) / scatter < 1.6, name
     given = {"mt": np.array([[1000.0, 650.0]])}

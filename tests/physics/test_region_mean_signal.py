@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.oracles import cpmg, rician, two_pool
 
 from neuromyo.biomarkers import t2_mono, t2_water
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.fit import runner
+from tests.oracles import cpmg, rician, two_pool
 
 ACQUISITION = {"mese": Acquisition(echo_times=tuple(0.01 * k for k in range(1, 18)))}
 VOXELS, SIGMA = 4000, 20.0

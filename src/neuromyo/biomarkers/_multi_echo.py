@@ -32,7 +32,11 @@ TRAIN_NEED = SeriesNeed(
     min_volumes=4,
     required=("echo_times",),
     assumable=(
-        Assumable("refocusing_angle_deg", 180.0, "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others"),
+        Assumable(
+            "refocusing_angle_deg",
+            180.0,
+            "refocusing pulses of 180 degrees, the usual nominal angle; B1 absorbs others",
+        ),
         Assumable("excitation_pulse", "ideal", _PULSE_WHY, _PULSE_REMEDY.format("excitation_pulse")),
         Assumable("refocusing_pulse", "ideal", _PULSE_WHY, _PULSE_REMEDY.format("refocusing_pulse")),
         Assumable("repetition_time", float("inf"), "full recovery between trains; a short TR weighs fat above water"),
@@ -104,7 +108,14 @@ def _listed(echoes: str, count: int) -> list[int]:
 
 
 def echo_train(
-    acquisition: Acquisition, options: TrainOptions, T1: Any, T2: Any, B1: Any, *, all_echoes: bool = False, signed: bool = False
+    acquisition: Acquisition,
+    options: TrainOptions,
+    T1: Any,
+    T2: Any,
+    B1: Any,
+    *,
+    all_echoes: bool = False,
+    signed: bool = False,
 ) -> np.ndarray:
     """Signals (..., n) of the chosen echoes for unit magnetisation: the train behind the echo times, simulated whole.
 

@@ -28,10 +28,14 @@ from neuromyo.core.reasons import Reason
 
 @dataclass(frozen=True)
 class Options:
+    """What can be chosen."""
+
     noise: float | None = option(None, "noise per real channel in image units; gives each voxel its sd", low=0.0)
 
 
-def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
     """truth MTR (fraction), S0 (signal without the MT pulse), shape (...) -> (..., 2) in the order of ``mt_on``."""
     on = np.asarray(acquisitions["mt"].mt_on, dtype=float)
     return {"mt": np.asarray(truth["S0"], float)[..., None] * (1 - on * np.asarray(truth["MTR"], float)[..., None])}

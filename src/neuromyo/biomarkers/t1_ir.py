@@ -33,13 +33,17 @@ _AXIS = Axis("T1", 0.02, 8.0, 96, "log", coarse=24)
 
 @dataclass(frozen=True)
 class Options:
+    """What can be chosen."""
+
     noise: str | float = option(
         "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
         choices=("estimate",),
     )  # fmt: skip
 
 
-def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
     """truth T1 (s), S0, optionally inversion (2 is perfect), shape (...) -> magnitudes (..., n)."""
     times = np.asarray(acquisitions["ir"].inversion_times)
     tr = acquisitions["ir"].repetition_time or np.inf
@@ -111,9 +115,7 @@ BIOMARKER = Biomarker(
     estimate=estimate,
     calibrate=calibrate,
     options=Options,
-    typical={
-        "ir": Acquisition(inversion_times=(0.05, 0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.2, 3.0), repetition_time=6.0)
-    },
+    typical={"ir": Acquisition(inversion_times=(0.05, 0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.2, 3.0), repetition_time=6.0)},
     example={"T1": 1.2, "S0": 1000.0, "inversion": 1.9},
     domain=Domain({"T1": (0.8, 1.6)}, snr=100.0, quantities=("T1",)),
     caption="T1 from the recovery of magnitudes after inversion, inversion efficiency free.",

@@ -32,7 +32,9 @@ _T2 = Axis("T2", 0.005, 1.0, 64, "log", coarse=20)
 _B1 = Axis("B1", 0.4, 1.6, 61, "linear", coarse=20)
 
 
-def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
     """truth T2 (s), B1 (1 is nominal), S0, optionally T1 (s), shape (...) -> signal (..., n)."""
     t1 = truth.get("T1", options.water_t1)
     train = multi_echo.echo_train(acquisitions["mese"], options, t1, truth["T2"], truth.get("B1", 1.0), all_echoes=True)
@@ -56,7 +58,7 @@ def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     return Calibration(multi_echo.pooled_noise(model, fit, _unknowns(body)))
 
 
-def _fit(inputs: Inputs, options: Options, law: Law):  # noqa: ANN202
+def _fit(inputs: Inputs, options: Options, law: Law):
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
     model = _model(acquisition, options)
@@ -101,9 +103,12 @@ BIOMARKER = Biomarker(
     options=Options,
     typical={
         "mese": Acquisition(
-            echo_times=tuple(0.01 * k for k in range(1, 18)), repetition_time=3.0, refocusing_angle_deg=180.0,
-            excitation_pulse="ideal", refocusing_pulse="ideal",
-        )  # fmt: skip
+            echo_times=tuple(0.01 * k for k in range(1, 18)),
+            repetition_time=3.0,
+            refocusing_angle_deg=180.0,
+            excitation_pulse="ideal",
+            refocusing_pulse="ideal",
+        )
     },
     example={"T2": 0.035, "B1": 0.85, "S0": 1000.0},
     domain=Domain({"T2": (0.025, 0.06), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "S0")),

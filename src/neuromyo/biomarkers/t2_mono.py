@@ -37,6 +37,8 @@ _AXIS = Axis("T2", 0.002, 3.0, 96, "log", coarse=24)
 
 @dataclass(frozen=True)
 class Options(multi_echo.MonoOptions):
+    """What can be chosen, besides what every multi-echo fit has."""
+
     offset: bool = option(False, "fit a constant as well")
     likelihood: str = option(
         "least-squares", "plain least squares, as scanners do, or magnitudes' own law of noise (rician)",
@@ -44,9 +46,13 @@ class Options(multi_echo.MonoOptions):
     )  # fmt: skip
 
 
-def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
     """truth T2 (s), S0, optionally offset, shape (...) -> signal (..., n)."""
-    return {"mese": mono_exponential(acquisitions["mese"].echo_times, truth["T2"], truth["S0"], truth.get("offset", 0.0))}
+    return {
+        "mese": mono_exponential(acquisitions["mese"].echo_times, truth["T2"], truth["S0"], truth.get("offset", 0.0))
+    }
 
 
 @lru_cache(maxsize=16)
@@ -76,7 +82,9 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     echoes, model = _prepare(inputs.acquisitions["mese"], options)
     signals = inputs.signals["mese"][..., echoes]
     level, law = multi_echo.noise_level(inputs, options), multi_echo.law_of(inputs, options.likelihood)
-    fit = multi_echo.with_errors(model.fit(signals, noise=level, law=law), inputs, level, model, law, 2 + options.offset)
+    fit = multi_echo.with_errors(
+        model.fit(signals, noise=level, law=law), inputs, level, model, law, 2 + options.offset
+    )
     unit = np.eye(fit.covariance.shape[-1])
     reason = multi_echo.not_finite(multi_echo.reasons(fit, 0), signals)
     reason = multi_echo.too_few(reason, len(echoes), 2 + options.offset)

@@ -53,6 +53,8 @@ _MEDIAN = float(np.sqrt(np.pi / 2))
 
 @dataclass(frozen=True)
 class Options(multi_echo.TrainOptions):
+    """What can be chosen, besides what every fit of a train has."""
+
     fat_t1: float = option(0.37, "T1 of fat", unit="s", low=0.05, high=2.0)
     fat_t2: float | None = option(
         None, "apparent T2 of fat; calibrated on subcutaneous fat where not given", unit="s", low=0.02, high=0.5
@@ -63,19 +65,27 @@ class Options(multi_echo.TrainOptions):
     )  # fmt: skip
 
 
-def simulate(truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options) -> dict[str, np.ndarray]:
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
     """truth T2 (water, s), FF, B1, S0, optionally T1, FatT2, FatT1 (s), shape (...) -> signal (..., n)."""
     acquisition, b1 = acquisitions["mese"], truth.get("B1", 1.0)
     fat_t2 = truth.get("FatT2", options.fat_t2 or _USUAL_FAT_T2)
-    water = multi_echo.echo_train(acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True, signed=True)
-    fat = multi_echo.echo_train(acquisition, options, truth.get("FatT1", options.fat_t1), fat_t2, b1, all_echoes=True, signed=True)
+    water = multi_echo.echo_train(
+        acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True, signed=True
+    )
+    fat = multi_echo.echo_train(
+        acquisition, options, truth.get("FatT1", options.fat_t1), fat_t2, b1, all_echoes=True, signed=True
+    )
     share, s0 = np.asarray(truth["FF"], float)[..., None], np.asarray(truth["S0"], float)[..., None]
     return {"mese": np.abs(s0 * ((1 - share) * water + share * fat))}
 
 
 @lru_cache(maxsize=8)
 def _model(acquisition: Acquisition, options: Options, fat_t2: float, free: bool) -> SeparableModel:
-    water = multi_echo.echo_train(acquisition, options, options.water_t1, _T2.nodes[:, None], _B1.nodes[None, :], signed=True)
+    water = multi_echo.echo_train(
+        acquisition, options, options.water_t1, _T2.nodes[:, None], _B1.nodes[None, :], signed=True
+    )
     fat = multi_echo.echo_train(acquisition, options, options.fat_t1, fat_t2, _B1.nodes[None, :], signed=True)
     return SeparableModel([_T2, _B1], [water, fat], nonnegative=not free, branch=("B1", 1.0))
 
@@ -86,7 +96,9 @@ def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
     fat = multi_echo.echo_train(
         acquisition, options, options.fat_t1, _FAT_T2.nodes[:, None], _B1.nodes[None, :], signed=True
     )
-    water = multi_echo.echo_train(acquisition, options, options.water_t1, _RING_WATER_T2, _B1.nodes[None, :], signed=True)
+    water = multi_echo.echo_train(
+        acquisition, options, options.water_t1, _RING_WATER_T2, _B1.nodes[None, :], signed=True
+    )
     return SeparableModel([_FAT_T2, _B1], [fat, water], nonnegative=True, branch=("B1", 1.0))
 
 
@@ -224,14 +236,15 @@ BIOMARKER = Biomarker(
     options=Options,
     typical={
         "mese": Acquisition(
-            echo_times=tuple(0.01 * k for k in range(1, 18)), repetition_time=3.0, refocusing_angle_deg=180.0,
-            excitation_pulse="ideal", refocusing_pulse="ideal",
-        )  # fmt: skip
+            echo_times=tuple(0.01 * k for k in range(1, 18)),
+            repetition_time=3.0,
+            refocusing_angle_deg=180.0,
+            excitation_pulse="ideal",
+            refocusing_pulse="ideal",
+        )
     },
     example={"T2": 0.035, "FF": 0.2, "B1": 0.85, "S0": 1000.0},
-    domain=Domain(
-        {"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")
-    ),
+    domain=Domain({"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")),
     caption="Water and fat fitted together to the whole echo train with the extended phase graph: water T2 answers to oedema "
     "and denervation, the fat fraction to replacement by fat.",
     exclude=("FF", 0.5),

@@ -159,6 +159,8 @@ class Calibration:
 
 
 class Simulate(Protocol):
+    """The physics: truth by name, acquisitions by role -> signals by role, the contrast last."""
+
     def __call__(
         self, truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Any
     ) -> Mapping[str, np.ndarray]: ...
@@ -225,7 +227,7 @@ class Biomarker:
         for complaint in self._complaints():
             raise PluginError("E-PLUGIN", where=f"biomarker {self.id}", found=complaint)
 
-    def _complaints(self):  # noqa: ANN202
+    def _complaints(self):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
             yield "the id must be lower-case words joined by hyphens"
         if not self.series_roles:

@@ -87,7 +87,11 @@ def _convert(name: str, hint: Any, value: Any) -> Any:
     """A string -> the type that the hint names; ``X | None`` also takes ``none``."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else (hint,)
+    kinds = (
+        typing.get_args(hint)
+        if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+        else (hint,)
+    )
     text = value.strip()
     if type(None) in kinds and text.lower() in ("none", ""):
         return None
@@ -110,6 +114,7 @@ def _convert(name: str, hint: Any, value: Any) -> Any:
 
 
 def as_dict(options: Any) -> dict[str, Any]:
+    """Options by name."""
     return dataclasses.asdict(options)
 
 

@@ -70,8 +70,8 @@ class Quantity:
         low, high = self.window or self.plausible
         return from_si(low, self.display), from_si(high, self.display)
 
-    def to_display(self, value):  # noqa: ANN001, ANN201 - a number or an array, back as it came
+    def to_display(self, value):
         return from_si(value, self.display)
 
-    def to_disk(self, value):  # noqa: ANN001, ANN201
+    def to_disk(self, value):
         return from_si(value, self.disk_unit)

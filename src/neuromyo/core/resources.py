@@ -18,8 +18,10 @@ def names(room: str, folder: str, suffix: str) -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(suffix) for f in where.iterdir() if f.name.endswith(suffix)))
 
 
-def _file(room: str, name: str):  # noqa: ANN202 - importlib's Traversable has moved between Python versions
+def _file(room: str, name: str):
     found = resources.files(f"neuromyo.{room}") / name
     if not found.is_file():
-        raise OptionError("E-UNKNOWN", where=name, needed=f"a file packaged with neuromyo.{room}", found="none of that name")
+        raise OptionError(
+            "E-UNKNOWN", where=name, needed=f"a file packaged with neuromyo.{room}", found="none of that name"
+        )
     return found

@@ -38,11 +38,11 @@ UNITS: dict[str, Unit] = {
 DISK_UNIT: dict[str, str] = {"1": "%", "s": "s", "Hz": "Hz", "1/s": "1/s", "m2/s": "m2/s", "a.u.": "a.u.", "rad": "rad"}
 
 
-def from_si(value, unit: str):  # noqa: ANN001, ANN201 - a number or an array, back as it came
+def from_si(value, unit: str):
     """``value`` in SI -> in ``unit`` (one of `UNITS`)."""
     return value * UNITS[unit].factor
 
 
-def to_si(value, unit: str):  # noqa: ANN001, ANN201
+def to_si(value, unit: str):
     """``value`` in ``unit`` (one of `UNITS`) -> in SI."""
     return value / UNITS[unit].factor

@@ -695,7 +695,8 @@ def fit_block(Y, known, use, V, Vt, flat, nodes, taps, nonnegative, low, high, f
 
     Y (m, n) samples; known (m, P) coordinates of the axes that are not free; use (m) bool. V (R, n) compression, Vt its
     transpose (n R), both double. Coarse nodes, the last axis slowest: node_u (M, P), and, M padded by `LANES`, atoms (K R M),
-    inverse_gram (K K M), inverse_diagonal (K M), node_index (M) 0, 1, ..., node_branch (M) 0 or 1, all real numbers. kt, pt, rt, dt: tuples of lengths K, P, R, P + K. Outputs, NaN where nothing is to say: theta
+    inverse_gram (K K M), inverse_diagonal (K M), node_index (M) 0, 1, ..., node_branch (M) 0 or 1, all real numbers.
+    kt, pt, rt, dt: tuples of lengths K, P, R, P + K. Outputs, NaN where nothing is to say: theta
     (m, P), amplitude (m, K), covariance (m, P+K, P+K), statistics (m, 3 + P) = residual sum of squares, sigma, chi-square
     distance of the rival branch, its coordinates; status (m).
     """

@@ -17,7 +17,8 @@ Profiles are even, so that positions go from the centre of the slice outwards, a
 the whole. Position 0.5 is the nominal edge.
 
 *Assumes* linear phase: after the rephasing gradient what phase is left through the slice is dropped, but for its sign; on
-resonance. A profile at B1 = 1 that is scaled by B1 afterwards is an approximation (see ``B1`` of `profile`). *Breaks* with minimum-phase or adiabatic pulses: give their angles.
+resonance. A profile at B1 = 1 that is scaled by B1 afterwards is an approximation (see ``B1`` of `profile`). *Breaks* with
+minimum-phase or adiabatic pulses: give their angles.
 
 *Cites* Pauly, Le Roux, Nishimura and Macovski, IEEE Trans Med Imaging 1991;10:53 (doi:10.1109/42.75611).
 """
@@ -100,7 +101,8 @@ def pair(
     """Both profiles at the same positions, without positions that hardly give an echo: at most n of each.
 
     ``refocusing_angle_deg`` is the nominal refocusing angle: a pulse turned down to 120 degrees has another shape than one of
-    180, since the angle is not in proportion to the pulse. ``refocusing_thickness`` is the refocusing slice over the excited one. Two ideal pulses need one position; given angles fix
+    180, since the angle is not in proportion to the pulse. ``refocusing_thickness`` is the refocusing slice over
+    the excited one. Two ideal pulses need one position; given angles fix
     the number of positions, so that two given lists must have one length and a named shape is sampled to match, over
     ``extent``. With ``B1`` the pulses are integrated at that B1 (see `profile`); the positions stay those of B1 = 1, so that
     the amplitudes of trains for different B1 compare: for a table, one call of `neuromyo.physics.epg.cpmg` for each B1.
