@@ -114,6 +114,7 @@ BIOMARKER = Biomarker(
     example={"T2": 0.035, "S0": 1000.0},
     domain=Domain({"T2": (0.025, 0.08)}, snr=200.0, quantities=("T2", "S0")),
     caption="One exponential decay fitted to all echoes by nonlinear least squares: water and fat together, for comparison "
-    "with earlier studies and with scanner maps.",
+    "with earlier studies and with scanner maps. Plain least squares by default, as scanners do: where late echoes reach the "
+    "noise, T2 comes out too long (by about 0.4 ms at a signal-to-noise ratio of 50).",
     prominence=10,
 )

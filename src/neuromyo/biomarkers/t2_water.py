@@ -244,6 +244,7 @@ BIOMARKER = Biomarker(
         )
     },
     example={"T2": 0.035, "FF": 0.2, "B1": 0.85, "S0": 1000.0},
+    # nearer to B1 = 1 the train hardly depends on B1: the bound with B1 free has no meaning there, and fits do better than it
     domain=Domain({"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")),
     caption="Water and fat fitted together to the whole echo train with the extended phase graph: water T2 answers to oedema "
     "and denervation, the fat fraction to replacement by fat.",

@@ -131,7 +131,7 @@ def _negative(seen: _Seen, series: Series) -> Iterator[Finding]:
             "warn",
             "W-NEGATIVE",
             f"{series.name}: voxels",
-            f"{count} samples of a magnitude image are negative, the lowest {seen.low.min():g}",
+            f"{count:,} samples of a magnitude image are negative, the lowest {seen.low.min():g}",
             "check the scaling of the export",
             "fits take magnitudes to be 0 or more",
         )

@@ -9,7 +9,7 @@ Every region and parent, on each side, gets for each scalar quantity these rows:
 
 Parents are pooled from voxels, never means of means. Values are in the display unit of the quantity. Flags say what to
 be careful about: ``FF>50%:12%`` (12 % of the voxels were left out for fat above 50 %), ``uneroded``, ``failed:30%``,
-``poor:15%`` and ``ambiguous:40%`` (from 5 % on), ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and the maps' own.
+``poor:15%`` and ``ambiguous:40%`` (from 5 % on), ``few:0.3%`` (under 5 % of the region entered), ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and the maps' own.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ Refit = Callable[[np.ndarray], Mapping[str, tuple[float, float]]]
 _TELLING = ("acq", "ce", "rec", "dir", "run", "chunk")
 #: shares of the voxels from which failed, poorly determined and ambiguous ones are flagged
 _FLAGGED = 0.05
+#: share of a region below which what entered is said to be few
+_FEW = 0.05
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,9 @@ class _Ask:
         n_failed = int((used & ~valid).sum())
         counts = {"n_voxels": found.n, "n_failed": n_failed, "coverage": _ratio(found.n, int(whole.sum()))}
         reason = self.map.reason[box]
+        share = counts["coverage"]
         flags = [] if found.n else ["W-NOVOXELS"]
+        flags += [f"few:{_percent(share)}"] if found.n and share < _FEW else []
         flags += self._exclusion_flag(valid, box)
         flags += _share_flag("failed", n_failed, int(used.sum()))
         flags += _share_flag("poor", int((reason[entered] == Reason.POORLY_DETERMINED).sum()), found.n)
