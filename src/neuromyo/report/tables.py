@@ -42,7 +42,8 @@ class ValueTable:
 
 FLAGS = (
     "what to be careful about. FF>50%: share left out because it is mostly fat; failed: share without a value; poor: "
-    "share with an sd over 15 %; ambiguous: share where a second solution fits as well; few: only that share of the region entered; uneroded: too thin to leave out its rim; "
+    "share with an sd over 15 %; ambiguous: share where a second solution fits as well; few: only that share of "
+    "the region entered; uneroded: too thin to leave out its rim; "
     "W-NOVOXELS: nothing was left. Assumptions are listed further down"
 )
 LEAST_SHARE = 0.05  # of a region's voxels; means of fewer stand in the table but are not drawn

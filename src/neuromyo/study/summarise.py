@@ -9,7 +9,8 @@ Every region and parent, on each side, gets for each scalar quantity these rows:
 
 Parents are pooled from voxels, never means of means. Values are in the display unit of the quantity. Flags say what to
 be careful about: ``FF>50%:12%`` (12 % of the voxels were left out for fat above 50 %), ``uneroded``, ``failed:30%``,
-``poor:15%`` and ``ambiguous:40%`` (from 5 % on), ``few:0.3%`` (under 5 % of the region entered), ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and the maps' own.
+``poor:15%`` and ``ambiguous:40%`` (from 5 % on), ``few:0.3%`` (under 5 % of the region
+entered), ``W-NOVOXELS``, ``W-NOFIT``, ``W-ASSUMED:<field>``, and the maps' own.
 """
 
 from __future__ import annotations
