@@ -42,9 +42,16 @@ TRAIN_NEED = SeriesNeed(
         Assumable("repetition_time", float("inf"), "full recovery between trains; a short TR weighs fat above water"),
     ),
 )
+TYPICAL_TRAIN = Acquisition(
+    echo_times=tuple(0.01 * k for k in range(1, 18)),
+    repetition_time=3.0,
+    refocusing_angle_deg=180.0,
+    excitation_pulse="ideal",
+    refocusing_pulse="ideal",
+)
 B1_NEED = MapNeed("B1", "%", plausible=(0.2, 2.0))
 
-T2 = Quantity("T2", "T2", "ms", (0.002, 3.0), "T2map", window=(0.0, 0.1))
+T2 = Quantity("T2", "EPG T2", "ms", (0.002, 3.0), "T2map", window=(0.0, 0.1))
 B1 = Quantity("B1", "B1 (actual over nominal flip angle)", "%", (0.2, 2.0), "TB1map", window=(0.5, 1.5), datatype="fmap",
               summarised=True)  # fmt: skip
 S0 = Quantity("S0", "signal at echo time zero", "a.u.", (0.0, float("inf")), "S0map", summarised=False)
@@ -139,7 +146,7 @@ def _all_echoes(
         options.excitation_pulse or acquisition.excitation_pulse or "ideal",
         options.refocusing_pulse or acquisition.refocusing_pulse or "ideal",
     )
-    layout = epg.train(times)
+    layout = epg.train(times.tolist())
     t1, t2, b1 = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (T1, T2, B1)))
     angle = acquisition.refocusing_angle_deg or 180.0
 

@@ -101,15 +101,7 @@ BIOMARKER = Biomarker(
     estimate=estimate,
     calibrate=calibrate,
     options=Options,
-    typical={
-        "mese": Acquisition(
-            echo_times=tuple(0.01 * k for k in range(1, 18)),
-            repetition_time=3.0,
-            refocusing_angle_deg=180.0,
-            excitation_pulse="ideal",
-            refocusing_pulse="ideal",
-        )
-    },
+    typical={"mese": multi_echo.TYPICAL_TRAIN},
     example={"T2": 0.035, "B1": 0.85, "S0": 1000.0},
     # nearer to B1 = 1 the train hardly depends on B1: the bound with B1 free has no meaning there, and fits do better than it
     domain=Domain({"T2": (0.025, 0.06), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "S0")),

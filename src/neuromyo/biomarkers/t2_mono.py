@@ -51,7 +51,9 @@ def simulate(
 ) -> dict[str, np.ndarray]:
     """truth T2 (s), S0, optionally offset, shape (...) -> signal (..., n)."""
     return {
-        "mese": mono_exponential(acquisitions["mese"].echo_times, truth["T2"], truth["S0"], truth.get("offset", 0.0))
+        "mese": mono_exponential(
+            acquisitions["mese"].echo_times or (), truth["T2"], truth["S0"], truth.get("offset", 0.0)
+        )
     }
 
 

@@ -57,11 +57,14 @@ class Labels:
         """Every region and every parent that can be measured: (name, side, label indices), leaves first. A parent that is
         drawn itself (the rest of a muscle group) is pooled with its children, as in `mask`."""
         parent_names = list(dict.fromkeys(name for region in self.regions for name in self._ancestors(region)))
-        leaves = [(r.name, r.side, (r.index,)) for r in self.regions if r.name not in parent_names]
-        pooled = []
+        leaves: list[tuple[str, Side, tuple[int, ...]]] = [
+            (r.name, r.side, (r.index,)) for r in self.regions if r.name not in parent_names
+        ]
+        pooled: list[tuple[str, Side, tuple[int, ...]]] = []
         for name in parent_names:
             members = self.find(name)
-            for side in dict.fromkeys(r.side for r in members):
+            sides: list[Side] = list(dict.fromkeys(r.side for r in members))
+            for side in sides:
                 pooled.append((name, side, tuple(r.index for r in members if r.side == side)))
         return (*leaves, *pooled)
 

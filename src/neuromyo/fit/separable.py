@@ -62,7 +62,7 @@ class Axis:
         steps = np.arange(-_PAD, self.n + _PAD)
         return self._backward(self._forward(self.low) + self.step * steps)
 
-    def to_grid(self, value: np.ndarray) -> np.ndarray:
+    def to_grid(self, value: np.ndarray | float) -> np.ndarray:
         """Parameter value -> coordinate in nodes."""
         return (self._forward(np.asarray(value, dtype=np.float64)) - self._forward(self.low)) / self.step + _PAD
 
@@ -279,9 +279,9 @@ class SeparableModel:
         lead, n = signals.shape[:-1], signals.shape[-1]
         flat = signals.reshape(-1, n)
         if self.complex:
-            flat = np.concatenate([flat.real, flat.imag], axis=1)
+            flat = np.concatenate([np.real(flat), np.imag(flat)], axis=1)
         m, P, K = len(flat), len(self.axes), len(self._real)
-        ok = np.isfinite(flat).all(axis=1)
+        ok = np.asarray(np.isfinite(flat).all(axis=1))
         if use is not None:
             ok &= np.asarray(use).reshape(-1)
         fixed = np.zeros((m, P), dtype=self.dtype)
@@ -351,8 +351,8 @@ class SeparableModel:
 def _embed(table: np.ndarray) -> list[np.ndarray]:
     """A complex basis function with a complex amplitude, as two real ones over (real, imaginary) samples."""
     return [
-        np.concatenate([table.real, table.imag], axis=-1),
-        np.concatenate([-table.imag, table.real], axis=-1),
+        np.concatenate([np.real(table), np.imag(table)], axis=-1),
+        np.concatenate([-np.imag(table), np.real(table)], axis=-1),
     ]
 
 

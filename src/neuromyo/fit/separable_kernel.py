@@ -12,7 +12,7 @@ axes on which component k depends, 1 along others; ``s``, the scratch of a voxel
 compiler knows what overlaps. This is one file because the cache on disk looks at this file's age only.
 """
 
-# pyright: reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
+# pyright: reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
 # (intrinsics take one argument less than they are defined with)
 from __future__ import annotations
 

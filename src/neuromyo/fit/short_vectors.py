@@ -13,6 +13,8 @@ length pays for its tests each time. A `Vector` says what is meant: its length i
 Offsets are not checked. Only inside functions compiled by numba.
 """
 
+# pyright: reportOptionalCall=false
+# (numba types its registration hooks as optional)
 from __future__ import annotations
 
 import operator

@@ -24,11 +24,10 @@ def read_numbers(path: Path) -> tuple[float, ...]:
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DataError("E-SIDECAR", where=path.name, needed="JSON", found=str(error) or "text that cannot be read",
                         remedy="mend the file") from error  # fmt: skip
-    numbers = held if isinstance(held, list) else [None]
-    if not numbers or not all(_number(n) for n in numbers):
+    if not isinstance(held, list) or not held or not all(_number(n) for n in held):
         raise DataError("E-SIDECAR", where=path.name, needed="a list of finite numbers such as [1.0, 0.9, 0.4]",
                         found=json.dumps(held)[:60], remedy="mend the list")  # fmt: skip
-    return tuple(float(n) for n in numbers)
+    return tuple(float(n) for n in held)
 
 
 def _number(value: object) -> bool:
