@@ -99,7 +99,8 @@ def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
     water = multi_echo.echo_train(
         acquisition, options, options.water_t1, _RING_WATER_T2, _B1.nodes[None, :], signed=True
     )
-    return SeparableModel([_FAT_T2, _B1], [fat, water], nonnegative=True, branch=("B1", 1.0))
+    # water may come out below zero: held at zero it would, in pure fat, be too much on average and the fat's T2 too long
+    return SeparableModel([_FAT_T2, _B1], [fat, water], nonnegative=[True, False], branch=("B1", 1.0))
 
 
 def _unknowns(inputs: Inputs) -> int:
