@@ -18,9 +18,10 @@ from neuromyo.core.maps import Map, Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.quantity import Quantity
 from neuromyo.io import bids, derivatives, table
-from neuromyo.io.labels import check_overlap, read_labels
+from neuromyo.io.labels import read_labels
 from neuromyo.io.nifti import open_image, read_mask
 from neuromyo.io.nifti_write import write_image
+from neuromyo.space.overlap import place_labels
 from tests.gauntlet.making import AFFINE, ECHOES, digests, gz, leg, nii, study
 
 pytestmark = pytest.mark.gauntlet
@@ -470,13 +471,13 @@ def test_g33_masks_and_regions(tmp_path):
         return read_labels(tmp_path / name, scratch=tmp_path / "scratch")
 
     tissue = mask("ok.nii", inside)
-    check_overlap(regions("r.nii", inside * np.float32(1.0000001)), grid, tissue)
+    place_labels(regions("r.nii", inside * np.float32(1.0000001)), grid, body=tissue)
     out_of_view, off_tissue = AFFINE.copy(), AFFINE.copy()
     out_of_view[1, 3] += 100
     off_tissue[0, 3] -= 4
     for affine, words in ((out_of_view, "field of view"), (off_tissue, "on tissue")):
         with pytest.raises(NeuromyoError, match=words) as caught:
-            check_overlap(regions("r.nii", inside, affine), grid, tissue)
+            place_labels(regions("r.nii", inside, affine), grid, body=tissue)
         assert caught.value.code == "E-GRID"
     for code, array in (("E-EMPTYROI", inside * 0), ("E-LABELS", inside * np.float32(1.4))):
         with pytest.raises(NeuromyoError) as caught:

@@ -246,6 +246,16 @@ def _still(model: SeparableModel, fit: SeparableFit) -> np.ndarray:
     return out
 
 
+def fit_train(
+    model: SeparableModel, inputs: Inputs, options: TrainOptions, echoes: np.ndarray, law: Law, unknowns: int
+) -> SeparableFit:
+    """The chosen echoes fitted, with B1 where it is known and the noise as far as it is, and with errors to believe."""
+    known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
+    level = noise_level(inputs, options)
+    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
+    return with_errors(fit, inputs, level, model, law, unknowns)
+
+
 def reasons(fit: SeparableFit, axis: int | None = None) -> np.ndarray:
     """The reason of each voxel (...) for the nonlinear parameter ``axis``; None for what concerns the voxel as a whole."""
     reason = np.full(fit.fitted.shape, Reason.OK, dtype=np.uint8)

@@ -62,10 +62,7 @@ def _fit(inputs: Inputs, options: Options, law: Law):
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
     model = _model(acquisition, options)
-    known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
-    level = multi_echo.noise_level(inputs, options)
-    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
-    return multi_echo.with_errors(fit, inputs, level, model, law, _unknowns(inputs)), model, echoes
+    return multi_echo.fit_train(model, inputs, options, echoes, law, _unknowns(inputs)), model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:

@@ -172,10 +172,7 @@ def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, Sepa
     echoes = multi_echo.selected(acquisition, options.echoes)
     fat_t2 = inputs.scalars.get("fat_t2", options.fat_t2 or _USUAL_FAT_T2)
     model = _model(acquisition, options, float(fat_t2), inputs.averaged or options.amplitudes == "free")
-    known = {"B1": inputs.known["B1"]} if "B1" in inputs.known else None
-    level = multi_echo.noise_level(inputs, options)
-    fit = model.fit(inputs.signals["mese"][..., echoes], known, noise=level, law=law)
-    return multi_echo.with_errors(fit, inputs, level, model, law, _unknowns(inputs)), model, echoes
+    return multi_echo.fit_train(model, inputs, options, echoes, law, _unknowns(inputs)), model, echoes
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:

@@ -52,7 +52,8 @@ class Maps:
     """All that one biomarker gave for one session.
 
     ``sources`` are the series used, by role (file names); ``entities`` those of the main series, which the written
-    files inherit. ``diagnostics`` are extra images for the report (residuals), name -> (x, y, z).
+    files inherit. ``diagnostics`` are extra images for the report (residuals), name -> (x, y, z). ``calibrated`` are the numbers
+    that the estimator was given for the subject, for estimating more signals of it in the same way.
     """
 
     biomarker: str
@@ -65,6 +66,7 @@ class Maps:
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    calibrated: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Map:
         return self.maps[name]

@@ -86,6 +86,7 @@ def run(
         entities=dict(main.entities),
         sources={role: s.files for role, s in series.items()},
         diagnostics=out.diagnostics,
+        calibrated={name: float(value) for name, value in values.items()},
     )
     return maps, calibration.findings
 
@@ -112,26 +113,6 @@ def fit_signals(
         if sd is not None:
             sds[q.name] = bounded(q, sd)
     return replace(estimate, values=values, reason=reasons, sd=sds)
-
-
-def calibrate(
-    biomarker: Biomarker,
-    series: Mapping[str, Series],
-    options: Any,
-    *,
-    known: Mapping[str, np.ndarray] | None = None,
-    regions: Mapping[str, np.ndarray] | None = None,
-    scalars: Mapping[str, float] | None = None,
-    mask: np.ndarray | None = None,
-) -> Calibration:
-    """The subject's calibration as `run` makes it; its ``scalars`` (with those given) are what `fit_signals` takes."""
-    biomarker = answered(biomarker, options)
-    main = series[biomarker.series_roles[0]]
-    acquisitions, _ = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
-    inside = _inside(mask, main)
-    given = dict(scalars or {})
-    found = _calibrate(biomarker, series, acquisitions, dict(known or {}), dict(regions or {}), given, inside, options)
-    return replace(found, scalars={**found.scalars, **given})
 
 
 def prepare_acquisitions(

@@ -11,7 +11,6 @@ from typing import get_args
 import numpy as np
 
 from neuromyo.core.errors import DataError
-from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.io import nifti
 from neuromyo.io.files import printable
@@ -32,7 +31,6 @@ _SIDES: Mapping[str, Side] = {
     "n/a": "none",
 }
 _ROUNDING = 1e-3
-_LEAST_IN_VIEW, _LEAST_ON_TISSUE = 0.90, 0.80
 
 
 def read_labels(
@@ -79,31 +77,6 @@ def check_sides(labels: Labels, name: str = "") -> None:
                 found=f"right at x = {np.mean(sides['right']):.1f} mm, left at {np.mean(sides['left']):.1f} mm",
                 remedy="correct the sides in the table, or give --flip-labels left-right if the label image is mirrored",
             )
-
-
-def check_overlap(labels: Labels, grid: Grid, tissue: np.ndarray | None = None) -> None:
-    """E-GRID unless 90 % of each label lies in the field of view of ``grid``, 80 % on ``tissue`` (x, y, z)."""
-    for region in labels.regions:
-        voxels = np.argwhere(labels.volume == region.index)
-        if not len(voxels):
-            continue
-        index = np.rint(grid.to_index(labels.grid.to_world(voxels))).astype(np.int64)
-        inside = ((index >= 0) & (index < np.array(grid.shape))).all(axis=1)
-        _refuse_below(inside.mean(), _LEAST_IN_VIEW, "in the field of view", labels, region)
-        if tissue is not None:
-            x, y, z = index[inside].T
-            _refuse_below(tissue[x, y, z].mean(), _LEAST_ON_TISSUE, "on tissue", labels, region)
-
-
-def _refuse_below(share: float, least: float, words: str, labels: Labels, region: Region) -> None:
-    if share < least:
-        raise DataError(
-            "E-GRID",
-            where=f"{labels.source}: {region.name} ({region.side})",
-            needed=f"{100 * least:.0f} % {words}",
-            found=f"{100 * share:.0f} %",
-            remedy="check that the regions were drawn on this scan, and their geometry",
-        )
 
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:

@@ -43,6 +43,7 @@ def pack_maps(maps: Maps) -> bytes:
         "entities": dict(maps.entities),
         "sources": {role: list(files) for role, files in maps.sources.items()},
         "diagnostics": {n: _put(arrays, shared, a) for n, a in maps.diagnostics.items()},
+        "calibrated": dict(maps.calibrated),
         "flags": list(maps.flags),
     }
     return _archive(arrays, about)
@@ -64,6 +65,7 @@ def unpack_maps(data: bytes, biomarker: Biomarker) -> Maps:
         entities=about["entities"],
         sources={role: tuple(files) for role, files in about["sources"].items()},
         diagnostics={n: arrays[a] for n, a in about["diagnostics"].items()},
+        calibrated=about["calibrated"],
         flags=tuple(about["flags"]),
     )  # fmt: skip
 

@@ -16,9 +16,7 @@ from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.series import Series
-from neuromyo.fit import runner
 from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
-from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
@@ -37,20 +35,11 @@ class Fitted:
     options: Any
     labels: tuple[Labels, ...]
     known: Mapping[str, np.ndarray]
-    regions: Mapping[str, np.ndarray]
-    mask: np.ndarray
 
     @property
     def biomarker(self) -> Biomarker:
         assert isinstance(self.task.declaration, Biomarker)
         return self.task.declaration
-
-    def calibrated(self) -> Mapping[str, float]:
-        """The scalars that the subject was calibrated to."""
-        found = runner.calibrate(
-            self.biomarker, self.task.series, self.options, known=self.known, regions=self.regions, mask=self.mask
-        )
-        return found.scalars
 
 
 def fitted(
@@ -63,13 +52,13 @@ def fitted(
     refused: Sequence[Labels] = (),
 ) -> Fitted:
     """Brings a task's maps and every label volume to one grid; the user's labels only where they were placed on it."""
-    known, regions, _ = inputs.gather(task, maps, drawn, root, refused)
+    known, _, _ = inputs.gather(task, maps, drawn, root, refused)
     grid = maps[task.name].grid
     given = [one for one in given if one.grid.same_as(grid)]
     series = match.label(task.main)
     own_first = sorted(drawn, key=lambda name: not name.endswith(f"@{series}"))
     labels = on_grid([*(drawn[name] for name in own_first), *given], grid)
-    return Fitted(task, maps[task.name], options, labels, known, regions, worth_fitting(task.main))
+    return Fitted(task, maps[task.name], options, labels, known)
 
 
 def on_grid(labels: Sequence[Labels], grid: Grid) -> tuple[Labels, ...]:
@@ -136,7 +125,7 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
     """Every region's measurements, and the sample fits for the page."""
     tables, shown, seen = [], [], set()
     for one in all_:
-        scalars = one.calibrated()
+        scalars = one.maps.calibrated
         refit = Refitter(one.biomarker, one.task.series, one.options, one.known, scalars)
         usable = refit if one.biomarker.scope == "voxel" and one.biomarker.noise == "rician" else None
         tables.append(

@@ -6,9 +6,10 @@ import pytest
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region
-from neuromyo.io.labels import check_overlap, read_labels
+from neuromyo.io.labels import read_labels
 from neuromyo.io.nifti import open_image
 from neuromyo.io.nifti_write import write_image
+from neuromyo.space.overlap import place_labels
 from tests.gauntlet.making import nii
 
 
@@ -63,8 +64,8 @@ def test_the_real_calf_labels_are_swapped_and_say_so(realdata, tmp_path):
     image, grid, _ = open_image(realdata / "calf_bids/sub-calf1/anat/sub-calf1_echo-01_MESE.nii.gz", scratch=tmp_path)
     first = image.read()[..., 0]
     tissue = first > 0.1 * np.percentile(first, 99)
-    check_overlap(real, grid, tissue)
-    check_overlap(flipped, grid, tissue)
+    place_labels(real, grid, body=tissue)
+    place_labels(flipped, grid, body=tissue)
 
 
 @pytest.mark.realdata
@@ -75,7 +76,7 @@ def test_real_images_with_a_wrong_origin_do_not_overlap(realdata, tmp_path, name
     drawn = Labels((values > np.percentile(values, 80)).astype(np.int32), grid, (Region(1, name),), name)
     t2 = realdata / "calf_mese" / "T2_scanner_map_13sl.nii.gz"
     with pytest.raises(NeuromyoError, match="field of view") as caught:
-        check_overlap(drawn, open_image(t2, scratch=tmp_path)[1])
+        place_labels(drawn, open_image(t2, scratch=tmp_path)[1])
     assert caught.value.code == "E-GRID"
 
 
@@ -84,4 +85,4 @@ def test_overlap_is_by_geometry_not_by_index():
     coarse = Grid.of((4, 4, 4), np.diag([2.0, 2, 2, 1]))
     volume = np.zeros((8, 8, 4), np.int32)
     volume[2:5, 2:5] = 1
-    check_overlap(Labels(volume, fine, (Region(1, "a"),)), coarse, np.ones((4, 4, 4), bool))
+    place_labels(Labels(volume, fine, (Region(1, "a"),)), coarse, body=np.ones((4, 4, 4), bool))

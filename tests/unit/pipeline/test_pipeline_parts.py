@@ -31,7 +31,7 @@ def maps_of(series):
     scalar = Scalar(Quantity("mean", "m", "ms", (0, 1), "x", level="subject"), 0.15, None, "assumed")
     return Maps("toy", series.grid, {"mean": Map(toys.MEAN, values, None, reason)}, {"mean": scalar},
                 (Assumption("a", "1", "why"),), {"o": (1, 2.5), "p": None}, {"sub": "01"}, {"main": ("f",)},
-                {"residual": values * 2}, ("W-X",))  # fmt: skip
+                {"residual": values * 2}, ("W-X",), {"sigma": 1 / 3, "sigma_dof": float("inf")})  # fmt: skip
 
 
 def test_maps_come_back_from_their_archive_bit_for_bit():
@@ -42,7 +42,7 @@ def test_maps_come_back_from_their_archive_bit_for_bit():
     np.testing.assert_array_equal(found["mean"].reason, made["mean"].reason)
     np.testing.assert_array_equal(found.diagnostics["residual"], made.diagnostics["residual"])
     assert found.grid == made.grid
-    for name in ("assumptions", "options", "entities", "sources", "flags", "biomarker"):
+    for name in ("assumptions", "options", "entities", "sources", "flags", "calibrated", "biomarker"):
         assert getattr(found, name) == getattr(made, name), name
     assert found.scalars["mean"].value == 0.15
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,23 +11,13 @@ from neuromyo.report.session import page
 pytestmark = pytest.mark.browser
 
 
-def _chromium() -> str:
-    found = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), "")
-    if not found:
-        if "chromium" in os.environ.get("NEUROMYO_REQUIRE", ""):
-            pytest.fail("NEUROMYO_REQUIRE asks for chromium, and there is none")
-        pytest.skip("no Chromium on this machine")
-    return found
-
-
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_renders_without_a_complaint(view, tmp_path: Path, width: int) -> None:
-    executable = _chromium()
+def test_the_page_renders_without_a_complaint(view, tmp_path: Path, width: int, chromium: Path) -> None:
     api = pytest.importorskip("playwright.sync_api")
     file = tmp_path / "page.html"
     file.write_text(page(view), encoding="utf-8")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox", "--disable-gpu"])
         tab = browser.new_page(viewport={"width": width, "height": 900})
         complaints: list[str] = []
         asked: list[str] = []
