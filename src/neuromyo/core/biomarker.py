@@ -8,6 +8,7 @@ phantom's data, the contract tests, the report's captions, provenance and the do
     simulate(truth, {role: Acquisition}, options) -> {role: signal (..., n)}
     calibrate({sample: Inputs}, options) -> Calibration        optional: once a subject, before the voxels
     estimate(inputs, options) -> Estimate                      arrays of any leading shape in voxel scope
+    review(maps, regions, options) -> findings                 optional: once a subject, over the finished maps
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from neuromyo.core.acquisition import Acquisition, Assumption
+from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, PluginError
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels
-from neuromyo.core.maps import Scalar
+from neuromyo.core.maps import Maps, Scalar
 from neuromyo.core.options import NoOptions
 from neuromyo.core.quantity import Quantity
 
@@ -101,6 +103,10 @@ Need = SeriesNeed | MapNeed | RegionNeed | ScalarNeed
 # --- what passes in and out -------------------------------------------------------------------------------------------
 
 
+def _silent(share: float) -> None:
+    """Nobody is told."""
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """What `estimate` and `calibrate` are given.
@@ -114,6 +120,8 @@ class Inputs:
     grid : geometry, in slice and image scope
     averaged : the signals are means over many voxels' magnitudes (a region's mean), so that noise is small but its
         floor has not averaged away
+    threads : how many an image-scope estimate may use; the bits must not depend on it
+    progress : tells how far an image-scope estimate has come, 0 to 1
     """
 
     signals: Mapping[str, np.ndarray]
@@ -124,6 +132,8 @@ class Inputs:
     mask: np.ndarray | None = None
     grid: Grid | None = None
     averaged: bool = False
+    threads: int = 1
+    progress: Callable[[float], None] = _silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +145,8 @@ class Estimate:
     sd : quantity -> same shape; quantities without an honest sd are left out
     diagnostics : extra images for the report, name -> (...): ``residual`` is the rms residual over the first signal
     scalars : subject-level quantities found by an image-scope estimate
+    findings : what an image-scope estimate has to tell the user
+    assumptions : what it had to assume
     """
 
     values: Mapping[str, np.ndarray]
@@ -142,6 +154,8 @@ class Estimate:
     sd: Mapping[str, np.ndarray] = field(default_factory=dict)
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict)
     scalars: Mapping[str, Scalar] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
 
     def reason_of(self, quantity: str) -> np.ndarray:
         return self.reason[quantity] if isinstance(self.reason, Mapping) else self.reason
@@ -201,6 +215,9 @@ class Biomarker:
     exclude : leave a voxel out of the first quantity's regional summaries where another one is above a limit:
         (that quantity, limit in SI)
     prominence : reports speak of the biomarkers with the highest first
+    review : looks at the finished maps of the whole image (and the regions that were given) for what no voxel can tell:
+        a turned gradient table, water and fat exchanged. It changes nothing.
+    constants : the numbers that the estimate brings along; each names the option that replaces it
     """
 
     id: str
@@ -222,6 +239,8 @@ class Biomarker:
     caption: str = ""
     exclude: tuple[str, float] | None = None
     prominence: int = 0
+    review: Callable[[Maps, Mapping[str, np.ndarray], Any], tuple[Finding, ...]] | None = None
+    constants: tuple[Constant, ...] = ()
 
     def __post_init__(self) -> None:
         for complaint in self._complaints():
@@ -238,6 +257,10 @@ class Biomarker:
             yield "two quantities have the same name"
         if set(self.typical) != {r for r in self.series_roles if r in self.typical or not self.series_need(r).optional}:
             yield "the typical acquisition must cover every series role that is not optional, and no other"
+        options = {f.name for f in fields(self.options)}
+        for constant in self.constants:
+            if constant.override not in options:
+                yield f"the constant {constant.name!r} is replaced by an option {constant.override!r} that is not there"
         for role in self.typical:
             need = self.series_need(role)
             missing = [f for f in need.required if not self.typical[role].stated(f)]

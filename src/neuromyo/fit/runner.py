@@ -70,7 +70,7 @@ def run(
     calibration = _calibrate(biomarker, series, acquisitions, known, regions, dict(scalars or {}), inside, options)
     values = {**calibration.scalars, **(scalars or {})}
     out = _Output(biomarker, main.grid)
-    whole = Inputs({}, acquisitions, scalars=values, grid=main.grid)
+    whole = Inputs({}, acquisitions, scalars=values, grid=main.grid, threads=threads)
     if biomarker.scope == "voxel":
         _run_voxels(biomarker, series, known, inside, whole, options, threads, memory_mb, progress, out)
     else:
@@ -81,14 +81,15 @@ def run(
         main.grid,
         out.finished(inside),
         scalars=reported,
-        assumptions=(*assumptions, *calibration.assumptions),
+        assumptions=(*assumptions, *calibration.assumptions, *out.assumptions),
         options=as_dict(options),
         entities=dict(main.entities),
         sources={role: s.files for role, s in series.items()},
         diagnostics=out.diagnostics,
         calibrated={name: float(value) for name, value in values.items()},
     )
-    return maps, calibration.findings
+    reviewed = biomarker.review(maps, regions, options) if biomarker.review is not None else ()
+    return maps, (*calibration.findings, *out.findings, *reviewed)
 
 
 def fit_signals(
@@ -376,6 +377,7 @@ def _run_images(
             known={r: m[box] for r, m in known.items()},
             regions={r: m[box] for r, m in regions.items()},
             mask=inside[box],
+            progress=_part_of(progress, number, len(pieces)),
         )
         found = biomarker.estimate(inputs, options)
         flat = {n: v.reshape(-1, *v.shape[3:]) for n, v in found.values.items()}
@@ -383,9 +385,19 @@ def _run_images(
         sd = {n: v.reshape(-1, *v.shape[3:]) for n, v in found.sd.items()}
         diagnostics = {n: v.reshape(-1) for n, v in found.diagnostics.items()}
         where = index[box].ravel()
-        out.put(where, Estimate(flat, reason, sd, diagnostics, found.scalars), len(where))
+        out.put(where, replace(found, values=flat, reason=reason, sd=sd, diagnostics=diagnostics), len(where))
         if progress is not None:
             progress((number + 1) / len(pieces))
+
+
+def _part_of(progress: Callable[[float], None] | None, number: int, count: int) -> Callable[[float], None]:
+    """What tells the progress of piece ``number`` of ``count`` as that of the whole."""
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress((number + share) / count)
+
+    return tell
 
 
 class _Output:
@@ -398,6 +410,8 @@ class _Output:
         self.reason: dict[str, np.ndarray] = {}
         self._diagnostics: dict[str, np.ndarray] = {}
         self.scalars: dict[str, Scalar] = {}
+        self.findings: tuple[Finding, ...] = ()
+        self.assumptions: tuple[Assumption, ...] = ()
 
     def put(self, where: np.ndarray, found: Estimate, count: int) -> None:
         for q in self.biomarker.voxel_quantities:
@@ -414,6 +428,8 @@ class _Output:
         for name, image in found.diagnostics.items():
             self._store(self._diagnostics, name, where, image, count, ())
         self.scalars.update(found.scalars)
+        self.findings += tuple(f for f in found.findings if f not in self.findings)
+        self.assumptions += tuple(a for a in found.assumptions if a not in self.assumptions)
 
     def _store(
         self, into: dict[str, np.ndarray], name: str, where: np.ndarray, what: np.ndarray, count: int, tail: tuple

@@ -161,14 +161,14 @@ def _ignored(relative: str, why: str) -> Finding:
 
 
 def _group_key(name: names.Name, datatype: str) -> tuple:
-    shared = tuple((k, v) for k, v in name.entities.items() if k not in names.MERGED)
+    shared = tuple((k, v) for k, v in name.entities.items() if k not in names.merged(name.suffix))
     return datatype, name.suffix, shared
 
 
 def _series(key: tuple, images: list[Found]) -> SeriesFiles:
     datatype, kind, _ = key
     images = sorted(
-        images, key=lambda f: (*(names.natural([f.name.entities.get(k, "")]) for k in names.MERGED), f.relative)
+        images, key=lambda f: (*(names.natural([f.name.entities.get(k, "")]) for k in names.merged(kind)), f.relative)
     )
     entities = constant_entities(images)
     return SeriesFiles(kind, entities.get("part", "mag"), datatype, entities, tuple(images))

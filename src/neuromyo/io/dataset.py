@@ -20,7 +20,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SeriesFiles:
-    """The images of one acquisition: one suffix, and entities that differ in echo, flip, inv and mt only."""
+    """The images of one acquisition: one suffix, and entities that differ in those of `names.merged` only."""
 
     kind: str
     part: str

@@ -22,6 +22,14 @@ SERIES_KINDS = frozenset({
 })  # fmt: skip
 #: entities that number the volumes of one acquisition: files that differ only here belong together
 MERGED = ("echo", "flip", "inv", "mt")
+#: kinds of which each flip angle and each state of the MT pulse is an acquisition of its own, with its own echoes
+_APART = ("MPM", "MTS")
+
+
+def merged(kind: str) -> tuple[str, ...]:
+    """The entities of a kind of image that number the volumes of one series."""
+    return ("echo",) if kind in _APART else MERGED
+
 
 IMAGE_ENDINGS = (".nii.gz", ".nii")
 

@@ -71,17 +71,18 @@ def test_the_closest_sidecar_wins_field_by_field(tmp_path):
     assert session.inputs.items() <= digests(tmp_path).items()
 
 
-def test_mt_files_of_two_repetition_times_are_two_series(tmp_path):
-    stem = "sub-1/anat/sub-1_flip-{}_mt-{}_MTS.nii.gz"
-    put(
-        tmp_path, stem.format(1, "on"), leg(1, seed=1)[..., 0], FlipAngle=6, RepetitionTimeExcitation=0.03, MTState=True
-    )
-    put(tmp_path, stem.format(1, "off"), leg(1, seed=2)[..., 0], FlipAngle=6, RepetitionTimeExcitation=0.03)
-    put(tmp_path, stem.format(2, "off"), leg(1, seed=3)[..., 0], FlipAngle=20, RepetitionTimeExcitation=0.015)
-    t1w, mt = opened(tmp_path, tmp_path).series
-    assert t1w.n == 1 and t1w.entities == {"sub": "1", "flip": "2", "mt": "off"} and t1w.acquisition.mt_on == (False,)
-    assert mt.n == 2 and mt.acquisition.mt_on == (False, True) and mt.entities == {"sub": "1", "flip": "1"}
-    assert np.array_equal(mt.read()[::-1][..., 1], leg(1, seed=1)[..., 0])
+def test_each_flip_angle_and_mt_state_of_a_protocol_is_a_series_with_its_own_echoes(tmp_path):
+    stem = "sub-1/anat/sub-1_echo-{}_flip-{}_mt-{}_MPM.nii.gz"
+    for echo in (1, 2):
+        for flip, mt in ((1, "on"), (1, "off"), (2, "off")):
+            put(tmp_path, stem.format(echo, flip, mt), leg(1, seed=10 * echo + flip + (mt == "on"))[..., 0],
+                EchoTime=echo / 400, FlipAngle=6.0 * flip, RepetitionTimeExcitation=0.03 / flip)  # fmt: skip
+    opened_series = {(s.entities["flip"], s.entities["mt"]): s for s in opened(tmp_path, tmp_path).series}
+    assert set(opened_series) == {("1", "on"), ("1", "off"), ("2", "off")}
+    assert all(s.n == 2 and s.acquisition.echo_times == (0.0025, 0.005) for s in opened_series.values())
+    assert opened_series["1", "on"].acquisition.mt_on == (True,)
+    assert opened_series["2", "off"].acquisition.repetition_time == 0.015
+    assert np.array_equal(opened_series["2", "off"].read()[::-1][..., 1], leg(1, seed=22)[..., 0])
 
 
 def test_parts_are_series_of_their_own(tmp_path):
