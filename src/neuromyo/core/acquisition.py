@@ -34,6 +34,7 @@ class Acquisition:
     precession_sign: int | None = None
     manufacturer: str | None = None
     sequence_name: str | None = None
+    scan_options: str | None = None
     body_part: str | None = None
 
     def stated(self, field: str) -> bool:

@@ -7,6 +7,7 @@ phantom's data, the contract tests, the report's captions, provenance and the do
     role -> need          what it works on: a series, a map known voxel by voxel, a region, a number
     simulate(truth, {role: Acquisition}, options) -> {role: signal (..., n)}
     calibrate({sample: Inputs}, options) -> Calibration        optional: once a subject, before the voxels
+    derive(known maps, acquisitions, grid, options) -> maps    optional: what voxels are to know of their neighbourhood
     estimate(inputs, options) -> Estimate                      arrays of any leading shape in voxel scope
     review(maps, regions, options) -> findings                 optional: once a subject, over the finished maps
 """
@@ -113,7 +114,7 @@ class Inputs:
 
     signals : role -> (..., n); in voxel scope a flat block of voxels (m, n), in image scope (x, y, z, n)
     acquisitions : role -> Acquisition, declared assumptions already filled in
-    known : map role -> (...), SI
+    known : map role -> (...), SI; and what `derive` added
     regions : region role -> (...) bool; image scope and calibration only
     scalars : values from `calibrate`, or given by the user, SI
     mask : (...) bool, the voxels to be estimated; None means all
@@ -172,6 +173,14 @@ class Calibration:
     findings: tuple[Finding, ...] = ()
 
 
+class Derive(Protocol):
+    """Known maps by role (x, y, z), acquisitions by role, the grid -> more maps (x, y, z), by names that are no roles."""
+
+    def __call__(
+        self, known: Mapping[str, np.ndarray], acquisitions: Mapping[str, Acquisition], grid: Grid, options: Any
+    ) -> Mapping[str, np.ndarray]: ...
+
+
 class Simulate(Protocol):
     """The physics: truth by name, acquisitions by role -> signals by role, the contrast last."""
 
@@ -215,6 +224,8 @@ class Biomarker:
     exclude : leave a voxel out of the first quantity's regional summaries where another one is above a limit:
         (that quantity, limit in SI)
     prominence : reports speak of the biomarkers with the highest first
+    derive : in voxel scope, maps that need whole images or the place of a voxel (a field's gradient, a slab's profile), made once
+        before `calibrate`; estimates find them in ``inputs.known``, as any known map
     review : looks at the finished maps of the whole image (and the regions that were given) for what no voxel can tell:
         a turned gradient table, water and fat exchanged. It changes nothing.
     constants : the numbers that the estimate brings along; each names the option that replaces it
@@ -239,6 +250,7 @@ class Biomarker:
     caption: str = ""
     exclude: tuple[str, float] | None = None
     prominence: int = 0
+    derive: Derive | None = None
     review: Callable[[Maps, Mapping[str, np.ndarray], Any], tuple[Finding, ...]] | None = None
     constants: tuple[Constant, ...] = ()
 

@@ -67,6 +67,7 @@ def run(
     _require_needs(biomarker, series, known, regions, main.grid)
     acquisitions, assumptions = prepare_acquisitions(biomarker, {r: s.acquisition for r, s in series.items()})
     inside = _inside(mask, main)
+    known = known_maps(biomarker, series, options, known)
     calibration = _calibrate(biomarker, series, acquisitions, known, regions, dict(scalars or {}), inside, options)
     values = {**calibration.scalars, **(scalars or {})}
     out = _Output(biomarker, main.grid)
@@ -90,6 +91,17 @@ def run(
     )
     reviewed = biomarker.review(maps, regions, options) if biomarker.review is not None else ()
     return maps, (*calibration.findings, *out.findings, *reviewed)
+
+
+def known_maps(
+    biomarker: Biomarker, series: Mapping[str, Series], options: Any, known: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The known maps (x, y, z) and what the biomarker derives from them and from the geometry of its main series."""
+    if biomarker.derive is None:
+        return dict(known)
+    filled, _ = prepare_acquisitions(answered(biomarker, options), {r: s.acquisition for r, s in series.items()})
+    derived = biomarker.derive(known, filled, series[biomarker.series_roles[0]].grid, options)
+    return {**known, **derived}
 
 
 def fit_signals(

@@ -86,6 +86,7 @@ _NUMBERS: dict[str, tuple[str, float, float, float, str]] = {
 _TEXTS: dict[str, tuple[str, ...]] = {
     "manufacturer": ("Manufacturer",),
     "sequence_name": ("SequenceName", "PulseSequenceDetails", "PulseSequenceType"),
+    "scan_options": ("ScanOptions",),
     "body_part": ("BodyPartExamined", "BodyPartExaminationRequested", "BodyPart"),
 }
 

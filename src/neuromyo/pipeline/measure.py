@@ -16,6 +16,7 @@ from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.series import Series
+from neuromyo.fit.runner import known_maps
 from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
@@ -126,7 +127,8 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
     tables, shown, seen = [], [], set()
     for one in all_:
         scalars = one.maps.calibrated
-        refit = Refitter(one.biomarker, one.task.series, one.options, one.known, scalars)
+        known = known_maps(one.biomarker, one.task.series, one.options, one.known)
+        refit = Refitter(one.biomarker, one.task.series, one.options, known, scalars)
         usable = refit if one.biomarker.scope == "voxel" and one.biomarker.noise == "rician" else None
         tables.append(
             summarise(
@@ -139,7 +141,7 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
                 exclude=one.biomarker.exclude,
             )
         )
-        shown += samples.of(one.biomarker, one.maps, one.task.series, one.labels, one.options, one.known, scalars)
+        shown += samples.of(one.biomarker, one.maps, one.task.series, one.labels, one.options, known, scalars)
         fresh = [labels for labels in one.labels if labels.source not in seen]
         seen |= {labels.source for labels in fresh}
         if fresh:

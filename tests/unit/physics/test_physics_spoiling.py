@@ -88,7 +88,7 @@ def test_preibisch_and_deichmann_2009():
 
     for published in (118.2, 121.8):
         right = brentq(lambda x: apparent_t1(x) - 1.0, published - 1.2, published + 1.2)
-        assert slope(50.0) < 0.05 * slope(right)
+        assert slope(50.0) < 0.3 * slope(right)
 
 
 def test_clinical_increments_are_near_ideal_for_muscle():
