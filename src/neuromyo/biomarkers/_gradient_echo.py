@@ -119,13 +119,15 @@ def _in_phase(acquisition: Acquisition, options: Options, echoes: np.ndarray) ->
 
 
 def signal(truth: Mapping[str, Any], acquisition: Acquisition, options: Options) -> np.ndarray:
-    """Complex signal (..., n): T2star (s), S0, and, where they are there, FF, gradient (Hz across the voxel), B0 (Hz)."""
+    """Complex signal (..., n): T2star (s) or R2star (1/s), S0, and, where they are there, FF, gradient (Hz across the voxel), B0
+    (Hz)."""
     times = np.asarray(acquisition.echo_times)
 
     def of(name: str, default: float) -> np.ndarray:
         return np.asarray(truth.get(name, default), float)[..., None]
 
-    out = of("S0", 1.0) * np.exp(-times / of("T2star", np.inf)) * np.sinc(of("gradient", 0.0) * times)
+    rate = 1 / of("T2star", np.inf) if "T2star" in truth else of("R2star", 0.0)
+    out = of("S0", 1.0) * np.exp(-times * rate) * np.sinc(of("gradient", 0.0) * times)
     out = out * np.exp(2j * np.pi * of("B0", 0.0) * times)
     if "FF" in truth and has_frequency(acquisition):
         share = of("FF", 0.0)

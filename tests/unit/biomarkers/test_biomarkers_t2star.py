@@ -221,6 +221,8 @@ def test_a_real_scan(realdata):
     basis = np.stack([np.ones_like(x), x, x**2])
     s0 = (basis * [a, b, c]).sum(axis=0) / (basis**2).sum(axis=0)
     left = np.stack([a, b, c]) - s0 * basis
-    slope = (left * s0 * np.stack([0 * x, np.ones_like(x), 2 * x])).sum(axis=0)  # stationary at the least-squares solution
+    slope = (left * s0 * np.stack([0 * x, np.ones_like(x), 2 * x])).sum(
+        axis=0
+    )  # stationary at the least-squares solution
     size = np.linalg.norm(left, axis=0) * s0 * np.sqrt(1 + 4 * x**2) + 1e-3 * s0**2
     assert np.quantile(np.abs(slope) / size, 0.95) < 0.02
