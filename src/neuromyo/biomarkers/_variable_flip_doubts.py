@@ -110,7 +110,10 @@ def _profile(acquisition: Acquisition, options: flip.Options, T1: float) -> Find
     if flip.is_slab(acquisition):
         relative = np.array([flip.slab_profile(name, np.array(_OUTER), tip) for name in shapes])
         signals = flip.signal(acquisition, options, T1, relative, increment_deg=increment)
-        where, remedy = "in the outer slices of the slab", ", or a B1 map that holds it; or leave outer slices out"
+        where, remedy = (
+            "in the outer tenth of the slab, as far as slices reach there",
+            ", or a B1 map that holds it; or leave outer slices out",
+        )
     else:
         named = [replace(options, excitation_pulse=name) for name in shapes]
         signals = np.stack([flip.signal(acquisition, o, T1, 1.0, increment_deg=increment) for o in named])

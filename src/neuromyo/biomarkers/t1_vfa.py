@@ -181,7 +181,7 @@ BIOMARKER = Biomarker(
     options=Options,
     typical={"vfa": Acquisition(flip_angles_deg=(3.0, 6.0, 10.0, 15.0, 20.0), repetition_time=0.015, slice_order_3d=True)},
     example={"T1": 1.3, "S0": 10000.0},
-    domain=Domain({"T1": (0.8, 1.8)}, snr=100.0, quantities=("T1", "S0")),
+    domain=Domain({"T1": (0.6, 2.0)}, snr=30.0, quantities=("T1", "S0")),
     caption="T1 from spoiled gradient echoes at several flip angles by the exact signal equation, with B1 from its map. Without a B1 "
     "map it is no more than an index: T1 goes with the square of B1.",
     constants=CONSTANTS,

@@ -64,9 +64,13 @@ def derive(
 
 
 def _setup(inputs: Inputs, options: Options) -> echo.Setup:
-    """A region's mean is made of magnitudes: phases would cancel."""
-    has_complex = "complex" in inputs.signals and not inputs.averaged
-    return echo.setup(inputs.acquisitions["complex" if has_complex else "megre"], options, inputs.known, has_complex)
+    """Complex where there are complex signals of the same echoes. A region's mean is made of magnitudes: phases would cancel."""
+    acquisition, other = inputs.acquisitions.get("megre"), inputs.acquisitions.get("complex")
+    has_complex = other is not None and (acquisition is None or acquisition.echo_times == other.echo_times)
+    has_complex &= "complex" in inputs.signals and not inputs.averaged
+    chosen = other if has_complex or acquisition is None else acquisition
+    assert chosen is not None
+    return echo.setup(chosen, options, inputs.known, has_complex)
 
 
 def _fit(
@@ -217,7 +221,7 @@ BIOMARKER = Biomarker(
         "megre": Acquisition(echo_times=tuple(round(0.0023 * k, 6) for k in range(1, 11)), repetition_time=0.03, field_strength=3.0)
     },
     example={"T2star": 0.025, "S0": 1000.0},
-    domain=Domain({"T2star": (0.012, 0.045)}, snr=50.0, quantities=("T2star", "S0")),
+    domain=Domain({"T2star": (0.008, 0.05)}, snr=20.0, quantities=("T2star", "S0")),
     caption="Decay of gradient echoes, fitted with the law of noise of magnitudes. Fat and the field's slope through the slice are "
     "taken into account where their maps are known.",
     constants=(

@@ -36,7 +36,14 @@ def form(name, example, box, snr, acquisition=TYPICAL, options=None):
     return [c for c in checks(b, options=options) if any(w in c.name for w in ("noiseless", "figures", "order"))]
 
 
+#: complex signals alone, their field unknown
+COMPLEX = replace(
+    BIOMARKER, needs={"complex": replace(BIOMARKER.needs["complex"], optional=False)}, derive=None, noise="complex",
+    typical={"complex": TYPICAL}, example={**BIOMARKER.example, "B0": 30.0},
+    domain=Domain({"T2star": (0.008, 0.05), "B0": (-150.0, 150.0)}, snr=20.0, quantities=("T2star", "S0")),
+)  # fmt: skip
 FORMS = [
+    *(c for c in checks(COMPLEX) if "region means" not in c.name and "declared" not in c.name),
     *form("gradient", {"gradient": 8.0}, {"gradient": (2.0, 16.0)}, 100.0),
     *form("FF", {"FF": 0.2}, {"FF": (0.0, 0.35)}, 100.0, FAT_ECHOES),
     *form("", {"FF": 0.2}, {"FF": (0.15, 0.3)}, 200.0, FAT_ECHOES, Options(fat="fit")),
