@@ -15,7 +15,7 @@ from neuromyo.core.errors import ProtocolError
 from neuromyo.core.grid import Grid
 from neuromyo.core.options import option
 from neuromyo.fit.separable import Axis, SeparableModel
-from neuromyo.physics.fat import DEFAULT_SPECTRUM, SPECTRA, phasor
+from neuromyo.physics.fat import DEFAULT_SPECTRUM, SPECTRA, Spectrum, phasor
 
 #: turns that the field's slope may make through the voxel by the last echo: beyond, nulls have passed through the train
 _MOST_TURNS = 1.5
@@ -36,8 +36,9 @@ class Options(multi_echo.MonoOptions):
         "which fat and water are in phase); auto is known where there is a map, else none",
         choices=("auto", "none", "known", "fit", "in-phase"),
     )  # fmt: skip
-    fat_spectrum: str = option(
-        DEFAULT_SPECTRUM, "the fat's spectrum", choices=tuple(SPECTRA)
+    fat_spectrum: str | tuple[float, ...] = option(
+        DEFAULT_SPECTRUM, "the fat's spectrum", choices=tuple(SPECTRA),
+        open_choice="shift in 1e-6 and share of each peak, one after the other, or a JSON file of them",
     )  # fmt: skip
     in_phase_deg: float = option(
         40.0, "how far from in phase an echo counted as in phase may be", unit="degrees", low=1.0, high=90.0
@@ -94,8 +95,10 @@ def has_frequency(acquisition: Acquisition) -> bool:
 
 def fat_phasor(acquisition: Acquisition, options: Options, times: np.ndarray) -> np.ndarray:
     """(n,) complex signal of fat over that of water."""
+    peaks = options.fat_spectrum
+    spectrum = peaks if isinstance(peaks, str) else Spectrum("given by the user", peaks[0::2], peaks[1::2])
     return phasor(
-        options.fat_spectrum, times, field_strength=acquisition.field_strength,
+        spectrum, times, field_strength=acquisition.field_strength,
         imaging_frequency_hz=acquisition.imaging_frequency_hz, precession_sign=acquisition.precession_sign or 1,
     )  # fmt: skip
 

@@ -25,16 +25,15 @@ import numpy as np
 
 from neuromyo.biomarkers import _gradient_echo as echo
 from neuromyo.biomarkers import _multi_echo as shared
+from neuromyo.biomarkers._constants import spectrum
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs, MapNeed, SeriesNeed
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
 from neuromyo.fit.separable import Law, NoiseLevel, SeparableFit, SeparableModel
 from neuromyo.fit.uncertainty import pool_variance, propagate
-from neuromyo.physics.fat import DEFAULT_SPECTRUM, SPECTRA
 
 Options = echo.Options
 
@@ -195,8 +194,6 @@ def _reason(
     return shared.mark_ambiguous(reason, fit, 0, sd) if model.branch is not None else reason
 
 
-_SPECTRUM = SPECTRA[DEFAULT_SPECTRUM]
-
 BIOMARKER = Biomarker(
     id="t2star",
     title="T2* (multi-echo gradient echo)",
@@ -224,12 +221,5 @@ BIOMARKER = Biomarker(
     domain=Domain({"T2star": (0.008, 0.05)}, snr=20.0, quantities=("T2star", "S0")),
     caption="Decay of gradient echoes, fitted with the law of noise of magnitudes. Fat and the field's slope through the slice are "
     "taken into account where their maps are known.",
-    constants=(
-        Constant(
-            "fat spectrum: shifts from water", _SPECTRUM.ppm, "1e-6", _SPECTRUM.tissue, _SPECTRUM.evidence, "fat_spectrum", _SPECTRUM.doi
-        ),
-        Constant(
-            "fat spectrum: amplitudes", _SPECTRUM.amplitudes, "1", _SPECTRUM.tissue, _SPECTRUM.evidence, "fat_spectrum", _SPECTRUM.doi
-        ),
-    ),
+    constants=spectrum(),
 )  # fmt: skip

@@ -160,6 +160,14 @@ def test_fat_by_map_by_fit_and_by_echoes(share):
         assert abs(fitted(s, FAT_ECHOES).values["T2star"][0] / 0.02 - 1) > 0.05
 
 
+def test_a_spectrum_given_in_numbers():
+    te = np.array(FAT_ECHOES.echo_times)
+    one, two = (np.exp(-2j * np.pi * shift * 1e-6 * 3.0 * 42.577478518e6 * te) for shift in (3.4, 2.6))
+    s = np.abs(800 * np.exp(-te / 0.03) * (0.7 + 0.3 * (0.75 * one + 0.25 * two)))[None]
+    found = fitted(s, FAT_ECHOES, {"FF": [0.3]}, fat_spectrum=(-3.4, 3.0, -2.6, 1.0))
+    assert found.values["T2star"][0] == pytest.approx(0.03, rel=2e-3)
+
+
 def test_too_few_echoes_in_phase_are_refused():
     short = TYPICAL.with_(echo_times=(0.001, 0.002, 0.0033))
     with pytest.raises(ProtocolError, match="in phase"):
