@@ -12,7 +12,7 @@ phase free: they have no floor.
 much. *Breaks* with in-plane slopes that shift the echo out of the readout.
 
 *Cites* Fernandez-Seara and Wehrli, Magn Reson Med 2000;44:358,
-doi:10.1002/1522-2594(200009)44:3<358::AID-MRM3>3.0.CO;2-O (the slope); Yu et al., J Magn Reson Imaging 2007;26:1153,
+doi:10.1002/1522-2594(200009)44:3<358::AID-MRM3>3.0.CO;2-I (the slope); Yu et al., J Magn Reson Imaging 2007;26:1153,
 doi:10.1002/jmri.21090 (fat with one R2*).
 """
 
@@ -197,7 +197,7 @@ def _reason(
 BIOMARKER = Biomarker(
     id="t2star",
     title="T2* (multi-echo gradient echo)",
-    doi=("10.1002/1522-2594(200009)44:3<358::AID-MRM3>3.0.CO;2-O", "10.1002/jmri.21090"),
+    doi=("10.1002/1522-2594(200009)44:3<358::AID-MRM3>3.0.CO;2-I", "10.1002/jmri.21090"),
     needs={
         "megre": SeriesNeed(kinds=("MEGRE",), min_volumes=3, required=("echo_times",)),
         "complex": SeriesNeed(kinds=("MEGRE",), part="complex", min_volumes=3, required=("echo_times",), optional=True),
