@@ -147,6 +147,22 @@ def test_slab_of_a_known_pulse_gets_an_angle_a_slice_and_one_of_an_unknown_pulse
     assert maps["T1"].values[0, 0, 0] < 0.5 * maps["T1"].values[0, 0, 4]
 
 
+def test_a_regions_mean_signal_knows_the_slab():
+    from neuromyo.pipeline.refit import Refitter
+
+    relative = (1.0, 0.9, 0.7)
+    both = np.concatenate([relative[::-1], relative])
+    image = np.stack([ernst(TYPICAL.flip_angles_deg, 1.1, 0.015, 1e4, b) for b in both])[None, None]
+    image = np.broadcast_to(image, (4, 4, 6, 5)).astype(np.float32)
+    series = {"vfa": Series(ArrayData(image), Grid.of((4, 4, 6), np.diag([1.0, 1.0, 5.0, 1.0])), TYPICAL, "VFA")}
+    options = Options(excitation_pulse=relative)
+    known = runner.known_maps(BIOMARKER, series, options, {})
+    outermost = np.zeros((4, 4, 6), dtype=bool)
+    outermost[:, :, 0] = True
+    assert Refitter(BIOMARKER, series, options, known)(outermost)["T1"][0] == pytest.approx(1.1, rel=2e-3)
+    assert Refitter(BIOMARKER, series, options)(outermost)["T1"][0] < 0.7
+
+
 def test_2d_slices_are_summed_over_a_known_profile():
     """The profile integrated here by the tests' own Bloch simulator of the pulse's spins."""
     from tests.oracles import hann_sinc_pulse, slice_gradient, slice_profile_bloch
