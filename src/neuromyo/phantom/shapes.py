@@ -28,6 +28,10 @@ class Course:
         return PchipInterpolator(table[:, 0], table[:, 1:], axis=0)
 
     @cached_property
+    def _slope(self) -> PchipInterpolator:
+        return self._curve.derivative()
+
+    @cached_property
     def ends(self) -> tuple[float, float]:
         levels = [row[0] for row in self.rows]
         return min(levels), max(levels)
@@ -35,6 +39,11 @@ class Course:
     def at(self, s: np.ndarray) -> np.ndarray:
         """Levels () or (n,) in mm -> (k,) or (k, n); beyond the ends the end row holds."""
         return np.moveaxis(self._curve(np.clip(s, *self.ends)), -1, 0)
+
+    def slope(self, s: np.ndarray) -> np.ndarray:
+        """Levels (n,) in mm -> (2, n): how the centre moves along u and v per mm upwards; 0 beyond the ends."""
+        within = (s > self.ends[0]) & (s < self.ends[1])
+        return np.moveaxis(self._slope(np.clip(s, *self.ends)), -1, 0)[:2] * within
 
     def reaches(self, s: np.ndarray) -> np.ndarray:
         return (s >= self.ends[0]) & (s <= self.ends[1])

@@ -13,7 +13,8 @@ from neuromyo.phantom.regions import REGION_OF_CODE, REGIONS
 from neuromyo.phantom.render import Parts, slice_index
 
 #: what is averaged over the protons of a voxel's or a region's water, of all its protons, or of its space
-OF_WATER, OF_PROTONS, OF_SPACE = ("T2", "T1"), ("FF", "MTR"), ("B1", "B0")
+OF_WATER = ("T2", "T1", "R2star", "MTsat", "FA", "MD")
+OF_PROTONS, OF_SPACE = ("FF", "MTR"), ("B1", "B0", "Protons")
 QUANTITIES = (*OF_WATER, *OF_PROTONS, *OF_SPACE)
 _REGION_OF_CODE = np.array(REGION_OF_CODE)
 
