@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from neuromyo import __version__
+from neuromyo.core import options
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import OptionError
+from neuromyo.core.grid import Grid
 from neuromyo.core.series import Series
+from neuromyo.io import names as bids_names
 from neuromyo.io import nifti_write, store
 from neuromyo.phantom.acquire import Scan, acquire, noise_sigma
 from neuromyo.phantom.cohort import Person, Visit
+from neuromyo.phantom.pose import STILL, Pose
 from neuromyo.phantom.render import Sampling
 from neuromyo.phantom.scene import Scene, scene
-from neuromyo.phantom.sets import SeriesPlan, Study
-from neuromyo.phantom.truth import Truth
+from neuromyo.phantom.series import ALL, SeriesPlan
+from neuromyo.phantom.sets import Study
+from neuromyo.phantom.truth import QUANTITIES, Truth
 
 BIDS_VERSION = "1.10.0"
 #: truth map -> (datatype, suffix, unit on disk, factor from SI)
 TRUTH_MAPS = {
     "T2": ("anat", "T2map", "s", 1.0),
     "T1": ("anat", "T1map", "s", 1.0),
+    "R2star": ("anat", "R2starmap", "1/s", 1.0),
     "FF": ("anat", "PDFF", "percent", 100.0),
     "MTR": ("anat", "MTRmap", "percent", 100.0),
+    "MTsat": ("anat", "MTsat", "percent", 100.0),
+    "Protons": ("anat", "PDmap", "arbitrary", 1.0),
     "B1": ("fmap", "TB1map", "percent", 100.0),
     "B0": ("fmap", "B0map", "Hz", 1.0),
+    "FA": ("dwi", "FA", "arbitrary", 1.0),
+    "MD": ("dwi", "MD", "m2/s", 1.0),
+    "V1": ("dwi", "V1", "arbitrary", 1.0),
+    "tensor": ("dwi", "tensor", "m2/s", 1.0),
 }
-_REPETITION = {"IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime"}
+_REPETITION = {
+    "IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime", "epi": "RepetitionTime",
+    "TB1AFI": "RepetitionTime", "TB1DAM": "RepetitionTime",
+}  # fmt: skip
+#: kinds acquired as one slab
+_SLABS = ("MPM", "MTS", "VFA", "MEGRE", "TB1AFI", "MTR")
+#: field of `Acquisition` -> entity that numbers its values
+_NUMBERED = {"echo_times": "echo", "flip_angles_deg": "flip", "inversion_times": "inv", "mt_on": "mt"}
 
 
 class Biomarkers(Protocol):
@@ -80,7 +100,16 @@ def _scan(plan: SeriesPlan, biomarkers: Any, snr: float) -> Scan:
         raise OptionError(
             "E-UNKNOWN", where=plan.biomarker, needed="a biomarker that was handed in", found="none of that id"
         )
-    return Scan.of(biomarker, {role: plan.acquisition(a) for role, a in biomarker.typical.items()}, snr=snr)
+    known = tuple(biomarker.typical)
+    unknown = sorted({*plan.roles, *plan.changes} - {*known, ALL})
+    if unknown:
+        raise OptionError("E-UNKNOWN", where=f"phantom series {biomarker.id}",
+                          needed=f"roles out of {', '.join(known)}", found=", ".join(unknown))  # fmt: skip
+    given = {role: plan.acquisition(biomarker.typical[role], role) for role in plan.roles or known}
+    chosen = options.parse(biomarker.options, plan.options) if plan.options else biomarker.options()
+    scan = Scan.of(biomarker, given, chosen, snr=snr, fat_left=plan.fat_left, readout_s=plan.signed_readout_s,
+                   phase_axis=plan.phase_axis)  # fmt: skip
+    return replace(scan, acquisitions=given)
 
 
 def make_scene(
@@ -90,16 +119,35 @@ def make_scene(
     same from visit to visit, the fields are new."""
     rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, place[0])))
     sampling = sampling or Sampling(4, 1, study.stack.slice_thickness_mm)
+    plan = study.fields
     return scene(
-        person.body(rng),
+        replace(person.body(rng), sides=study.legs),
         study.stack.grid(),
         study.seed,
         disease=visit.disease,
         sampling=sampling,
         spawn_key=place,
         texture_key=place[:1],
-        receive=study.receive,
+        b1=plan.b1,
+        b0_hz=plan.b0_hz,
+        receive=plan.receive,
+        receive_phase=plan.receive_phase,
+        susceptibility=plan.susceptibility,
     )
+
+
+def poses(study: Study, scans: Sequence[Scan], grid: Grid, place: tuple[int, int]) -> list[dict[str, Pose]]:
+    """How the body lies in every series of a session: as in the truth in the first, elsewhere in the others."""
+    x, y, z = (float(v) for v in grid.to_world((np.array(grid.shape) - 1) / 2.0))
+    made: list[dict[str, Pose]] = []
+    for number, scan in enumerate(scans):
+        rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(*place, number, 8)))
+        drawn = {
+            role: Pose.drawn(rng, study.motion.turn_deg, study.motion.shift_mm, (x, y, z)) for role in scan.acquisitions
+        }
+        first = next(iter(drawn)) if number == 0 else None
+        made.append({role: STILL if role == first or not study.motion.any else pose for role, pose in drawn.items()})
+    return made
 
 
 def _write_session(
@@ -114,19 +162,31 @@ def _write_session(
     here = make_scene(study, person, visit, place, sampling)
     names = {"sub": person.label, **({"ses": visit.label} if visit.label else {})}
     truth = Truth(here.grid)
-    sigmas: dict[str, float] = {}
+    about: dict[str, Any] = {"NoiseStandardDeviationPerChannel": {}}
+    moved = poses(study, scans, here.grid, place)
     for number, (plan, scan) in enumerate(zip(study.series, scans, strict=True)):
-        entities = {**names, **({"acq": plan.acq} if plan.acq else {})}
-        made = acquire(here, scan, study.seed, (*place, number), each_slice=truth.add if number == 0 else None)
+        made = acquire(here, scan, study.seed, (*place, number), poses=moved[number],
+                       each_slice=truth.add if number == 0 else None)  # fmt: skip
         for role, series in made.items():
-            for name, array, sidecar in volumes(series, entities, study):
-                folder = _folder(out, names, _datatype(series.kind))
-                nifti_write.write_image(folder / f"{name}.nii.gz", array, here.grid)
-                store.write_json(folder / f"{name}.json", sidecar)
-                for ending, text in gradients(series).items():
-                    store.write_text(folder / f"{name}.{ending}", text)
-            sigmas[f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
-    _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, sigmas)
+            _write_series(out, names, plan, series, study)
+            about["NoiseStandardDeviationPerChannel"][f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
+            if study.motion.any:
+                about.setdefault("Moved", []).append(
+                    {"Series": number, "Role": role, "BodyToScanner": moved[number][role].matrix.round(9).tolist()}
+                )
+    _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, about)
+
+
+def _write_series(out: Path, names: Mapping[str, str], plan: SeriesPlan, series: Series, study: Study) -> None:
+    series = replace(series, kind=plan.kind or series.kind)
+    labels = {**names, **({"acq": plan.acq} if plan.acq else {}), **plan.entities}
+    folder = _folder(out, names, _datatype(series.kind))
+    readout = {"PhaseEncodingDirection": plan.phase_encoding, "TotalReadoutTime": plan.readout_s}
+    for name, array, sidecar in volumes(series, labels, study):
+        nifti_write.write_image(folder / f"{name}.nii.gz", array, series.grid)
+        store.write_json(folder / f"{name}.json", sidecar | (readout if plan.readout_s > 0 else {}))
+        for ending, text in gradients(series).items():
+            store.write_text(folder / f"{name}.{ending}", text)
 
 
 def volumes(
@@ -137,19 +197,13 @@ def volumes(
     parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
     if np.iscomplexobj(images):
         parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
+    fixed = {**entities, **dict(series.entities)}
+    whole: list[tuple[int | slice, dict[str, str]]] = [(slice(None), {})]
     for part, array in parts:
-        numbered = [(slice(None), "")] if series.kind == "dwi" else list(_numbered(series.acquisition, series.n))
-        for i, numbering in numbered:
-            fixed = {**entities, **dict(series.entities)}
-            pieces = [f"{k}-{v}" for k, v in fixed.items()] + [
-                p for p in (numbering, f"part-{part}" if part else "") if p
-            ]
-            sidecar = _sidecar(series, study, i)
-            yield (
-                "_".join([*pieces, series.kind]),
-                array[..., i],
-                sidecar | ({"Units": "rad"} if part == "phase" else {}),
-            )
+        for i, numbers in whole if series.kind == "dwi" else _numbered(series.acquisition, series.n):
+            labels = {**numbers, **fixed, **({"part": part} if part else {})}
+            sidecar = _sidecar(series, study, i) | ({"Units": "rad"} if part == "phase" else {})
+            yield bids_names.join(labels, series.kind), array[..., i], sidecar
 
 
 def gradients(series: Series) -> dict[str, str]:
@@ -167,24 +221,19 @@ def gradients(series: Series) -> dict[str, str]:
     return {"bval": " ".join(f"{b * 1e-6:g}" for b in a.b_values) + "\n", "bvec": rows + "\n"}
 
 
-def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, str]]:
-    """(volume, entity that tells it from the others)."""
-    if n == 1:
-        yield 0, ""
-        return
-    for field, entity in (
-        ("echo_times", "echo"),
-        ("inversion_times", "inv"),
-        ("mt_on", "mt"),
-        ("flip_angles_deg", "flip"),
-    ):
+def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """(volume, entities that tell it from the others): a number for each value of what was varied, in rising order."""
+    labels: list[dict[str, str]] = [{} for _ in range(n)]
+    for field, entity in _NUMBERED.items():
         values = getattr(acquisition, field)
-        if values is not None and len(values) == n:
-            for i, value in enumerate(values):
-                yield i, f"mt-{'on' if value else 'off'}" if entity == "mt" else f"{entity}-{i + 1}"
-            return
-    for i in range(n):
-        yield i, f"run-{i + 1}"
+        if values is None or len(values) != n or len(set(values)) < 2:
+            continue
+        order = sorted(set(values))
+        for label, value in zip(labels, values, strict=True):
+            label[entity] = ("on" if value else "off") if entity == "mt" else str(order.index(value) + 1)
+    if n > 1 and len({tuple(label.items()) for label in labels}) < n:
+        labels = [{**label, "run": str(i + 1)} for i, label in enumerate(labels)]
+    yield from enumerate(labels)
 
 
 def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
@@ -193,7 +242,7 @@ def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
         "Manufacturer": "neuromyo phantom",
         "MagneticFieldStrength": a.field_strength or 3.0,
         "BodyPart": study.region.upper(),
-        "MRAcquisitionType": "2D",
+        "MRAcquisitionType": "3D" if series.kind in _SLABS else "2D",
         "SliceThickness": study.stack.slice_thickness_mm,
         "SpacingBetweenSlices": study.stack.slice_spacing_mm,
         "EchoTime": _of_volume(a.echo_times, i),
@@ -222,7 +271,7 @@ def _datatype(kind: str) -> str:
         "dwi"
         if kind == "dwi"
         else "fmap"
-        if kind.startswith(("TB1", "RB1", "fieldmap", "phase", "magnitude"))
+        if kind.startswith(("epi", "TB1", "RB1", "fieldmap", "phase", "magnitude"))
         else "anat"
     )
 
@@ -234,11 +283,14 @@ def _folder(root: Path, names: Mapping[str, str], datatype: str) -> Path:
 # --- the truth --------------------------------------------------------------------------------------------------------
 
 
-def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, sigmas: Mapping[str, float]) -> None:
+def _write_truth(
+    root: Path, names: Mapping[str, str], acq: str, truth: Truth, about_all: Mapping[str, Any]
+) -> None:
     stem = "_".join(f"{k}-{v}" for k, v in {**names, **({"acq": acq} if acq else {})}.items())
+    images = {**truth.maps, **truth.anisotropy(), "tensor": truth.tensor}
     for quantity, (datatype, suffix, unit, factor) in TRUTH_MAPS.items():
         base = _folder(root, names, datatype) / f"{stem}_desc-truth_{suffix}"
-        nifti_write.write_image(base.with_name(base.name + ".nii.gz"), truth.maps[quantity] * factor, truth.grid)
+        nifti_write.write_image(base.with_name(base.name + ".nii.gz"), images[quantity] * factor, truth.grid)
         about = {"Units": unit, "SkullStripped": False, "Description": _MEANING[quantity]}
         store.write_json(base.with_name(base.name + ".json"), about)
     anat = _folder(root, names, "anat")
@@ -252,7 +304,7 @@ def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, s
     store.write_text(root / f"{stem}_desc-truth_regions.tsv", _table(list(rows[0]) if rows else ["region"], lines))
     store.write_json(
         root / f"{stem}_desc-truth_regions.json",
-        {"Columns": _COLUMNS, "NoiseStandardDeviationPerChannel": dict(sigmas)},
+        {"Columns": _COLUMNS, **about_all},
     )
 
 
@@ -265,13 +317,21 @@ _MEANING = {
     "T2": "T2 of the water in the voxel, mean over its water protons",
     "T1": "T1 of the water in the voxel, mean over its water protons",
     "FF": "share of fat among the protons that give signal",
-    "MTR": "magnetisation transfer ratio, mean over the protons that give signal",
+    "MTR": "magnetisation transfer ratio, mean over the protons that give signal, those of fat at 0",
+    "MTsat": "share of the longitudinal magnetisation that one MT pulse saturates, mean over the water protons",
+    "R2star": "R2* of the water in the voxel, mean over its water protons",
+    "Protons": "protons that give signal, relative to muscle, mean over the space that is not air",
     "B1": "transmit field relative to nominal",
     "B0": "off-resonance",
+    "FA": "fractional anisotropy of the mean diffusion tensor of the water",
+    "MD": "mean diffusivity of the water",
+    "V1": "direction of fastest diffusion, x y z in the RAS world frame, z of at least 0",
+    "tensor": "mean diffusion tensor of the water: xx yy zz xy xz yz in the RAS world frame",
 }
 _COLUMNS = {
     "volume_ml": "volume in ml, by area fractions",
-    **{f"{k}": f"{v}, over the region; SI" for k, v in _MEANING.items()},
+    **{k: f"{_MEANING[k]}, over the region; SI" for k in QUANTITIES},
+    "FA": "fractional anisotropy, mean over the water protons of that of each tissue",
 }
 
 
@@ -298,7 +358,7 @@ def _write_heads(out: Path, study: Study) -> None:
         truth / "dataset_description.json",
         {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by},
     )
-    store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n")
+    store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n*_FA.*\n*_MD.*\n*_V1.*\n*_tensor.*\n")
     store.write_text(out / "README", _README.format(title=study.title, snr=study.snr, seed=study.seed))
     columns = ["participant_id", "sex", "age", "height", "weight", "group"]
     lines = [f"sub-{p.label}\t{p.sex}\t{p.age:g}\t{p.height:g}\t{p.weight:g}\t{p.group}" for p in study.people]
