@@ -196,9 +196,7 @@ def mix(parts: Parts, values: np.ndarray, n_voxels: int) -> np.ndarray:
     return _gather(parts.voxel, parts.fraction, values, n_voxels)
 
 
-def mix_displaced(
-    parts: Parts, values: np.ndarray, plane: tuple[int, int], axis: int, moved: np.ndarray
-) -> np.ndarray:
+def mix_displaced(parts: Parts, values: np.ndarray, plane: tuple[int, int], axis: int, moved: np.ndarray) -> np.ndarray:
     """As `mix`, with every part carried ``moved`` (m,) voxels along an in-plane axis (0 or 1) and shared between the two
     voxels there; what leaves the plane is lost."""
     place = list(np.unravel_index(parts.voxel, plane))
@@ -277,9 +275,7 @@ def _initial_phases(scan: Scan, seed: int, spawn_key: tuple[int, ...]) -> dict[s
     return {role: complex(np.exp(1j * rng.uniform(-np.pi, np.pi))) for role in scan.acquisitions}
 
 
-def _mixed(
-    scan: Scan, scene: Scene, parts: Parts, signal: np.ndarray, truth: Mapping[str, np.ndarray]
-) -> np.ndarray:
+def _mixed(scan: Scan, scene: Scene, parts: Parts, signal: np.ndarray, truth: Mapping[str, np.ndarray]) -> np.ndarray:
     """(voxels of the slice, n)."""
     a, b = (scene.grid.shape[axis] for axis in scene.grid.in_plane_axes)
     if scan.readout_s == 0.0:

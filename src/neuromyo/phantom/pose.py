@@ -21,9 +21,7 @@ class Pose:
     about_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @staticmethod
-    def drawn(
-        rng: np.random.Generator, turn_deg: float, shift_mm: float, about_mm: tuple[float, float, float]
-    ) -> Pose:
+    def drawn(rng: np.random.Generator, turn_deg: float, shift_mm: float, about_mm: tuple[float, float, float]) -> Pose:
         """A pose of up to ``turn_deg`` and ``shift_mm`` on each axis."""
         turns, shifts = rng.uniform(-1, 1, 3) * turn_deg, rng.uniform(-1, 1, 3) * shift_mm
         return Pose(_triple(turns), _triple(shifts), about_mm)

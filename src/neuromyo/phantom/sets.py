@@ -45,7 +45,9 @@ class Stack:
         shape = (*self.matrix, self.slices)
         affine = np.eye(4)
         affine[:3, :3] = turn * np.array([*self.spacing_mm, self.slice_spacing_mm])
-        affine[:3, 3] = np.array([self.centre_x_mm, 0.0, self.centre_z_mm]) - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+        affine[:3, 3] = np.array([self.centre_x_mm, 0.0, self.centre_z_mm]) - affine[:3, :3] @ (
+            (np.array(shape) - 1) / 2
+        )
         return Grid.of(shape, affine, slice_axis=2)
 
 

@@ -81,13 +81,13 @@ def _dipole_field(chi: np.ndarray) -> np.ndarray:
     square[0, 0, 0] = 1.0
     kernel = 1.0 / 3.0 - kz**2 / square
     kernel[0, 0, 0] = 0.0
-    made = np.asarray(fft.ifftn(kernel * np.asarray(fft.fftn(wide)))).real
+    made = np.real(fft.ifftn(kernel * np.asarray(fft.fftn(wide))))
     return made[tuple(slice(a, a + n) for (a, _), n in zip(pad, chi.shape, strict=True))]
 
 
 def _in_view(grid: Grid, points: np.ndarray) -> np.ndarray:
     index = grid.to_index(points)
-    return ((index > -0.5) & (index < np.array(grid.shape) - 0.5)).all(axis=1)
+    return np.logical_and(index > -0.5, index < np.array(grid.shape) - 0.5).all(axis=1)
 
 
 def _shimmed(hertz: np.ndarray, points: np.ndarray, seen: np.ndarray) -> np.ndarray:

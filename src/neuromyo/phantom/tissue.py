@@ -44,12 +44,12 @@ class Tissue:
     spread_FF: float = 0.0  # noqa: N815 - the name of the truth it spreads
 
     @property
-    def MD(self) -> float:  # noqa: N802 - the field's word
+    def MD(self) -> float:
         """Mean diffusivity, m2/s."""
         return sum(self.D) / 3.0
 
     @property
-    def FA(self) -> float:  # noqa: N802 - the field's word
+    def FA(self) -> float:
         """Fractional anisotropy, 0 to 1."""
         apart = sum((d - self.MD) ** 2 for d in self.D)
         size = sum(d * d for d in self.D)
@@ -63,8 +63,17 @@ def _d(along: float, across: float | None = None, third: float | None = None) ->
 
 
 #: the fat in any tissue
-FAT = Tissue(0.371, 0.133, 0.045, 1.0, 1.0, 0.0, 0.0, _d(0.02),
-             "T1, T2: A (subcutaneous fat); T2star, MTR: of typical size, assumed; D: two orders below water, assumed")
+FAT = Tissue(
+    0.371,
+    0.133,
+    0.045,
+    1.0,
+    1.0,
+    0.0,
+    0.0,
+    _d(0.02),
+    "T1, T2: A (subcutaneous fat); T2star, MTR: of typical size, assumed; D: two orders below water, assumed",
+)
 
 TISSUES: dict[str, Tissue] = {
     "muscle": Tissue(1.42, 0.036, 0.024, 1.0, 0.02, 0.36, 0.0130, _d(1.98, 1.46, 1.14),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,12 +11,10 @@ import numpy as np
 
 from neuromyo import __version__
 from neuromyo.core import options
-from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import OptionError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Series
-from neuromyo.io import names as bids_names
 from neuromyo.io import nifti_write, store
 from neuromyo.phantom.acquire import Scan, acquire, noise_sigma
 from neuromyo.phantom.cohort import Person, Visit
@@ -26,6 +24,7 @@ from neuromyo.phantom.scene import Scene, scene
 from neuromyo.phantom.series import ALL, SeriesPlan
 from neuromyo.phantom.sets import Study
 from neuromyo.phantom.truth import QUANTITIES, Truth
+from neuromyo.phantom.volumes import datatype, gradients, volumes
 
 BIDS_VERSION = "1.10.0"
 #: truth map -> (datatype, suffix, unit on disk, factor from SI)
@@ -44,14 +43,6 @@ TRUTH_MAPS = {
     "V1": ("dwi", "V1", "arbitrary", 1.0),
     "tensor": ("dwi", "tensor", "m2/s", 1.0),
 }
-_REPETITION = {
-    "IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime", "epi": "RepetitionTime",
-    "TB1AFI": "RepetitionTime", "TB1DAM": "RepetitionTime",
-}  # fmt: skip
-#: kinds acquired as one slab
-_SLABS = ("MPM", "MTS", "VFA", "MEGRE", "TB1AFI", "MTR")
-#: field of `Acquisition` -> entity that numbers its values
-_NUMBERED = {"echo_times": "echo", "flip_angles_deg": "flip", "inversion_times": "inv", "mt_on": "mt"}
 
 
 class Biomarkers(Protocol):
@@ -180,7 +171,7 @@ def _write_session(
 def _write_series(out: Path, names: Mapping[str, str], plan: SeriesPlan, series: Series, study: Study) -> None:
     series = replace(series, kind=plan.kind or series.kind)
     labels = {**names, **({"acq": plan.acq} if plan.acq else {}), **plan.entities}
-    folder = _folder(out, names, _datatype(series.kind))
+    folder = _folder(out, names, datatype(series.kind))
     readout = {"PhaseEncodingDirection": plan.phase_encoding, "TotalReadoutTime": plan.readout_s}
     for name, array, sidecar in volumes(series, labels, study):
         nifti_write.write_image(folder / f"{name}.nii.gz", array, series.grid)
@@ -189,107 +180,18 @@ def _write_series(out: Path, names: Mapping[str, str], plan: SeriesPlan, series:
             store.write_text(folder / f"{name}.{ending}", text)
 
 
-def volumes(
-    series: Series, entities: Mapping[str, str], study: Study
-) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
-    """The files of one series: (name without ending, array, sidecar), one a volume; diffusion stays one file."""
-    images = series.read()
-    parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
-    if np.iscomplexobj(images):
-        parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
-    fixed = {**entities, **dict(series.entities)}
-    whole: list[tuple[int | slice, dict[str, str]]] = [(slice(None), {})]
-    for part, array in parts:
-        for i, numbers in whole if series.kind == "dwi" else _numbered(series.acquisition, series.n):
-            labels = {**numbers, **fixed, **({"part": part} if part else {})}
-            sidecar = _sidecar(series, study, i) | ({"Units": "rad"} if part == "phase" else {})
-            yield bids_names.join(labels, series.kind), array[..., i], sidecar
-
-
-def gradients(series: Series) -> dict[str, str]:
-    """Ending -> text of a diffusion series' bval (s/mm2) and bvec (FSL's convention: the stored image's axes, the first
-    negated where they are right-handed); nothing for other series."""
-    a = series.acquisition
-    if series.kind != "dwi" or a.b_values is None or a.b_vectors is None:
-        return {}
-    stored = series.grid.source_affine[:3, :3]
-    axes = stored / np.linalg.norm(stored, axis=0)
-    along = np.array(a.b_vectors) @ np.linalg.inv(axes).T
-    if np.linalg.det(stored) > 0:
-        along = along * (-1.0, 1.0, 1.0)
-    rows = "\n".join(" ".join(f"{v:.8f}" for v in row) for row in along.T)
-    return {"bval": " ".join(f"{b * 1e-6:g}" for b in a.b_values) + "\n", "bvec": rows + "\n"}
-
-
-def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, dict[str, str]]]:
-    """(volume, entities that tell it from the others): a number for each value of what was varied, in rising order."""
-    labels: list[dict[str, str]] = [{} for _ in range(n)]
-    for field, entity in _NUMBERED.items():
-        values = getattr(acquisition, field)
-        if values is None or len(values) != n or len(set(values)) < 2:
-            continue
-        order = sorted(set(values))
-        for label, value in zip(labels, values, strict=True):
-            label[entity] = ("on" if value else "off") if entity == "mt" else str(order.index(value) + 1)
-    if n > 1 and len({tuple(label.items()) for label in labels}) < n:
-        labels = [{**label, "run": str(i + 1)} for i, label in enumerate(labels)]
-    yield from enumerate(labels)
-
-
-def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
-    a = series.acquisition
-    said: dict[str, Any] = {
-        "Manufacturer": "neuromyo phantom",
-        "MagneticFieldStrength": a.field_strength or 3.0,
-        "BodyPart": study.region.upper(),
-        "MRAcquisitionType": "3D" if series.kind in _SLABS else "2D",
-        "SliceThickness": study.stack.slice_thickness_mm,
-        "SpacingBetweenSlices": study.stack.slice_spacing_mm,
-        "EchoTime": _of_volume(a.echo_times, i),
-        "InversionTime": _of_volume(a.inversion_times, i),
-        "FlipAngle": _of_volume(a.flip_angles_deg, i) or (90.0 if series.kind == "MESE" else None),
-        "MTState": _of_volume(a.mt_on, i),
-        _REPETITION.get(series.kind, "RepetitionTimeExcitation"): a.repetition_time,
-        "RefocusingFlipAngle": a.refocusing_angle_deg,
-        "MTOffsetFrequency": a.mt_offset_hz,
-        "MTFlipAngle": a.mt_flip_angle_deg,
-        "SpoilingRFPhaseIncrement": a.rf_spoiling_increment_deg,
-    }
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def _of_volume(values: tuple | None, i: int | slice) -> Any:
-    if values is None:
-        return None
-    if len(values) == 1:
-        return values[0]
-    return list(values) if isinstance(i, slice) else values[i]
-
-
-def _datatype(kind: str) -> str:
-    return (
-        "dwi"
-        if kind == "dwi"
-        else "fmap"
-        if kind.startswith(("epi", "TB1", "RB1", "fieldmap", "phase", "magnitude"))
-        else "anat"
-    )
-
-
-def _folder(root: Path, names: Mapping[str, str], datatype: str) -> Path:
-    return root.joinpath(*(f"{k}-{v}" for k, v in names.items()), datatype)
+def _folder(root: Path, names: Mapping[str, str], kept_in: str) -> Path:
+    return root.joinpath(*(f"{k}-{v}" for k, v in names.items()), kept_in)
 
 
 # --- the truth --------------------------------------------------------------------------------------------------------
 
 
-def _write_truth(
-    root: Path, names: Mapping[str, str], acq: str, truth: Truth, about_all: Mapping[str, Any]
-) -> None:
+def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, about_all: Mapping[str, Any]) -> None:
     stem = "_".join(f"{k}-{v}" for k, v in {**names, **({"acq": acq} if acq else {})}.items())
     images = {**truth.maps, **truth.anisotropy(), "tensor": truth.tensor}
-    for quantity, (datatype, suffix, unit, factor) in TRUTH_MAPS.items():
-        base = _folder(root, names, datatype) / f"{stem}_desc-truth_{suffix}"
+    for quantity, (kept_in, suffix, unit, factor) in TRUTH_MAPS.items():
+        base = _folder(root, names, kept_in) / f"{stem}_desc-truth_{suffix}"
         nifti_write.write_image(base.with_name(base.name + ".nii.gz"), images[quantity] * factor, truth.grid)
         about = {"Units": unit, "SkullStripped": False, "Description": _MEANING[quantity]}
         store.write_json(base.with_name(base.name + ".json"), about)
@@ -358,7 +260,9 @@ def _write_heads(out: Path, study: Study) -> None:
         truth / "dataset_description.json",
         {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by},
     )
-    store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n*_FA.*\n*_MD.*\n*_V1.*\n*_tensor.*\n")
+    store.write_text(
+        truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n*_FA.*\n*_MD.*\n*_V1.*\n*_tensor.*\n"
+    )
     store.write_text(out / "README", _README.format(title=study.title, snr=study.snr, seed=study.seed))
     columns = ["participant_id", "sex", "age", "height", "weight", "group"]
     lines = [f"sub-{p.label}\t{p.sex}\t{p.age:g}\t{p.height:g}\t{p.weight:g}\t{p.group}" for p in study.people]

@@ -16,7 +16,8 @@ from neuromyo.io import bids
 from neuromyo.io.gradients import read_bvals, read_bvecs
 from neuromyo.phantom import sets
 from neuromyo.phantom.render import Sampling
-from neuromyo.phantom.write import gradients, make_scene, write
+from neuromyo.phantom.volumes import gradients
+from neuromyo.phantom.write import make_scene, write
 
 STUDY = """
 title = "tiny"
