@@ -183,12 +183,14 @@ def _shaped(scan: Scan, role: str, made: Mapping[str, np.ndarray], m: int) -> np
 
 
 def noise_sigma(scan: Scan) -> dict[str, float]:
-    """Standard deviation of one real channel, by role: |first sample| of healthy muscle at B1 = 1, over the SNR."""
+    """Standard deviation of one real channel, by role: |first sample of the first role| of healthy muscle at B1 = 1, over
+    the SNR. It is the same in all of them, as between scans of one voxel size and bandwidth."""
     muscle = TISSUES["muscle"]
     fields = {"B1": 1.0, "B0": 0.0, "phase": 0.0}
     nominal = {**tissue_truth(muscle), **fields, **dict.fromkeys(AMPLITUDES, FULL_SCALE * muscle.PD)}
     made = signals(scan, {name: np.array([value]) for name, value in nominal.items()})
-    return {role: float(np.abs(signal[0, 0])) / scan.snr for role, signal in made.items()}
+    first = float(np.abs(next(iter(made.values()))[0, 0]))
+    return dict.fromkeys(made, first / scan.snr)
 
 
 def mix(parts: Parts, values: np.ndarray, n_voxels: int) -> np.ndarray:

@@ -48,7 +48,7 @@ class Fields:
     b0_hz : size of the off-resonance pattern
     receive : depth of the receive shading (0 for none, 0.3 for 30 %)
     receive_phase : size of the receive coil's phase pattern, in rad
-    susceptibility : the body's own field in Hz at RAS+ mm (n, 3), as `Susceptibility` gives it
+    susceptibility : the body's own field in Hz at RAS+ mm (m, 3) in leaf codes (m,), as `Susceptibility` gives it
     """
 
     b1_centre: float
@@ -61,7 +61,7 @@ class Fields:
     shim: Texture
     coil: Texture
     receive_phase: float = 1.5
-    susceptibility: Callable[[np.ndarray], np.ndarray] | None = None
+    susceptibility: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     @staticmethod
     def of(
@@ -90,10 +90,13 @@ class Fields:
         rippled = np.clip(bright + 0.06 * self.ripple(xyz), 0.0, 1.0)
         return self.b1_edge + (self.b1_centre - self.b1_edge) * rippled
 
-    def b0(self, xyz: np.ndarray) -> np.ndarray:
-        """Off-resonance in Hz at RAS+ mm (..., 3): between -b0_hz and b0_hz, and the body's own field on it."""
+    def b0(self, xyz: np.ndarray, codes: np.ndarray | None = None) -> np.ndarray:
+        """Off-resonance in Hz at RAS+ mm (..., 3), between -b0_hz and b0_hz; with the leaf codes that lie there, the
+        body's own field is added."""
         smooth = self.b0_hz * self.shim(xyz)
-        return smooth if self.susceptibility is None else smooth + self.susceptibility(xyz)
+        if self.susceptibility is None or codes is None:
+            return smooth
+        return smooth + self.susceptibility(xyz, codes)
 
     def phase(self, xyz: np.ndarray) -> np.ndarray:
         """Phase of the receive coil in rad at RAS+ mm (..., 3), between -receive_phase and receive_phase."""

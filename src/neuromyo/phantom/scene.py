@@ -79,7 +79,7 @@ class Scene:
         columns = {name: column[parts.code] for name, column in self._columns.items()}
         truth = self._relaxation(columns, self.pose.to_body(xyz))
         truth.update({name: columns[name] for name in ("MTsat", "FA", "MD", "Protons")})
-        truth["B1"], truth["B0"] = self.fields.b1(xyz), self.fields.b0(xyz)
+        truth["B1"], truth["B0"] = self.fields.b1(xyz), self.fields.b0(xyz, parts.code)
         truth = {name: _in_steps(value, STEPS.get(name)) for name, value in truth.items()}
         truth["R2star"] = 1.0 / truth["T2star"]
         truth["phase"] = self.fields.phase(xyz)

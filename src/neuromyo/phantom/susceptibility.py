@@ -1,10 +1,11 @@
 r"""What the legs themselves do to the main field: tissue is diamagnetic, air is not, bone is more so.
 
-.. math:: \Delta B / B_0 = \mathcal{F}^{-1}\left[ \left(\tfrac13 - \frac{k_z^2}{k^2}\right) \mathcal{F}[\chi] \right]
+.. math:: \Delta B / B_0 = \tfrac13 \chi - \mathcal{F}^{-1}\left[ \frac{k_z^2}{k^2}\, \mathcal{F}[\chi] \right]
 
-on a coarse grid around the field of view, then shimmed: the field's best fit by a polynomial of second order inside the
-body is taken away, as a scanner would. What is left is strongest where the outline bends: knee, ankle, the cleft between
-thighs.
+The first term belongs to the tissue at a point and jumps with it; the second is smooth, since legs run along the field,
+and is computed on a coarse grid around the field of view. Then the field is shimmed: its best fit by a polynomial of
+second order inside the body is taken away, as a scanner would. What is left is strongest where the outline bends: knee,
+ankle, the cleft between thighs.
 
 *Assumes* the main field along z and no tissue smaller than the coarse grid. *Breaks* within a few mm of bone and skin.
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from neuromyo.core.grid import Grid
 from neuromyo.phantom.geometry import Body
@@ -35,15 +36,16 @@ STEP_MM, MARGIN_MM = 4.0, 60.0
 
 @dataclass(frozen=True, eq=False)
 class Susceptibility:
-    """A shimmed field pattern in Hz on a coarse grid, sampled anywhere near it."""
+    """A shimmed field in Hz: its smooth part on a coarse grid, and what each leaf code adds of its own."""
 
-    field_hz: np.ndarray
+    smooth_hz: np.ndarray
     origin_mm: np.ndarray
+    own_hz: np.ndarray
 
-    def __call__(self, xyz: np.ndarray) -> np.ndarray:
-        """RAS+ mm (..., 3) -> Hz (...)."""
+    def __call__(self, xyz: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """RAS+ mm (m, 3) in matter of leaf codes (m,) -> Hz (m,)."""
         at = np.moveaxis((xyz - self.origin_mm) / STEP_MM, -1, 0)
-        return map_coordinates(self.field_hz, at, order=1, mode="nearest")
+        return map_coordinates(self.smooth_hz, at, order=1, mode="nearest") + self.own_hz[codes]
 
     @staticmethod
     def of(body: Body, grid: Grid, field_strength: float = 3.0) -> Susceptibility:
@@ -51,11 +53,12 @@ class Susceptibility:
         axes, points = _lattice(grid)
         shape = tuple(len(a) for a in axes)
         codes = np.concatenate([body.codes(p) for p in np.array_split(points, max(1, len(points) // 60_000))])
-        chi = _by_code()[codes].reshape(shape)
-        relative = _dipole_field(chi)
-        hertz = relative * 1e-6 * GAMMA_BAR * field_strength
-        seen = _in_view(grid, points).reshape(shape) & (codes > 0).reshape(shape)
-        return Susceptibility(_shimmed(hertz, points, seen), np.array([a[0] for a in axes]))
+        hertz = 1e-6 * GAMMA_BAR * field_strength
+        own = _by_code() * hertz / 3.0
+        smooth = _far_field(gaussian_filter(_by_code()[codes].reshape(shape), 0.8, mode="nearest")) * hertz
+        inside = np.flatnonzero(_in_view(grid, points) & (codes > 0))
+        shimmed = smooth - _shim(points, inside, smooth.ravel()[inside] + own[codes[inside]]).reshape(shape)
+        return Susceptibility(shimmed, np.array([a[0] for a in axes]), own)
 
 
 def _lattice(grid: Grid) -> tuple[list[np.ndarray], np.ndarray]:
@@ -72,28 +75,27 @@ def _by_code() -> np.ndarray:
     return chi
 
 
-def _dipole_field(chi: np.ndarray) -> np.ndarray:
-    """Relative field in the units of ``chi``, edges held on for as far again so that legs do not end in the picture."""
+def _far_field(chi: np.ndarray) -> np.ndarray:
+    """The second term of the relative field in the units of ``chi``, edges held on for as far again so that legs do not
+    end in the picture."""
     pad = [(n // 2, n // 2) for n in chi.shape]
     wide = np.pad(chi, pad, mode="edge")
     kx, ky, kz = np.meshgrid(*(fft.fftfreq(n) for n in wide.shape), indexing="ij")
     square = kx**2 + ky**2 + kz**2
     square[0, 0, 0] = 1.0
-    kernel = 1.0 / 3.0 - kz**2 / square
-    kernel[0, 0, 0] = 0.0
-    made = np.real(fft.ifftn(kernel * np.asarray(fft.fftn(wide))))
-    return made[tuple(slice(a, a + n) for (a, _), n in zip(pad, chi.shape, strict=True))]
+    made = np.real(np.asarray(fft.ifftn(kz**2 / square * np.asarray(fft.fftn(wide)))))
+    return -made[tuple(slice(a, a + n) for (a, _), n in zip(pad, chi.shape, strict=True))]
 
 
 def _in_view(grid: Grid, points: np.ndarray) -> np.ndarray:
     index = grid.to_index(points)
-    return np.logical_and(index > -0.5, index < np.array(grid.shape) - 0.5).all(axis=1)
+    return np.abs(index / np.maximum(np.array(grid.shape) - 1, 1) - 0.5).max(axis=1) <= 0.5
 
 
-def _shimmed(hertz: np.ndarray, points: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    centre, size = points[seen.ravel()].mean(axis=0), 100.0
+def _shim(points: np.ndarray, inside: np.ndarray, hertz: np.ndarray) -> np.ndarray:
+    """At all points, the polynomial of second order that fits ``hertz`` best at those inside."""
+    centre, size = points[inside].mean(axis=0), 100.0
     x, y, z = ((points - centre) / size).T
     terms = np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 2 * z * z - x * x - y * y], axis=1)
-    inside = seen.ravel()
-    found, *_ = np.linalg.lstsq(terms[inside], hertz.ravel()[inside], rcond=None)
-    return hertz - (terms @ found).reshape(hertz.shape)
+    found, *_ = np.linalg.lstsq(terms[inside], hertz, rcond=None)
+    return terms @ found
