@@ -121,7 +121,7 @@ def parse(text: str, where: str) -> Study:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OptionError("E-OPTION", where=where, needed="a TOML file", found=str(error)) from error
-    raw = _known(raw, _KEYS, where)
+    raw = _known(_inherited(raw, where), _KEYS, where)
     people = [_person(entry, where) for entry in raw.get("subject", [])]
     if "cohort" in raw:
         asked = _known(raw["cohort"], {"controls", "patients", "sessions"}, f"{where} [cohort]")
@@ -149,6 +149,20 @@ def parse(text: str, where: str) -> Study:
         _made(Motion, raw.get("motion", {}), f"{where} [motion]"),
         _LEGS[raw.get("legs", "both")],
     )
+
+
+def _inherited(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """With ``like = "nerve_3t"``: that packaged set, with what is said here in place of its own; tables key by key."""
+    if "like" not in raw:
+        return raw
+    if raw["like"] not in names():
+        raise OptionError(
+            "E-UNKNOWN", where=f"{where} like", needed=f"one of {', '.join(names())}", found=repr(raw["like"])
+        )
+    base = tomllib.loads(resources.text("phantom", f"sets/{raw['like']}.toml"))
+    own = {key: value for key, value in raw.items() if key != "like"}
+    tables = {k: {**base[k], **v} for k, v in own.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return {**base, **own, **tables}
 
 
 def _person(entry: Mapping[str, Any], where: str) -> Person:
