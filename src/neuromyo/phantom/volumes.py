@@ -14,10 +14,15 @@ from neuromyo.phantom.sets import Study
 
 _REPETITION = {
     "IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime", "epi": "RepetitionTime",
-    "TB1AFI": "RepetitionTime", "TB1DAM": "RepetitionTime",
 }  # fmt: skip
 #: kinds acquired as one slab
 _SLABS = ("MPM", "MTS", "VFA", "MEGRE", "TB1AFI", "MTR")
+#: what a suffix is made with, in the words of a scanner's console
+_SEQUENCE = {
+    **dict.fromkeys(("MPM", "MTS", "VFA", "MEGRE", "MTR", "TB1AFI", "TB1DAM"), "spoiled gradient echo"),
+    "MESE": "multi-echo spin echo", "IRT1": "inversion recovery spin echo", "dwi": "echo-planar spin echo",
+    "epi": "echo-planar spin echo",
+}  # fmt: skip
 #: field of `Acquisition` -> entity that numbers its values
 _NUMBERED = {"echo_times": "echo", "flip_angles_deg": "flip", "inversion_times": "inv", "mt_on": "mt"}
 
@@ -75,6 +80,7 @@ def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
         "Manufacturer": "neuromyo phantom",
         "MagneticFieldStrength": a.field_strength or 3.0,
         "BodyPart": study.region.upper(),
+        "PulseSequenceType": a.sequence_name or _SEQUENCE.get(series.kind),
         "MRAcquisitionType": "3D" if series.kind in _SLABS else "2D",
         "SliceThickness": study.stack.slice_thickness_mm,
         "SpacingBetweenSlices": study.stack.slice_spacing_mm,
