@@ -81,7 +81,8 @@ def render_slice(body: Solid, grid: Grid, k: int, sampling: Sampling) -> Parts:
 def _count(
     body: Solid, grid: Grid, centres: np.ndarray, offsets: np.ndarray, first: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    points = grid.to_world((centres[:, None, :] + offsets).reshape(-1, 3))
+    aside = offsets @ grid.affine[:3, :3].T
+    points = (grid.to_world(centres)[:, None, :] + aside).reshape(-1, 3)
     codes = body.codes(points)
     voxel = first + np.repeat(np.arange(len(centres)), len(offsets))
     solid = codes > 0

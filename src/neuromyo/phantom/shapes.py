@@ -111,7 +111,9 @@ def polar_radius(
     safe = np.maximum(rho, 1e-9)
     cos, sin = x / safe, y / safe
     ellipse = 1.0 / np.sqrt((cos / a) ** 2 + (sin / b) ** 2 + 1e-18)
-    return ellipse * (1.0 - corner * (3.0 * sin - 4.0 * sin**3))
+    if np.ndim(corner) == 0 and corner == 0.0:
+        return ellipse
+    return ellipse * (1.0 - corner * sin * (3.0 - 4.0 * sin * sin))
 
 
 def _turned(x: np.ndarray, y: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -30,15 +30,16 @@ _NUMBERED = {"echo_times": "echo", "flip_angles_deg": "flip", "inversion_times":
 def volumes(
     series: Series, entities: Mapping[str, str], study: Study
 ) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
-    """The files of one series: (name without ending, array, sidecar), one a volume; diffusion stays one file."""
+    """The files of one series: (name without ending, array, sidecar), one a volume; echo-planar series stay one file."""
     images = series.read()
     parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
     if np.iscomplexobj(images):
         parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
     fixed = {**entities, **dict(series.entities)}
     whole: list[tuple[int | slice, dict[str, str]]] = [(slice(None), {})]
+    together = series.kind in ("dwi", "epi")
     for part, array in parts:
-        for i, numbers in whole if series.kind == "dwi" else _numbered(series.acquisition, series.n):
+        for i, numbers in whole if together else _numbered(series.acquisition, series.n):
             labels = {**numbers, **fixed, **({"part": part} if part else {})}
             sidecar = _sidecar(series, study, i) | ({"Units": "rad"} if part == "phase" else {})
             yield bids_names.join(labels, series.kind), array[..., i], sidecar
