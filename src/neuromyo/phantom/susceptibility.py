@@ -23,8 +23,8 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from neuromyo.core.grid import Grid
-from neuromyo.phantom.geometry import Body
 from neuromyo.phantom.regions import N_CODES, leaf_of
+from neuromyo.phantom.render import Solid
 from neuromyo.physics.fat import GAMMA_BAR
 
 #: volume susceptibility relative to air, in ppm, by tissue; water's where not named
@@ -32,6 +32,8 @@ WATER_PPM = -9.4
 CHI_PPM: Mapping[str, float] = {"cortex": -11.7, "subcutaneous-fat": -8.8, "intermuscular-fat": -8.8, "marrow": -8.8}
 #: spacing of the coarse grid and how far it reaches beyond the field of view, in mm
 STEP_MM, MARGIN_MM = 4.0, 60.0
+#: samples of a coarse voxel along x and along y (odd, so that one is its middle)
+_ACROSS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +50,14 @@ class Susceptibility:
         return map_coordinates(self.smooth_hz, at, order=1, mode="nearest") + self.own_hz[codes]
 
     @staticmethod
-    def of(body: Body, grid: Grid, field_strength: float = 3.0) -> Susceptibility:
+    def of(body: Solid, grid: Grid, field_strength: float = 3.0) -> Susceptibility:
         """The field of a body about a grid's field of view, at ``field_strength`` T."""
         axes, points = _lattice(grid)
         shape = tuple(len(a) for a in axes)
-        codes = np.concatenate([body.codes(p) for p in np.array_split(points, max(1, len(points) // 60_000))])
+        codes, chi = _sampled(body, points)
         hertz = 1e-6 * GAMMA_BAR * field_strength
         own = _by_code() * hertz / 3.0
-        smooth = _far_field(gaussian_filter(_by_code()[codes].reshape(shape), 0.8, mode="nearest")) * hertz
+        smooth = _far_field(gaussian_filter(chi.reshape(shape), 0.8, mode="nearest")) * hertz
         inside = np.flatnonzero(_in_view(grid, points) & (codes > 0))
         shimmed = smooth - _shim(points, inside, smooth.ravel()[inside] + own[codes[inside]]).reshape(shape)
         return Susceptibility(shimmed, np.array([a[0] for a in axes]), own)
@@ -66,6 +68,22 @@ def _lattice(grid: Grid) -> tuple[list[np.ndarray], np.ndarray]:
     low, high = corners.min(axis=0) - MARGIN_MM, corners.max(axis=0) + MARGIN_MM
     axes = [np.arange(a, b + STEP_MM, STEP_MM) for a, b in zip(low, high, strict=True)]
     return axes, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _sampled(body: Solid, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) the leaf codes at the coarse grid's points, and the mean susceptibility over a cross-section around each: a
+    surface that slants slowly through the layers would otherwise go down in steps, and every step rings."""
+    ends = (np.arange(_ACROSS) + 0.5) / _ACROSS - 0.5
+    total, middle = np.zeros(len(points)), np.zeros(len(points), dtype=np.int64)
+    table = _by_code()
+    for dx in ends:
+        for dy in ends:
+            places = np.array_split(points + STEP_MM * np.array([dx, dy, 0.0]), max(1, len(points) // 60_000))
+            codes = np.concatenate([body.codes(p) for p in places])
+            total += table[codes]
+            if dx == dy == 0.0:
+                middle = codes
+    return middle, total / _ACROSS**2
 
 
 def _by_code() -> np.ndarray:
