@@ -74,7 +74,7 @@ class Person:
             )
             for side, sign in _SIDES
         ]
-        return Body(*legs)
+        return Body(legs[0], legs[1])
 
 
 def grown(disease: Disease, share: float) -> Disease:

@@ -105,26 +105,30 @@ class Leg:
 
 @dataclass(frozen=True)
 class Body:
-    """Both legs; +x is the subject's right, so the right leg stands at larger x."""
+    """Both legs; +x is the subject's right, so the right leg stands at larger x. Only those of ``sides`` are there."""
 
     right: Leg
     left: Leg
+    sides: tuple[LegSide, ...] = ("right", "left")
 
     def codes(self, xyz: np.ndarray) -> np.ndarray:
         """RAS+ mm (n, 3) -> (n,) leaf codes (see `regions.LEAVES`), 0 in air."""
         middle = 0.5 * (self.right.middle_mm[0] + self.left.middle_mm[0])
         is_right = xyz[:, 0] >= middle
         codes = np.zeros(len(xyz), dtype=np.int64)
-        codes[is_right] = self.right.leaves(xyz[is_right]) + 1
-        left = self.left.leaves(xyz[~is_right])
-        codes[~is_right] = np.where(left == OUTSIDE, 0, left + 1 + len(LEAVES))
+        if "right" in self.sides:
+            codes[is_right] = self.right.leaves(xyz[is_right]) + 1
+        if "left" in self.sides:
+            left = self.left.leaves(xyz[~is_right])
+            codes[~is_right] = np.where(left == OUTSIDE, 0, left + 1 + len(LEAVES))
         return codes
 
     def wasted(self, disease: Disease) -> Body:
         """The same body with the atrophy of a disease."""
-        return Body(
-            *(replace(leg, atrophy=tuple(disease.along("atrophy", leg.side))) for leg in (self.right, self.left))
+        right, left = (
+            replace(leg, atrophy=tuple(disease.along("atrophy", leg.side))) for leg in (self.right, self.left)
         )
+        return replace(self, right=right, left=left)
 
 
 def reference_body(disease: Disease = HEALTHY) -> Body:

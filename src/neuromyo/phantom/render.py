@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from neuromyo.core.grid import Grid
-from neuromyo.phantom.geometry import Body
 from neuromyo.phantom.regions import N_CODES
 
 #: points looked up at a time: what bounds the memory
 CHUNK = 60_000
+
+
+class Solid(Protocol):
+    """What can be cut into slices: a body."""
+
+    def codes(self, xyz: np.ndarray, /) -> np.ndarray:
+        """RAS+ mm (n, 3) -> leaf codes (n,), 0 in air."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +68,7 @@ def slice_index(grid: Grid, k: int) -> tuple[slice | int, ...]:
     return tuple(index)
 
 
-def render_slice(body: Body, grid: Grid, k: int, sampling: Sampling) -> Parts:
+def render_slice(body: Solid, grid: Grid, k: int, sampling: Sampling) -> Parts:
     """Area fractions in slice ``k`` by sampling the body at a lattice of points in every voxel."""
     offsets = sampling.offsets(grid)
     centres = slice_centres(grid, k)
@@ -71,16 +79,17 @@ def render_slice(body: Body, grid: Grid, k: int, sampling: Sampling) -> Parts:
 
 
 def _count(
-    body: Body, grid: Grid, centres: np.ndarray, offsets: np.ndarray, first: int
+    body: Solid, grid: Grid, centres: np.ndarray, offsets: np.ndarray, first: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    points = grid.to_world((centres[:, None, :] + offsets).reshape(-1, 3))
+    aside = offsets @ grid.affine[:3, :3].T
+    points = (grid.to_world(centres)[:, None, :] + aside).reshape(-1, 3)
     codes = body.codes(points)
     voxel = first + np.repeat(np.arange(len(centres)), len(offsets))
     solid = codes > 0
     return np.unique(voxel[solid] * N_CODES + codes[solid], return_counts=True)
 
 
-def render(body: Body, grid: Grid, sampling: Sampling | None = None) -> Iterator[Parts]:
+def render(body: Solid, grid: Grid, sampling: Sampling | None = None) -> Iterator[Parts]:
     """Slice after slice, so that memory holds one at a time."""
     for k in range(grid.shape[grid.slice_axis]):
         yield render_slice(body, grid, k, sampling or Sampling())

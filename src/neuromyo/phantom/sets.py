@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from neuromyo.core import resources
-from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.errors import OptionError
 from neuromyo.core.grid import Grid
 from neuromyo.phantom.cohort import Person, Visit, cohort
 from neuromyo.phantom.disease import Disease
+from neuromyo.phantom.regions import LegSide
+from neuromyo.phantom.series import SeriesPlan
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Stack:
 
     matrix, spacing_mm : voxels and their size, right to left and back to front
     centre_z_mm : height of the middle slice above the knee joint line (negative for the calf)
+    centre_x_mm : where its middle lies from right to left, 0 between the legs, positive towards the right leg
     tilt_deg : by how much slices are tilted, front edge up
     """
 
@@ -34,43 +36,49 @@ class Stack:
     slice_thickness_mm: float = 6.0
     centre_z_mm: float = -110.0
     tilt_deg: float = 0.0
+    centre_x_mm: float = 0.0
 
     def grid(self) -> Grid:
-        """The stack as a grid in scanner space, centred between the legs."""
+        """The stack as a grid in scanner space."""
         angle = np.deg2rad(self.tilt_deg)
         turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
         shape = (*self.matrix, self.slices)
         affine = np.eye(4)
         affine[:3, :3] = turn * np.array([*self.spacing_mm, self.slice_spacing_mm])
-        affine[:3, 3] = np.array([0.0, 0.0, self.centre_z_mm]) - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+        affine[:3, 3] = np.array([self.centre_x_mm, 0.0, self.centre_z_mm]) - affine[:3, :3] @ (
+            (np.array(shape) - 1) / 2
+        )
         return Grid.of(shape, affine, slice_axis=2)
 
 
 @dataclass(frozen=True)
-class SeriesPlan:
-    """One series to be made: the biomarker whose physics makes it, its ``acq`` label, and what differs from its typical
-    acquisition: a number of echoes at a spacing (s), a repetition time (s), a nominal refocusing angle."""
+class FieldsPlan:
+    """The scanner's imperfections: ends of the relative transmit field, size of the smooth off-resonance in Hz, depth of
+    the receive shading (0 to 1), size of the receive phase in rad, and the strength in T of the main field that the body
+    distorts by its susceptibility (0 for no distortion)."""
 
-    biomarker: str
-    acq: str = ""
-    echoes: int | None = None
-    echo_spacing: float | None = None
-    repetition_time: float | None = None
-    refocusing_angle_deg: float | None = None
+    b1: tuple[float, float] = (0.7, 1.1)
+    b0_hz: float = 60.0
+    receive: float = 0.0
+    receive_phase: float = 1.5
+    susceptibility: float = 0.0
 
-    def acquisition(self, typical: Acquisition) -> Acquisition:
-        changes: dict[str, Any] = {}
-        if self.echoes is not None and self.echo_spacing is not None:
-            changes["echo_times"] = tuple(round(self.echo_spacing * (k + 1), 9) for k in range(self.echoes))
-        for name in ("repetition_time", "refocusing_angle_deg"):
-            if getattr(self, name) is not None:
-                changes[name] = getattr(self, name)
-        return typical.with_(**changes)
+
+@dataclass(frozen=True)
+class Motion:
+    """How far the body may move between two series, on each axis: turns in degrees, shifts in mm."""
+
+    turn_deg: float = 0.0
+    shift_mm: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        return self.turn_deg > 0 or self.shift_mm > 0
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study to be made: who, where in the leg, with which series, at which signal-to-noise ratio."""
+    """A study to be made: who, where in the leg, with which series, at which signal-to-noise ratio; ``legs`` in view."""
 
     title: str
     seed: int
@@ -79,7 +87,9 @@ class Study:
     stack: Stack
     series: tuple[SeriesPlan, ...]
     people: tuple[Person, ...]
-    receive: float = 0.0
+    fields: FieldsPlan = FieldsPlan()
+    motion: Motion = Motion()
+    legs: tuple[LegSide, ...] = ("right", "left")
 
 
 def names() -> tuple[str, ...]:
@@ -99,13 +109,19 @@ def load(name: str | Path) -> Study:
     )
 
 
+_KEYS = {
+    "title", "seed", "region", "snr", "receive", "grid", "series", "subject", "cohort", "fields", "motion", "legs",
+}  # fmt: skip
+_LEGS: dict[str, tuple[LegSide, ...]] = {"both": ("right", "left"), "right": ("right",), "left": ("left",)}
+
+
 def parse(text: str, where: str) -> Study:
     """A study from TOML text; ``where`` is its name in messages."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OptionError("E-OPTION", where=where, needed="a TOML file", found=str(error)) from error
-    raw = _known(raw, {"title", "seed", "region", "snr", "receive", "grid", "series", "subject", "cohort"}, where)
+    raw = _known(_inherited(raw, where), _KEYS, where)
     people = [_person(entry, where) for entry in raw.get("subject", [])]
     if "cohort" in raw:
         asked = _known(raw["cohort"], {"controls", "patients", "sessions"}, f"{where} [cohort]")
@@ -117,6 +133,8 @@ def parse(text: str, where: str) -> Study:
             "E-OPTION", where=where, needed="subjects of different labels", found=f"{len(people)} subjects"
         )
     series = tuple(_made(SeriesPlan, entry, f"{where} [[series]]") for entry in raw.get("series", []))
+    if raw.get("legs", "both") not in _LEGS:
+        raise OptionError("E-OPTION", where=f"{where} legs", needed="both, right or left", found=repr(raw["legs"]))
     if not series:
         raise OptionError("E-OPTION", where=where, needed="at least one [[series]]", found="none")
     return Study(
@@ -127,8 +145,24 @@ def parse(text: str, where: str) -> Study:
         _made(Stack, raw.get("grid", {}), f"{where} [grid]"),
         series,
         tuple(people),
-        float(raw.get("receive", 0.0)),
+        _made(FieldsPlan, {"receive": float(raw.get("receive", 0.0)), **raw.get("fields", {})}, f"{where} [fields]"),
+        _made(Motion, raw.get("motion", {}), f"{where} [motion]"),
+        _LEGS[raw.get("legs", "both")],
     )
+
+
+def _inherited(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """With ``like = "nerve_3t"``: that packaged set, with what is said here in place of its own; tables key by key."""
+    if "like" not in raw:
+        return raw
+    if raw["like"] not in names():
+        raise OptionError(
+            "E-UNKNOWN", where=f"{where} like", needed=f"one of {', '.join(names())}", found=repr(raw["like"])
+        )
+    base = tomllib.loads(resources.text("phantom", f"sets/{raw['like']}.toml"))
+    own = {key: value for key, value in raw.items() if key != "like"}
+    tables = {k: {**base[k], **v} for k, v in own.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return {**base, **own, **tables}
 
 
 def _person(entry: Mapping[str, Any], where: str) -> Person:

@@ -28,6 +28,10 @@ class Course:
         return PchipInterpolator(table[:, 0], table[:, 1:], axis=0)
 
     @cached_property
+    def _slope(self) -> PchipInterpolator:
+        return self._curve.derivative()
+
+    @cached_property
     def ends(self) -> tuple[float, float]:
         levels = [row[0] for row in self.rows]
         return min(levels), max(levels)
@@ -35,6 +39,11 @@ class Course:
     def at(self, s: np.ndarray) -> np.ndarray:
         """Levels () or (n,) in mm -> (k,) or (k, n); beyond the ends the end row holds."""
         return np.moveaxis(self._curve(np.clip(s, *self.ends)), -1, 0)
+
+    def slope(self, s: np.ndarray) -> np.ndarray:
+        """Levels (n,) in mm -> (2, n): how the centre moves along u and v per mm upwards; 0 beyond the ends."""
+        within = (s > self.ends[0]) & (s < self.ends[1])
+        return np.moveaxis(self._slope(np.clip(s, *self.ends)), -1, 0)[:2] * within
 
     def reaches(self, s: np.ndarray) -> np.ndarray:
         return (s >= self.ends[0]) & (s <= self.ends[1])
@@ -102,7 +111,9 @@ def polar_radius(
     safe = np.maximum(rho, 1e-9)
     cos, sin = x / safe, y / safe
     ellipse = 1.0 / np.sqrt((cos / a) ** 2 + (sin / b) ** 2 + 1e-18)
-    return ellipse * (1.0 - corner * (3.0 * sin - 4.0 * sin**3))
+    if np.ndim(corner) == 0 and corner == 0.0:
+        return ellipse
+    return ellipse * (1.0 - corner * sin * (3.0 - 4.0 * sin * sin))
 
 
 def _turned(x: np.ndarray, y: np.ndarray, degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

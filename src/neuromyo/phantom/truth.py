@@ -11,11 +11,19 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels
 from neuromyo.phantom.regions import REGION_OF_CODE, REGIONS
 from neuromyo.phantom.render import Parts, slice_index
+from neuromyo.phantom.scene import TENSOR
 
-#: what is averaged over the protons of a voxel's or a region's water, of all its protons, or of its space
-OF_WATER, OF_PROTONS, OF_SPACE = ("T2", "T1"), ("FF", "MTR"), ("B1", "B0")
+#: what is averaged over the protons of a voxel's or a region's water, of all its protons, or of its space. FA and MD of a
+#: region are means of its tissues'; those of a voxel follow from the mean tensor of its water.
+OF_WATER = ("T2", "T1", "R2star", "MTsat", "FA", "MD")
+OF_PROTONS, OF_SPACE = ("FF", "MTR"), ("B1", "B0", "Protons")
 QUANTITIES = (*OF_WATER, *OF_PROTONS, *OF_SPACE)
 _REGION_OF_CODE = np.array(REGION_OF_CODE)
+
+
+def values(truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """(m,) what is averaged, by quantity: the truth itself, but for MTR, which fat has none of and dilutes."""
+    return {**{name: truth[name] for name in QUANTITIES}, "MTR": truth["MTR"] * (1.0 - truth["FF"])}
 
 
 def weights(parts: Parts, truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -34,16 +42,19 @@ class Truth:
     """Gathers the truth of a scene as its slices pass (`add`).
 
     maps : quantity -> (x, y, z) float32, SI; NaN in air
+    tensor : (x, y, z, 6) float32, mean diffusion tensor of the water, xx yy zz xy xz yz, in m2/s; NaN in air
     tissue : (x, y, z) share of the voxel that is not air
     """
 
     grid: Grid
     maps: dict[str, np.ndarray] = field(init=False)
+    tensor: np.ndarray = field(init=False)
     tissue: np.ndarray = field(init=False)
     volume: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.maps = {name: np.full(self.grid.shape, np.nan, dtype=np.float32) for name in QUANTITIES}
+        self.tensor = np.full((*self.grid.shape, len(TENSOR)), np.nan, dtype=np.float32)
         self.tissue = np.zeros(self.grid.shape, dtype=np.float32)
         self.volume = np.zeros(self.grid.shape, dtype=np.int16)
         self._sums = {name: np.zeros((2, len(REGIONS) + 1)) for name in QUANTITIES}
@@ -55,15 +66,20 @@ class Truth:
         n = plane[0] * plane[1]
         region = _REGION_OF_CODE[parts.code]
         where = slice_index(self.grid, k)
-        for name, weight in weights(parts, truth).items():
-            total = np.bincount(parts.voxel, weight * truth[name], n)
-            share = np.bincount(parts.voxel, weight, n)
-            mean = np.divide(total, share, out=np.full(n, np.nan), where=share > 0)
-            self.maps[name][where] = mean.reshape(plane)
-            self._sums[name] += [np.bincount(region, w, len(REGIONS) + 1) for w in (weight * truth[name], weight)]
+        weight, value = weights(parts, truth), values(truth)
+        for name in QUANTITIES:
+            self.maps[name][where] = _mean(parts.voxel, weight[name], value[name], n).reshape(plane)
+            sums = (weight[name] * value[name], weight[name])
+            self._sums[name] += [np.bincount(region, w, len(REGIONS) + 1) for w in sums]
+        components = [_mean(parts.voxel, weight["T2"], truth[name], n) for name in TENSOR]
+        self.tensor[where] = np.stack(components, axis=-1).reshape(*plane, -1)
         self._space += np.bincount(region, parts.fraction, len(REGIONS) + 1)
         self.tissue[where] = np.bincount(parts.voxel, parts.fraction, n).reshape(plane)
         self.volume[where] = _largest(parts, region, n).reshape(plane)
+
+    def anisotropy(self) -> dict[str, np.ndarray]:
+        """``FA`` and ``MD`` (x, y, z) and ``V1`` (x, y, z, 3), upwards, of the mean tensor; NaN in air."""
+        return of_tensor(self.tensor)
 
     def labels(self) -> Labels:
         """Each voxel belongs to the region that fills most of it, if that is more than is left to air."""
@@ -86,6 +102,32 @@ class Truth:
             total, share = sums[:, members].sum(axis=1)
             row[quantity] = float(total / share) if share > 0 else float("nan")
         return row
+
+
+def of_tensor(tensor: np.ndarray) -> dict[str, np.ndarray]:
+    """Tensors (..., 6) -> ``FA`` (...), ``MD`` (...), ``V1`` (..., 3) with z of at least 0, float32; NaN stays."""
+    order = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
+    known = np.isfinite(tensor).all(axis=-1)
+    size, axes = np.linalg.eigh(tensor[known].astype(np.float64)[..., order])
+    mean = size.mean(axis=-1)
+    apart, square = ((size - mean[:, None]) ** 2).sum(axis=-1), (size**2).sum(axis=-1)
+    first = axes[..., 2]
+    found = {
+        "FA": np.sqrt(1.5 * np.divide(apart, square, out=np.zeros_like(apart), where=square > 0)),
+        "MD": mean,
+        "V1": np.where(first[:, 2:] < 0, -first, first),
+    }
+    out = {}
+    for name, value in found.items():
+        out[name] = np.full((*known.shape, *value.shape[1:]), np.nan, dtype=np.float32)
+        out[name][known] = value
+    return out
+
+
+def _mean(voxel: np.ndarray, weight: np.ndarray, value: np.ndarray, n: int) -> np.ndarray:
+    """(n,) weighted mean a voxel, NaN where nothing weighs."""
+    total, share = np.bincount(voxel, weight * value, n), np.bincount(voxel, weight, n)
+    return np.divide(total, share, out=np.full(n, np.nan), where=share > 0)
 
 
 def _largest(parts: Parts, region: np.ndarray, n: int) -> np.ndarray:

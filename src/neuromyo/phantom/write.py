@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from neuromyo import __version__
-from neuromyo.core.acquisition import Acquisition
+from neuromyo.core import options
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import OptionError
+from neuromyo.core.grid import Grid
 from neuromyo.core.series import Series
 from neuromyo.io import nifti_write, store
 from neuromyo.phantom.acquire import Scan, acquire, noise_sigma
 from neuromyo.phantom.cohort import Person, Visit
+from neuromyo.phantom.pose import STILL, Pose
 from neuromyo.phantom.render import Sampling
 from neuromyo.phantom.scene import Scene, scene
-from neuromyo.phantom.sets import SeriesPlan, Study
-from neuromyo.phantom.truth import Truth
+from neuromyo.phantom.series import ALL, SeriesPlan
+from neuromyo.phantom.sets import Study
+from neuromyo.phantom.truth import QUANTITIES, Truth
+from neuromyo.phantom.volumes import datatype, gradients, volumes
 
 BIDS_VERSION = "1.10.0"
 #: truth map -> (datatype, suffix, unit on disk, factor from SI)
 TRUTH_MAPS = {
     "T2": ("anat", "T2map", "s", 1.0),
     "T1": ("anat", "T1map", "s", 1.0),
+    "R2star": ("anat", "R2starmap", "1/s", 1.0),
     "FF": ("anat", "PDFF", "percent", 100.0),
     "MTR": ("anat", "MTRmap", "percent", 100.0),
+    "MTsat": ("anat", "MTsat", "percent", 100.0),
+    "Protons": ("anat", "PDmap", "arbitrary", 1.0),
     "B1": ("fmap", "TB1map", "percent", 100.0),
     "B0": ("fmap", "B0map", "Hz", 1.0),
+    "FA": ("dwi", "FA", "arbitrary", 1.0),
+    "MD": ("dwi", "MD", "m2/s", 1.0),
+    "V1": ("dwi", "V1", "arbitrary", 1.0),
+    "tensor": ("dwi", "tensor", "m2/s", 1.0),
 }
-_REPETITION = {"IRT1": "RepetitionTimePreparation", "MESE": "RepetitionTime", "dwi": "RepetitionTime"}
 
 
 class Biomarkers(Protocol):
@@ -80,7 +91,16 @@ def _scan(plan: SeriesPlan, biomarkers: Any, snr: float) -> Scan:
         raise OptionError(
             "E-UNKNOWN", where=plan.biomarker, needed="a biomarker that was handed in", found="none of that id"
         )
-    return Scan.of(biomarker, {role: plan.acquisition(a) for role, a in biomarker.typical.items()}, snr=snr)
+    known = tuple(biomarker.typical)
+    unknown = sorted({*plan.roles, *plan.changes} - {*known, ALL})
+    if unknown:
+        raise OptionError("E-UNKNOWN", where=f"phantom series {biomarker.id}",
+                          needed=f"roles out of {', '.join(known)}", found=", ".join(unknown))  # fmt: skip
+    given = {role: plan.acquisition(biomarker.typical[role], role) for role in plan.roles or known}
+    chosen = options.parse(biomarker.options, plan.options) if plan.options else biomarker.options()
+    scan = Scan.of(biomarker, given, chosen, snr=snr, fat_left=plan.fat_left, readout_s=plan.signed_readout_s,
+                   phase_axis=plan.phase_axis)  # fmt: skip
+    return replace(scan, acquisitions=given)
 
 
 def make_scene(
@@ -90,16 +110,35 @@ def make_scene(
     same from visit to visit, the fields are new."""
     rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, place[0])))
     sampling = sampling or Sampling(4, 1, study.stack.slice_thickness_mm)
+    plan = study.fields
     return scene(
-        person.body(rng),
+        replace(person.body(rng), sides=study.legs),
         study.stack.grid(),
         study.seed,
         disease=visit.disease,
         sampling=sampling,
         spawn_key=place,
         texture_key=place[:1],
-        receive=study.receive,
+        b1=plan.b1,
+        b0_hz=plan.b0_hz,
+        receive=plan.receive,
+        receive_phase=plan.receive_phase,
+        susceptibility=plan.susceptibility,
     )
+
+
+def poses(study: Study, scans: Sequence[Scan], grid: Grid, place: tuple[int, int]) -> list[dict[str, Pose]]:
+    """How the body lies in every series of a session: as in the truth in the first, elsewhere in the others."""
+    x, y, z = (float(v) for v in grid.to_world((np.array(grid.shape) - 1) / 2.0))
+    made: list[dict[str, Pose]] = []
+    for number, scan in enumerate(scans):
+        rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(*place, number, 8)))
+        drawn = {
+            role: Pose.drawn(rng, study.motion.turn_deg, study.motion.shift_mm, (x, y, z)) for role in scan.acquisitions
+        }
+        first = next(iter(drawn)) if number == 0 else None
+        made.append({role: STILL if role == first or not study.motion.any else pose for role, pose in drawn.items()})
+    return made
 
 
 def _write_session(
@@ -114,131 +153,46 @@ def _write_session(
     here = make_scene(study, person, visit, place, sampling)
     names = {"sub": person.label, **({"ses": visit.label} if visit.label else {})}
     truth = Truth(here.grid)
-    sigmas: dict[str, float] = {}
+    about: dict[str, Any] = {"NoiseStandardDeviationPerChannel": {}}
+    moved = poses(study, scans, here.grid, place)
     for number, (plan, scan) in enumerate(zip(study.series, scans, strict=True)):
-        entities = {**names, **({"acq": plan.acq} if plan.acq else {})}
-        made = acquire(here, scan, study.seed, (*place, number), each_slice=truth.add if number == 0 else None)
+        made = acquire(here, scan, study.seed, (*place, number), poses=moved[number],
+                       each_slice=truth.add if number == 0 else None)  # fmt: skip
         for role, series in made.items():
-            for name, array, sidecar in volumes(series, entities, study):
-                folder = _folder(out, names, _datatype(series.kind))
-                nifti_write.write_image(folder / f"{name}.nii.gz", array, here.grid)
-                store.write_json(folder / f"{name}.json", sidecar)
-                for ending, text in gradients(series).items():
-                    store.write_text(folder / f"{name}.{ending}", text)
-            sigmas[f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
-    _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, sigmas)
+            _write_series(out, names, plan, series, study)
+            about["NoiseStandardDeviationPerChannel"][f"{plan.biomarker} {role}"] = noise_sigma(scan)[role]
+            if study.motion.any:
+                about.setdefault("Moved", []).append(
+                    {"Series": number, "Role": role, "BodyToScanner": moved[number][role].matrix.round(9).tolist()}
+                )
+    _write_truth(out / "derivatives" / "truth", names, study.series[0].acq, truth, about)
 
 
-def volumes(
-    series: Series, entities: Mapping[str, str], study: Study
-) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
-    """The files of one series: (name without ending, array, sidecar), one a volume; diffusion stays one file."""
-    images = series.read()
-    parts: list[tuple[str, np.ndarray]] = [(series.part if series.part in ("phase", "real", "imag") else "", images)]
-    if np.iscomplexobj(images):
-        parts = [("mag", np.abs(images)), ("phase", np.angle(images))]
-    for part, array in parts:
-        numbered = [(slice(None), "")] if series.kind == "dwi" else list(_numbered(series.acquisition, series.n))
-        for i, numbering in numbered:
-            fixed = {**entities, **dict(series.entities)}
-            pieces = [f"{k}-{v}" for k, v in fixed.items()] + [
-                p for p in (numbering, f"part-{part}" if part else "") if p
-            ]
-            sidecar = _sidecar(series, study, i)
-            yield (
-                "_".join([*pieces, series.kind]),
-                array[..., i],
-                sidecar | ({"Units": "rad"} if part == "phase" else {}),
-            )
+def _write_series(out: Path, names: Mapping[str, str], plan: SeriesPlan, series: Series, study: Study) -> None:
+    series = replace(series, kind=plan.kind or series.kind)
+    labels = {**names, **({"acq": plan.acq} if plan.acq else {}), **plan.entities}
+    folder = _folder(out, names, datatype(series.kind))
+    readout = {"PhaseEncodingDirection": plan.phase_encoding, "TotalReadoutTime": plan.readout_s}
+    for name, array, sidecar in volumes(series, labels, study):
+        nifti_write.write_image(folder / f"{name}.nii.gz", array, series.grid)
+        store.write_json(folder / f"{name}.json", sidecar | (readout if plan.readout_s > 0 else {}))
+        for ending, text in gradients(series).items():
+            store.write_text(folder / f"{name}.{ending}", text)
 
 
-def gradients(series: Series) -> dict[str, str]:
-    """Ending -> text of a diffusion series' bval (s/mm2) and bvec (FSL's convention: the stored image's axes, the first
-    negated where they are right-handed); nothing for other series."""
-    a = series.acquisition
-    if series.kind != "dwi" or a.b_values is None or a.b_vectors is None:
-        return {}
-    stored = series.grid.source_affine[:3, :3]
-    axes = stored / np.linalg.norm(stored, axis=0)
-    along = np.array(a.b_vectors) @ np.linalg.inv(axes).T
-    if np.linalg.det(stored) > 0:
-        along = along * (-1.0, 1.0, 1.0)
-    rows = "\n".join(" ".join(f"{v:.8f}" for v in row) for row in along.T)
-    return {"bval": " ".join(f"{b * 1e-6:g}" for b in a.b_values) + "\n", "bvec": rows + "\n"}
-
-
-def _numbered(acquisition: Acquisition, n: int) -> Iterator[tuple[int, str]]:
-    """(volume, entity that tells it from the others)."""
-    if n == 1:
-        yield 0, ""
-        return
-    for field, entity in (
-        ("echo_times", "echo"),
-        ("inversion_times", "inv"),
-        ("mt_on", "mt"),
-        ("flip_angles_deg", "flip"),
-    ):
-        values = getattr(acquisition, field)
-        if values is not None and len(values) == n:
-            for i, value in enumerate(values):
-                yield i, f"mt-{'on' if value else 'off'}" if entity == "mt" else f"{entity}-{i + 1}"
-            return
-    for i in range(n):
-        yield i, f"run-{i + 1}"
-
-
-def _sidecar(series: Series, study: Study, i: int | slice) -> dict[str, Any]:
-    a = series.acquisition
-    said: dict[str, Any] = {
-        "Manufacturer": "neuromyo phantom",
-        "MagneticFieldStrength": a.field_strength or 3.0,
-        "BodyPart": study.region.upper(),
-        "MRAcquisitionType": "2D",
-        "SliceThickness": study.stack.slice_thickness_mm,
-        "SpacingBetweenSlices": study.stack.slice_spacing_mm,
-        "EchoTime": _of_volume(a.echo_times, i),
-        "InversionTime": _of_volume(a.inversion_times, i),
-        "FlipAngle": _of_volume(a.flip_angles_deg, i) or (90.0 if series.kind == "MESE" else None),
-        "MTState": _of_volume(a.mt_on, i),
-        _REPETITION.get(series.kind, "RepetitionTimeExcitation"): a.repetition_time,
-        "RefocusingFlipAngle": a.refocusing_angle_deg,
-        "MTOffsetFrequency": a.mt_offset_hz,
-        "MTFlipAngle": a.mt_flip_angle_deg,
-        "SpoilingRFPhaseIncrement": a.rf_spoiling_increment_deg,
-    }
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def _of_volume(values: tuple | None, i: int | slice) -> Any:
-    if values is None:
-        return None
-    if len(values) == 1:
-        return values[0]
-    return list(values) if isinstance(i, slice) else values[i]
-
-
-def _datatype(kind: str) -> str:
-    return (
-        "dwi"
-        if kind == "dwi"
-        else "fmap"
-        if kind.startswith(("TB1", "RB1", "fieldmap", "phase", "magnitude"))
-        else "anat"
-    )
-
-
-def _folder(root: Path, names: Mapping[str, str], datatype: str) -> Path:
-    return root.joinpath(*(f"{k}-{v}" for k, v in names.items()), datatype)
+def _folder(root: Path, names: Mapping[str, str], kept_in: str) -> Path:
+    return root.joinpath(*(f"{k}-{v}" for k, v in names.items()), kept_in)
 
 
 # --- the truth --------------------------------------------------------------------------------------------------------
 
 
-def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, sigmas: Mapping[str, float]) -> None:
+def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, about_all: Mapping[str, Any]) -> None:
     stem = "_".join(f"{k}-{v}" for k, v in {**names, **({"acq": acq} if acq else {})}.items())
-    for quantity, (datatype, suffix, unit, factor) in TRUTH_MAPS.items():
-        base = _folder(root, names, datatype) / f"{stem}_desc-truth_{suffix}"
-        nifti_write.write_image(base.with_name(base.name + ".nii.gz"), truth.maps[quantity] * factor, truth.grid)
+    images = {**truth.maps, **truth.anisotropy(), "tensor": truth.tensor}
+    for quantity, (kept_in, suffix, unit, factor) in TRUTH_MAPS.items():
+        base = _folder(root, names, kept_in) / f"{stem}_desc-truth_{suffix}"
+        nifti_write.write_image(base.with_name(base.name + ".nii.gz"), images[quantity] * factor, truth.grid)
         about = {"Units": unit, "SkullStripped": False, "Description": _MEANING[quantity]}
         store.write_json(base.with_name(base.name + ".json"), about)
     anat = _folder(root, names, "anat")
@@ -252,7 +206,7 @@ def _write_truth(root: Path, names: Mapping[str, str], acq: str, truth: Truth, s
     store.write_text(root / f"{stem}_desc-truth_regions.tsv", _table(list(rows[0]) if rows else ["region"], lines))
     store.write_json(
         root / f"{stem}_desc-truth_regions.json",
-        {"Columns": _COLUMNS, "NoiseStandardDeviationPerChannel": dict(sigmas)},
+        {"Columns": _COLUMNS, **about_all},
     )
 
 
@@ -265,13 +219,21 @@ _MEANING = {
     "T2": "T2 of the water in the voxel, mean over its water protons",
     "T1": "T1 of the water in the voxel, mean over its water protons",
     "FF": "share of fat among the protons that give signal",
-    "MTR": "magnetisation transfer ratio, mean over the protons that give signal",
+    "MTR": "magnetisation transfer ratio, mean over the protons that give signal, those of fat at 0",
+    "MTsat": "share of the longitudinal magnetisation that one MT pulse saturates, mean over the water protons",
+    "R2star": "R2* of the water in the voxel, mean over its water protons",
+    "Protons": "protons that give signal, relative to muscle, mean over the space that is not air",
     "B1": "transmit field relative to nominal",
     "B0": "off-resonance",
+    "FA": "fractional anisotropy of the mean diffusion tensor of the water",
+    "MD": "mean diffusivity of the water",
+    "V1": "direction of fastest diffusion, x y z in the RAS world frame, z of at least 0",
+    "tensor": "mean diffusion tensor of the water: xx yy zz xy xz yz in the RAS world frame",
 }
 _COLUMNS = {
     "volume_ml": "volume in ml, by area fractions",
-    **{f"{k}": f"{v}, over the region; SI" for k, v in _MEANING.items()},
+    **{k: f"{_MEANING[k]}, over the region; SI" for k in QUANTITIES},
+    "FA": "fractional anisotropy, mean over the water protons of that of each tissue",
 }
 
 
@@ -298,7 +260,9 @@ def _write_heads(out: Path, study: Study) -> None:
         truth / "dataset_description.json",
         {**head, "Name": f"Truth of: {study.title}", "DatasetType": "derivative", "GeneratedBy": made_by},
     )
-    store.write_text(truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n")
+    store.write_text(
+        truth / ".bidsignore", "*_regions.*\n*_PDFF.*\n*_MTRmap.*\n*_B0map.*\n*_FA.*\n*_MD.*\n*_V1.*\n*_tensor.*\n"
+    )
     store.write_text(out / "README", _README.format(title=study.title, snr=study.snr, seed=study.seed))
     columns = ["participant_id", "sex", "age", "height", "weight", "group"]
     lines = [f"sub-{p.label}\t{p.sex}\t{p.age:g}\t{p.height:g}\t{p.weight:g}\t{p.group}" for p in study.people]

@@ -7,43 +7,22 @@ which biomarker. What the files do not state is said to be not stated; nothing i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from neuromyo.core.biomarker import Biomarker
+from neuromyo.core.biomarker import Biomarker, SeriesNeed
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import Series
-from neuromyo.protocol.needs import check_needs, consequence, key, users
+from neuromyo.protocol.compare import Compared, comparisons, echo_times
+from neuromyo.protocol.needs import check_needs, consequence, depending, key
 from neuromyo.protocol.protocol import Protocol
-from neuromyo.protocol.sequence import Figure
 from neuromyo.protocol.sequence import Sequence as Declared
 
+#: as what the images of a complex sequence may come
+PARTS = ("complex", "mag", "phase", "real", "imag")
 #: an echo train is even if no spacing differs from the median by more than this share
 _EVEN = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """One number of a series against its declaration. ``found`` is None where the files do not state it; ``field`` is
-    the field of `Acquisition` it comes from, "" for geometry; ``shown`` turns a number into text with its unit."""
-
-    title: str
-    field: str
-    figure: Figure
-    found: float | None
-    unit: str
-    factor: float = 1.0
-
-    def show(self, value: float) -> str:
-        return f"{value * self.factor:.4g}{' ' if self.unit else ''}{self.unit}"
-
-    @property
-    def tolerances(self) -> str:
-        return f"fine {self._interval(self.figure.fine)}, usable {self._interval(self.figure.usable)}"
-
-    def _interval(self, bounds: tuple[float, float]) -> str:
-        return f"{bounds[0] * self.factor:.4g} to {self.show(bounds[1])}"
 
 
 def check(series: Sequence[Series], protocol: Protocol | None, biomarkers: Sequence[Biomarker]) -> tuple[Finding, ...]:
@@ -71,82 +50,92 @@ def _against(series: Sequence[Series], protocol: Protocol, biomarkers: Sequence[
         matching = [s for s in series if _is(declared, s)]
         if not matching and not declared.optional:
             yield _absent(name, declared, protocol, series, biomarkers)
-        for one in matching:
+        if matching and not _whole(declared, matching):
+            yield _halved(name, matching, protocol, biomarkers)
+        for one in _told_once(matching):
+            yield from _switched(one, declared, protocol, biomarkers)
             yield from _uneven(one, declared)
-            for compared in _comparisons(one, declared, protocol):
+            for compared in comparisons(one, declared, protocol):
                 yield from _judge(one, compared, protocol, biomarkers)
 
 
 def _is(declared: Declared, series: Series) -> bool:
-    same_entities = all(series.entities.get(k) == v for k, v in declared.entities.items())
-    return series.kind == declared.kind and series.part == declared.part and same_entities
+    same_entities = all(series.entities.get(k) == v for k, v in declared.entities.items() if k != "part")
+    parts = PARTS if declared.part == "complex" else (declared.part,)
+    return series.kind == declared.kind and series.part in parts and same_entities
+
+
+def _whole(declared: Declared, matching: Sequence[Series]) -> bool:
+    """Whether a complex sequence came as such, or in two parts that make it up."""
+    there = {s.part for s in matching}
+    return declared.part != "complex" or any(set(pair) <= there for pair in (PARTS[:1], PARTS[1:3], PARTS[3:]))
+
+
+def _told_once(matching: Sequence[Series]) -> Iterator[Series]:
+    """Phase and imaginary images carry the sidecars of their counterparts: one of the two is looked at."""
+    there = {s.part for s in matching}
+    for one in matching:
+        counterpart = {"phase": "mag", "imag": "real"}.get(one.part)
+        if counterpart not in there:
+            yield one
+
+
+def _serving(declared: Declared, need: SeriesNeed) -> bool:
+    """Whether what was declared, had it been acquired, would serve a need."""
+    entities = all(declared.entities.get(k, v) == v for k, v in need.entities)
+    return declared.kind in need.kinds and entities
+
+
+def _halved(name: str, matching: Sequence[Series], protocol: Protocol, biomarkers: Sequence[Biomarker]) -> Finding:
+    there = ", ".join(dict.fromkeys(s.part for s in matching))
+    touched = [
+        b.id
+        for b in biomarkers
+        if any(
+            b.series_need(r).part == "complex" and matching[0].kind in b.series_need(r).kinds for r in b.series_roles
+        )
+    ]
+    return Finding(
+        "warn", "W-MISSING", f"{protocol.name}: {name}", f"expected magnitude and phase, found {there}",
+        "export the phase images too", f"{', '.join(touched)} cannot be computed from it" if touched else "",
+    )  # fmt: skip
+
+
+def _switched(
+    series: Series, declared: Declared, protocol: Protocol, biomarkers: Sequence[Biomarker]
+) -> Iterator[Finding]:
+    """The MT pulse on where it should be off, or off where it should be on."""
+    found, words = series.acquisition.mt_on, {True: "on", False: "off"}
+    if declared.mt_on is None or (found is not None and set(found) == {declared.mt_on}):
+        return
+    where = f"{series.name}: {key('mt_on')}"
+    expected = f"MT pulse: expected {words[declared.mt_on]}"
+    if found is None:
+        yield Finding("note", "N-UNSTATED", where, f"{expected} ({protocol.name}), not stated",
+                      "state MTState in the sidecar if it is known",
+                      consequence(series, "mt_on", biomarkers))  # fmt: skip
+        return
+    yield Finding(
+        "stop", "E-PROTOCOL", where, f"{expected} ({protocol.name}), found {words[not declared.mt_on]}",
+        "check which of the series had the pulse, and correct name and sidecar", depending(series, biomarkers),
+    )  # fmt: skip
 
 
 def _absent(
     name: str, declared: Declared, protocol: Protocol, series: Sequence[Series], biomarkers: Sequence[Biomarker]
 ) -> Finding:
     there = ", ".join(dict.fromkeys(s.kind for s in series)) or "no series"
-    touched = [b.id for b in biomarkers if any(declared.kind in b.series_need(r).kinds for r in b.series_roles)]
+    touched = [b.id for b in biomarkers if any(_serving(declared, b.series_need(r)) for r in b.series_roles)]
+    wanted = declared.kind + "".join(f", {k}-{v}" for k, v in declared.entities.items())
     return Finding(
-        "warn", "W-MISSING", f"{protocol.name}: {name}", f"expected a series of kind {declared.kind}, found {there}",
+        "warn", "W-MISSING", f"{protocol.name}: {name}", f"expected a series of kind {wanted}, found {there}",
         "acquire it, or name the protocol that was followed",
         f"nothing to compute {', '.join(touched)} from" if touched else "",
     )  # fmt: skip
 
 
-def _comparisons(series: Series, declared: Declared, protocol: Protocol) -> Iterator[_Compared]:
-    acquired = series.acquisition
-    yield from _echoes(series, declared)
-    flips, geometry = acquired.flip_angles_deg, _geometry(series)
-    refocusing = acquired.refocusing_angle_deg
-    stated: list[tuple[str, str, Figure | None, float | None, str]] = [
-        ("repetition time", "repetition_time", declared.repetition_time, acquired.repetition_time, "s"),
-        ("flip angle", "flip_angles_deg", declared.flip_angle_deg, flips[0] if flips else None, "degrees"),
-        ("refocusing angle", "refocusing_angle_deg", declared.refocusing_angle_deg, refocusing, "degrees"),
-        ("field strength", "field_strength", protocol.field_strength, acquired.field_strength, "T"),
-        ("slice thickness", "slice_thickness_mm", declared.slice_thickness_mm, acquired.slice_thickness_mm, "mm"),
-        ("in-plane voxel size", "", declared.in_plane_mm, geometry[0], "mm"),
-        ("coverage across slices", "", declared.coverage_mm, geometry[1], "mm"),
-    ]  # fmt: skip
-    for title, field, figure, found, unit in stated:
-        if figure is not None:
-            yield _Compared(title, field, figure, found, unit)
-
-
-def _geometry(series: Series) -> tuple[float, float]:
-    """The larger in-plane voxel side, and the stack's length across slices, in mm."""
-    grid = series.grid
-    in_plane = max(grid.spacing_mm[a] for a in grid.in_plane_axes)
-    return in_plane, grid.shape[grid.slice_axis] * grid.spacing_mm[grid.slice_axis]
-
-
-def _echoes(series: Series, declared: Declared) -> Iterator[_Compared]:
-    times = _times(series)
-    echo = "echo_times"
-    if declared.echoes is not None:
-        train = declared.echoes
-        spacing = float(np.median(np.diff(times))) if times and len(times) > 1 else None
-        yield _Compared("first echo", echo, train.first, times[0] if times else None, "ms", 1e3)
-        yield _Compared("echo spacing", echo, train.spacing, spacing, "ms", 1e3)
-        yield _Compared("number of echoes", echo, train.count, float(len(times)) if times else float(series.n), "")
-    elif declared.echo_list is not None:
-        wanted = declared.echo_list
-        n = float(len(wanted.times))
-        exactly = Figure(target=n, fine=(n, n), usable=(n, n), source=wanted.source, proposed=wanted.proposed)
-        yield _Compared("number of echoes", echo, exactly, float(len(times)) if times else float(series.n), "")
-        for i in range(len(wanted.times)):
-            found = times[i] if times and i < len(times) else None
-            if found is not None or not times:
-                yield _Compared(f"echo {i + 1}", echo, wanted.figure(i), found, "ms", 1e3)
-
-
-def _times(series: Series) -> tuple[float, ...]:
-    """Echo times in ascending order, whatever that of the volumes; none where the files state none."""
-    return tuple(sorted(series.acquisition.echo_times or ()))
-
-
 def _uneven(series: Series, declared: Declared) -> Iterator[Finding]:
-    times = _times(series)
+    times = echo_times(series)
     if declared.echoes is None or len(times) < 3:
         return
     spacing = np.diff(times)
@@ -161,7 +150,7 @@ def _uneven(series: Series, declared: Declared) -> Iterator[Finding]:
 
 
 def _judge(
-    series: Series, compared: _Compared, protocol: Protocol, biomarkers: Sequence[Biomarker]
+    series: Series, compared: Compared, protocol: Protocol, biomarkers: Sequence[Biomarker]
 ) -> Iterator[Finding]:
     figure = compared.figure
     where = f"{series.name}: {key(compared.field) if compared.field else compared.title}"
@@ -176,7 +165,7 @@ def _judge(
     level = figure.level(compared.found)
     if level == "fine":
         return
-    meant = consequence(series, compared.field, biomarkers) if compared.field else _depending(series, biomarkers)
+    meant = consequence(series, compared.field, biomarkers) if compared.field else depending(series, biomarkers)
     yield Finding(
         "warn" if level == "usable" else "stop",
         "W-PROTOCOL" if level == "usable" else "E-PROTOCOL",
@@ -190,8 +179,3 @@ def _judge(
 
 def _word(level: str) -> str:
     return "usable but not as intended" if level == "usable" else "unusable"
-
-
-def _depending(series: Series, biomarkers: Sequence[Biomarker]) -> str:
-    touched = dict.fromkeys(b.id for b, _ in users(series, biomarkers))
-    return f"{', '.join(touched)} computed on these voxels" if touched else ""

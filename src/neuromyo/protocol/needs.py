@@ -60,6 +60,12 @@ def consequence(series: Series, field: str, biomarkers: Sequence[Biomarker]) -> 
     return f"{', '.join(touched)} computed from it with the value found" if touched else ""
 
 
+def depending(series: Series, biomarkers: Sequence[Biomarker]) -> str:
+    """Which biomarkers work on the voxels of a series; empty where none does."""
+    touched = dict.fromkeys(b.id for b, _ in users(series, biomarkers))
+    return f"{', '.join(touched)} computed on these voxels" if touched else ""
+
+
 def check_needs(series: Sequence[Series], biomarkers: Sequence[Biomarker]) -> tuple[Finding, ...]:
     """Missing series, too few volumes, fields that are not stated and what is then assumed."""
     found = [f for b in biomarkers for f in _missing(b, series)]

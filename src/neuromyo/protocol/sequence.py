@@ -20,10 +20,16 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+#: how a source came to be cited: the paper was read, only its abstract, or it is known from memory
+Evidence = Literal["", "read", "abstract", "recalled"]
+
+
 class Origin(Frozen):
-    """Where a number comes from: a ``source`` (paper, DOI, manual), or ``proposed`` by this project, with a why."""
+    """Where a number comes from: a ``source`` (paper, DOI, manual) with the ``evidence`` for it, or ``proposed`` by this
+    project, with a why. A source speaks for the target; the intervals about it are always this project's."""
 
     source: str = ""
+    evidence: Evidence = ""
     proposed: bool = False
     why: str = ""
 
@@ -31,6 +37,8 @@ class Origin(Frozen):
     def _one_origin(self) -> Origin:
         if bool(self.source) == self.proposed:
             raise ValueError('give either source = "..." or proposed = true')
+        if self.evidence and self.proposed:
+            raise ValueError("evidence belongs to a source; what is proposed has none")
         return self
 
 
@@ -84,15 +92,20 @@ class EchoList(Origin):
         t = self.times[i]
         return Figure(
             target=t, fine=(t - self.fine, t + self.fine), usable=(t - self.usable, t + self.usable),
-            source=self.source, proposed=self.proposed, why=self.why,
+            source=self.source, evidence=self.evidence, proposed=self.proposed, why=self.why,
         )  # fmt: skip
 
 
 class Sequence(Frozen):
     """One sequence of a protocol.
 
-    kind : BIDS suffix; entities : what tells it from others of its kind (``{acq = "calf"}``)
+    kind : BIDS suffix; entities : what tells it from others of its kind (``{flip = "1", mt = "on"}``)
+    part : ``mag``, or ``complex`` where magnitude and phase (or real and imaginary part) are both needed
     times in s, angles in degrees, lengths in mm; ``coverage_mm`` is across the slices, gaps included
+    mt_on : whether the MT pulse is played; its frequency offset in Hz and its own flip angle
+    rf_spoiling_increment_deg : by which the phase of the pulses grows
+    b_value_s_mm2 : of the highest shell; n_directions : different ones on it; n_unweighted : volumes of b below 50 s/mm2
+    minutes : what it takes at the scanner; declared, but not stated by image files and so not compared
     """
 
     kind: str
@@ -108,6 +121,14 @@ class Sequence(Frozen):
     in_plane_mm: Figure | None = None
     slice_thickness_mm: Figure | None = None
     coverage_mm: Figure | None = None
+    mt_on: bool | None = None
+    mt_offset_hz: Figure | None = None
+    mt_flip_angle_deg: Figure | None = None
+    rf_spoiling_increment_deg: Figure | None = None
+    b_value_s_mm2: Figure | None = None
+    n_directions: Figure | None = None
+    n_unweighted: Figure | None = None
+    minutes: Figure | None = None
 
     @model_validator(mode="after")
     def _one_train(self) -> Sequence:

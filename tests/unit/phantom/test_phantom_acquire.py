@@ -2,6 +2,7 @@
 
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from neuromyo.phantom.acquire import Scan, acquire, add_noise, noise_sigma, sign
 from neuromyo.phantom.cohort import cohort
 from neuromyo.phantom.disease import HEALTHY, Disease
 from neuromyo.phantom.geometry import reference_body
+from neuromyo.phantom.pose import Pose
 from neuromyo.phantom.render import Sampling
 from neuromyo.phantom.scene import FULL_SCALE, Scene, scene
 from neuromyo.phantom.sets import Stack
@@ -217,3 +219,120 @@ def test_legs_of_one_person_differ_a_little():
     body = cohort(1, 0, 5)[0].body(np.random.default_rng(1))
     assert body.right.girth != body.left.girth and body.right.girth == pytest.approx(body.left.girth, rel=0.04)
     assert body.right.middle_mm[0] > 0 > body.left.middle_mm[0]
+
+
+# --- complex, displaced, suppressed --------------------------------------------------------------------------------------
+
+
+def rotating(truth, acquisitions, options):
+    """Water and a single fat peak, turning with B0."""
+    times = np.asarray(acquisitions["mese"].echo_times)
+    fat = truth["FF"][..., None] * np.exp(-2j * np.pi * 440.0 * times)
+    turn = np.exp((2j * np.pi * truth["B0"] - truth["R2star"])[..., None] * times)
+    return {"mese": truth["S0"][..., None] * (1 - truth["FF"][..., None] + fat) * turn}
+
+
+ROTATING = declare(rotating, "complex", FF=0.1, B0=10.0, R2star=40.0, S0=1.0)
+
+
+def test_complex_signals_add_as_complex_numbers():
+    here = small()
+    parts, k = here.parts(0), 0
+    truth = here.truth(k, parts)
+    image = acquire(here, Scan.of(ROTATING), 1)["mese"].read()[:, :, 0].reshape(-1, 17)
+    by_hand = np.zeros((64 * 40, 17), dtype=complex)
+    for i, (voxel, share) in enumerate(zip(parts.voxel, parts.fraction, strict=True)):
+        one = {name: value[i : i + 1] for name, value in truth.items()}
+        signal = rotating(one, {"mese": Acquisition(echo_times=ECHOES)}, None)["mese"][0]
+        by_hand[voxel] += share * np.exp(1j * truth["phase"][i]) * signal
+    filled = np.abs(by_hand[:, 0]) > 1.0
+    ratio = image[filled][:, 0] / by_hand[filled][:, 0]
+    np.testing.assert_allclose(np.abs(ratio), 1.0, rtol=1e-4)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)  # one initial phase for the whole series
+    np.testing.assert_allclose(image, by_hand * ratio[0], atol=2e-2)
+    assert image.dtype == np.complex64 and np.ptp(truth["phase"]) > 0.3
+
+
+def test_the_phase_starts_elsewhere_in_every_series():
+    here = small()
+    a, b = (acquire(here, Scan.of(ROTATING), 1, (n,))["mese"].read() for n in (0, 1))
+    voxel = np.unravel_index(np.argmax(np.abs(a[..., 0])), a.shape[:3])
+    assert abs(np.angle(a[voxel][0] / b[voxel][0])) > 0.05
+    np.testing.assert_allclose(np.abs(a), np.abs(b), atol=1e-2)
+
+
+def test_what_varies_from_point_to_point_is_simulated_as_a_whole_or_in_chunks(monkeypatch):
+    here = small()
+    truth = here.truth(0, here.parts(0))
+    whole = signals(Scan.of(ROTATING), truth)["mese"]
+    monkeypatch.setattr("neuromyo.phantom.acquire.CHUNK", 97)
+    np.testing.assert_array_equal(signals(Scan.of(ROTATING), truth)["mese"], whole)
+    np.testing.assert_allclose(signals(Scan.of(declare()), truth)["mese"][::50],
+                               np.concatenate([signals(Scan.of(declare()), {n: v[i : i + 1] for n, v in truth.items()})["mese"]
+                                               for i in range(0, len(truth["S0"]), 50)]), rtol=1e-12)  # fmt: skip
+
+
+def test_fat_suppression_takes_the_fat_and_leaves_the_water():
+    here = small()
+    truth = here.truth(0, here.parts(0))
+    full, left, none = (signals(Scan.of(declare(), fat_left=f), truth)["mese"] for f in (1.0, 0.25, 0.0))
+    np.testing.assert_allclose(left, none + 0.25 * (full - none), rtol=1e-9)
+    water = truth["S0"] * (1 - truth["FF"]) * np.exp(-ECHOES[0] / truth["T2"])
+    np.testing.assert_allclose(none[:, 0], water, rtol=1e-9)
+    with pytest.raises(OptionError, match="fat_left"):
+        Scan.of(declare(), fat_left=1.5)
+
+
+def test_echo_planar_images_move_by_their_off_resonance_and_lose_nothing():
+    here = small(b0_hz=0.0)
+    still = acquire(here, Scan.of(declare()), 1)["mese"].read()[:, :, 0, 0]
+    shifted = replace(here, fields=replace(here.fields, b0_hz=50.0, shim=_Even()))
+    for readout, expected in ((0.02, 1.0), (-0.03, -1.5)):
+        image = acquire(shifted, Scan.of(declare(), readout_s=readout), 1)["mese"].read()[:, :, 0, 0]
+        assert image.sum() == pytest.approx(still.sum(), rel=1e-5)
+        moved = [np.average(np.arange(40), weights=plane.sum(axis=0)) for plane in (still, image)]
+        assert moved[1] - moved[0] == pytest.approx(expected, abs=1e-3)
+    exact = acquire(shifted, Scan.of(declare(), readout_s=0.02), 1)["mese"].read()[:, :, 0, 0]
+    np.testing.assert_allclose(exact[:, 1:], still[:, :-1], rtol=1e-5, atol=1e-3)
+
+
+class _Even:
+    """A texture of 1 everywhere."""
+
+    def __call__(self, xyz: np.ndarray) -> np.ndarray:
+        return np.ones(xyz.shape[:-1])
+
+
+def test_a_series_of_a_moved_body_shows_it_elsewhere():
+    here, scan = small(), Scan.of(declare())
+    still, moved = (
+        acquire(here, scan, 1, poses={"mese": Pose(shift_mm=shift)})["mese"].read()[:, :, 0, 0]
+        for shift in ((0.0, 0.0, 0.0), (15.0, -8.0, 0.0))
+    )
+    np.testing.assert_allclose(moved[3:, :-2], still[:-3, 2:], rtol=2e-4, atol=0.5)
+
+
+def test_the_truth_of_mtr_counts_fat_as_it_is_scanned():
+    def saturated(truth, acquisitions, options):
+        on = np.zeros(17)
+        on[1] = 1.0
+        return {"mese": truth["S0"][..., None] * (1 - on * truth["MTR"][..., None])}
+
+    here = small(Disease(fat={"all": 0.5}))
+    truth, _ = gathered(here)
+    image = acquire(here, Scan.of(declare(saturated, MTR=0.3, S0=1.0)), 1)["mese"].read()
+    there = image[..., 0] > 100.0
+    measured = 1.0 - image[there][:, 1] / image[there][:, 0]
+    np.testing.assert_allclose(measured, truth.maps["MTR"][there], atol=1e-4)
+
+
+def test_the_nerves_truth_is_that_of_a_nerve():
+    fine = Stack((120, 120), (1.3, 1.3), 2, 20.0, 4.0, 150.0, centre_x_mm=95.0)
+    truth, rows = gathered(small(stack=fine))
+    nerve, muscle = rows["sciatic-nerve", "right"], rows["muscle", "right"]
+    assert 0.5 < nerve["FA"] < 0.6 and 0.2 < muscle["FA"] < 0.3
+    assert 0.040 < nerve["T2"] < 0.055 and 0.01 < nerve["MTsat"] < 0.02 and 0.1 < nerve["FF"] < 0.4
+    maps = truth.anisotropy()
+    inside = truth.labels().mask("sciatic-nerve", "right")
+    assert inside.sum() > 40 and 0.45 < np.median(maps["FA"][inside]) < 0.6
+    assert (maps["V1"][inside][:, 2] > 0.95).all()

@@ -16,7 +16,8 @@ from neuromyo.io import bids
 from neuromyo.io.gradients import read_bvals, read_bvecs
 from neuromyo.phantom import sets
 from neuromyo.phantom.render import Sampling
-from neuromyo.phantom.write import gradients, make_scene, write
+from neuromyo.phantom.volumes import gradients
+from neuromyo.phantom.write import make_scene, write
 
 STUDY = """
 title = "tiny"
@@ -122,19 +123,22 @@ def test_the_validator_finds_no_error(made, where, validator):
     assert validator(made / where) == []
 
 
-@pytest.mark.parametrize("name", ["calf", "demo", "thigh"])
+@pytest.mark.parametrize("name", ["calf", "demo", "nerve_3t", "nerve_small", "thigh"])
 def test_packaged_studies_are_sound(name):
     assert name in sets.names()
     study = sets.load(name)
     grid = study.stack.grid()
-    width = grid.shape[0] * grid.spacing_mm[0]
     for number, person in enumerate(study.people):
         body = person.body(np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, number))))
-        z = grid.to_world(np.array([[0, 0, 0], [0, 0, grid.shape[2] - 1]]))[:, 2]
-        edge = np.array(
-            [[sign * (width / 2 - 2), y, level] for sign in (-1, 1) for y in range(-100, 101, 5) for level in z]
+        body = replace(body, sides=study.legs)
+        sides = np.array(
+            [[i, j, k] for i in (0, grid.shape[0] - 1) for j in range(grid.shape[1]) for k in (0, grid.shape[2] - 1)]
         )
-        assert not body.codes(edge).any(), "a leg leaves the field of view"
+        front = np.array(
+            [[i, j, k] for i in range(grid.shape[0]) for j in (0, grid.shape[1] - 1) for k in (0, grid.shape[2] - 1)]
+        )
+        for edge in (sides, front):
+            assert not body.codes(grid.to_world(edge)).any(), "a leg leaves the field of view"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_a_mistyped_study_is_refused_by_name(change, match):
 
 
 def test_an_unknown_study_lists_those_there_are():
-    with pytest.raises(OptionError, match="calf, demo, thigh"):
+    with pytest.raises(OptionError, match="calf, demo, nerve_3t, nerve_small, thigh"):
         sets.load("arm")
 
 

@@ -182,3 +182,93 @@ def test_findings_do_not_hang_on_the_biomarkers_order():
     series = [mese(Acquisition(echo_times=TIMES))]
     one, other = check(series, CALF, [WATER, MONO]), check(series, CALF, [MONO, WATER])
     assert {f.where for f in one} == {f.where for f in other}
+
+
+# --- the nerve protocol ------------------------------------------------------------------------------------------------
+
+NERVE = load("nerve_3t")
+GRE = Acquisition(
+    echo_times=tuple(0.0023 * (k + 1) for k in range(6)), repetition_time=0.025, flip_angles_deg=(6.0,), mt_on=(False,),
+    rf_spoiling_increment_deg=-50.0, field_strength=3.0, slice_thickness_mm=4.0,
+)  # fmt: skip
+RNG = np.random.default_rng(4)
+VECTORS = RNG.normal(size=(30, 3))
+VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
+DWI = Acquisition(
+    b_values=(0.0,) * 4 + (8e8,) * 30, b_vectors=((0.0, 0.0, 0.0),) * 4 + tuple(map(tuple, VECTORS.tolist())),
+    echo_times=(0.06,), repetition_time=5.0, field_strength=3.0, slice_thickness_mm=4.0,
+)  # fmt: skip
+STAGE = biomarker(
+    "toy-stage",
+    SeriesNeed(("MPM",), part="complex", required=("echo_times",), entities=(("flip", "1"), ("mt", "off"))),
+    SeriesNeed(("MPM",), part="complex", required=("mt_on",), entities=(("flip", "1"), ("mt", "on"))),
+)
+TENSOR = Biomarker(
+    id="toy-tensor", title="t", doi=(), needs={"dwi": SeriesNeed(("dwi",), required=("b_values", "b_vectors"))},
+    gives=(Quantity("FA", "FA", "%", (0.0, 1.0), "FA"),), simulate=lambda truth, acquisitions, options: {},
+    estimate=lambda inputs, options: Estimate({}, np.zeros(0)), typical={"dwi": DWI}, example={},
+)  # fmt: skip
+
+
+def nerve(acquisition: Acquisition, kind: str, part: str = "mag", **entities: str) -> Series:
+    grid = Grid.of((8, 8, 40), np.diag([0.9, 0.9, 4.0, 1.0]))
+    data = ArrayData(np.zeros((*grid.shape, acquisition.n_volumes or 1), np.float32))
+    name = "_".join([*(f"{k}-{v}" for k, v in entities.items()), f"part-{part}", kind])
+    return Series(data, grid, acquisition, kind, part, entities, (name,))
+
+
+def session(pdw=GRE, dwi=DWI, mtw_on=True, part="complex") -> list[Series]:
+    mt = {"mt_on": (mtw_on,), "mt_offset_hz": -2000.0, "mt_flip_angle_deg": 220.0}
+    afi = Acquisition(flip_angles_deg=(60.0,), repetition_time=0.02, field_strength=3.0)
+    back = Acquisition(repetition_time=5.0, field_strength=3.0)
+    return [
+        nerve(pdw, "MPM", part, flip="1", mt="off"),
+        nerve(GRE.with_(**mt), "MPM", part, flip="1", mt="on"),
+        nerve(GRE.with_(flip_angles_deg=(24.0,)), "MPM", part, flip="2", mt="off"),
+        nerve(afi, "TB1AFI", acq="tr1"), nerve(afi.with_(repetition_time=0.1), "TB1AFI", acq="tr2"),
+        nerve(dwi, "dwi", dir="AP"), nerve(back, "epi", dir="PA"),
+    ]  # fmt: skip
+
+
+def test_a_nerve_session_as_declared_passes_in_silence():
+    assert check(session(), NERVE, [STAGE, TENSOR]) == ()
+
+
+@pytest.mark.parametrize(
+    ("acquisitions", "level", "field", "said", "touched"),
+    [
+        ({"pdw": GRE.with_(rf_spoiling_increment_deg=117.0)}, "warn", "SpoilingRFPhaseIncrement", "found 117", ""),
+        ({"pdw": GRE.with_(flip_angles_deg=(15.0,))}, "stop", "FlipAngle", "found 15 degrees", ""),
+        ({"pdw": GRE.with_(echo_times=GRE.echo_times[:4])}, "warn", "EchoTime", "found 4", "toy-stage"),
+        ({"mtw_on": False}, "stop", "MTState", "expected on (nerve_3t), found off", "toy-stage"),
+        ({"dwi": DWI.with_(b_values=(0.0,) * 4 + (2e9,) * 30)}, "stop", "bval file", "found 2000 s/mm2", "toy-tensor"),
+        ({"dwi": DWI.with_(b_values=(0.0,) * 32 + (8e8,) * 2)}, "stop", "bvec file", "found 2,", "toy-tensor"),
+    ],
+)  # fmt: skip
+def test_what_differs_from_the_nerve_protocol_is_found(acquisitions, level, field, said, touched):
+    findings = [f for f in check(session(**acquisitions), NERVE, [STAGE, TENSOR]) if f.where.endswith(f": {field}")]
+    assert any(f.level == level and said in f.message and touched in f.consequence for f in findings), findings
+
+
+def test_opposite_directions_count_once():
+    folded = ((0.0, 0.0, 0.0),) * 4 + tuple(map(tuple, np.concatenate([VECTORS[:15], -VECTORS[:15]]).tolist()))
+    (finding,) = check(session(dwi=DWI.with_(b_vectors=folded)), NERVE, [TENSOR])
+    assert (
+        finding.level == "warn" and "diffusion directions: expected 30" in finding.message and "15" in finding.message
+    )
+
+
+def test_magnitudes_alone_are_half_of_a_complex_sequence():
+    halves = session(part="mag")
+    findings = check(halves, NERVE, [STAGE])
+    assert [(f.code, f.where) for f in findings] == [("W-MISSING", f"nerve_3t: {n}") for n in ("pdw", "mtw", "t1w")]
+    assert all("toy-stage cannot be computed" in f.consequence for f in findings)
+    phases = [s for s in session(part="phase") if s.kind == "MPM"]
+    assert check([*halves, *phases], NERVE, [STAGE]) == ()
+
+
+def test_a_missing_sequence_is_named_with_its_entities_and_what_it_was_for():
+    left = [s for s in session() if s.entities.get("mt") != "on"]
+    findings = [f for f in check(left, NERVE, [STAGE]) if f.code == "W-MISSING"]
+    assert [f.where for f in findings] == ["nerve_3t: mtw"]
+    assert "MPM, flip-1, mt-on" in findings[0].message and "toy-stage" in findings[0].consequence

@@ -25,7 +25,7 @@ source = "our manual"
 
 
 def test_the_packaged_protocols():
-    assert names() == ("calf_3t", "thigh_3t")
+    assert names() == ("calf_3t", "nerve_3t", "thigh_3t")
 
 
 @pytest.mark.parametrize("name", names())
@@ -34,9 +34,11 @@ def test_every_packaged_number_says_where_it_comes_from(name):
     assert protocol.name == name
     figures = [figure for s in protocol.sequences.values() for _, figure in s.figures()]
     assert len(figures) >= 9
-    assert all(f.source or (f.proposed and f.why) for f in figures)
+    assert all((f.source and f.evidence) or (f.proposed and f.why) for f in figures)
+    assert all(level.source or level.why for level in protocol.levels)
     assert protocol.sequences["mese"].kind == "MESE"
     assert protocol.sequences["mese"].echoes.count.target == 17
+    assert protocol.minutes is None or protocol.minutes > 0
 
 
 def test_a_text_is_a_protocol_too():
@@ -53,6 +55,9 @@ def test_a_text_is_a_protocol_too():
         ('source = "our manual"', 'source = "x"\nproposed = true', "either source"),
         ("fine = [2.5, 4.0]", "fine = [1.0, 4.0]", "fine in usable"),
         ("fine = [2.5, 4.0]", "fine = [2.5]", "[sequences.mese.repetition_time.fine] 1: the key is missing"),
+        ('source = "our manual"', 'proposed = true\nevidence = "read"', "evidence belongs to a source"),
+        ('source = "our manual"', 'source = "x"\nevidence = "sure"', "[sequences.mese.repetition_time] evidence"),
+        ('kind = "MESE"', 'like = "other"', "mine.toml: [sequences.mese] like"),
         ('kind = "MESE"', "", "mine.toml: [sequences.mese] kind: the key is missing"),
         ('name = "mine"', "", "mine.toml: name: the key is missing"),
         ("target = 3.0", "target = nan", "mine.toml: [sequences.mese.repetition_time] target"),
@@ -67,7 +72,7 @@ def test_what_is_wrong_is_named(old, new, told):
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(OptionError, match="calf_3t, thigh_3t") as caught:
+    with pytest.raises(OptionError, match="calf_3t, nerve_3t, thigh_3t") as caught:
         load("calf")
     assert caught.value.code == "E-UNKNOWN"
 
@@ -85,3 +90,28 @@ def test_an_echo_list_has_a_tolerance_an_echo():
     assert echoes.figure(1).level(0.0265) == "usable"
     with pytest.raises(ValueError, match="increase"):
         EchoList(times=(0.02, 0.01), fine=0.001, usable=0.002, proposed=True)
+
+
+def test_a_sequence_like_another_says_only_what_differs():
+    more = TEXT + '\n[sequences.late]\nlike = "mese"\ntitle = "later"\nentities = {acq = "late"}\n'
+    first, late = (load(more).sequences[name] for name in ("mese", "late"))
+    assert late.repetition_time == first.repetition_time and late.kind == "MESE"
+    assert late.title == "later" and late.entities == {"acq": "late"} and first.entities == {}
+
+
+def test_the_nerve_protocol_is_whole():
+    protocol = load("nerve_3t")
+    pdw, mtw, t1w = (protocol.sequences[name] for name in ("pdw", "mtw", "t1w"))
+    assert [(s.entities["flip"], s.entities["mt"]) for s in (pdw, mtw, t1w)] == [
+        ("1", "off"),
+        ("1", "on"),
+        ("2", "off"),
+    ]
+    assert pdw.echoes == mtw.echoes == t1w.echoes and pdw.repetition_time == t1w.repetition_time
+    assert pdw.flip_angle_deg.target < t1w.flip_angle_deg.target and mtw.mt_on and not t1w.mt_on
+    assert mtw.mt_offset_hz.target == 2000 and mtw.rf_spoiling_increment_deg.target == 50
+    dwi, back = protocol.sequences["dwi"], protocol.sequences["dwi_reversed"]
+    assert (dwi.entities, back.entities, back.kind) == ({"dir": "AP"}, {"dir": "PA"}, "epi")
+    assert [level.optional for level in protocol.levels] == [False, True]
+    declared = [s.minutes.target for s in protocol.sequences.values() if s.minutes and not s.optional]
+    assert protocol.minutes == pytest.approx(sum(declared)) and 10 < protocol.minutes < 20
