@@ -99,7 +99,7 @@ def _echoes(role: str, a: Acquisition, many: bool, choice: str) -> tuple[np.ndar
 
 
 def _angle(role: str, a: Acquisition) -> float:
-    angles = a.flip_angles_deg or ()
+    angles: tuple[float, ...] = a.flip_angles_deg or ()
     if len(set(angles)) != 1 or not 0 < angles[0] < 180:
         raise ProtocolError("E-PROTOCOL", where=f"mtsat, {role}: flip_angles_deg", needed="one angle for all echoes",
                             found=", ".join(f"{v:g}" for v in angles) or "none",
@@ -136,7 +136,7 @@ def predict(
         size = np.abs(mixed)
         level = amplitude * np.exp(-decay * c.times)
         with np.errstate(invalid="ignore", divide="ignore"):
-            turned = level * (1 - ff)[:, None] * np.where(size > 0, mixed.real / size, 1.0)
+            turned = level * (1 - ff)[:, None] * np.where(size > 0, np.real(mixed) / size, 1.0)
         signal = level * size
         by = np.empty((*signal.shape, lay.unknowns))
         by[..., 0] = signal

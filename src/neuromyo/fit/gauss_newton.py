@@ -2,8 +2,8 @@ r"""Damped Gauss-Newton for many small problems at once, voxel by voxel, in plai
 
 .. math:: \theta \leftarrow \theta + (J^T J + \lambda\, \mathrm{diag}\, J^T J)^{-1} J^T (S - f(\theta))
 
-Each voxel has its own :math:`\lambda`, takes a step only if its squared residual falls, and is left alone once its step is small: a voxel's bits
-do not depend on its neighbours.
+Each voxel has its own :math:`\lambda`, takes a step only if its squared residual falls, and is left alone once its step is
+small: a voxel's bits do not depend on its neighbours.
 
 *Assumes* a start within reach: there is no search. *Breaks* where parameters cannot be told apart; ``converged`` is then False or
 the covariance not finite.

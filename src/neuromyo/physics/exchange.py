@@ -10,13 +10,15 @@ exchange between the pools, and saturation of the bound pool, whose transverse m
     \dot M_b &= R_{1b}(F - M_b) + k_f M_f - k_b M_b - W M_b, \qquad W = \pi \omega_1^2\, g(\Delta)
 
 with :math:`k_f = R F` and :math:`k_b = R` for a bound pool F times as large as the free one. The pulse is cut into steps of
-constant :math:`\omega_1`; each is a matrix exponential, without approximation. Transverse magnetisation is spoiled before and after
-the pulse, so that pulse, pauses and readout are affine maps of :math:`(M_f, M_b)`, and the steady state is the fixed point
-of one repetition. The free pool's equilibrium is 1.
+constant :math:`\omega_1`; each is a matrix exponential, without approximation. Transverse magnetisation is spoiled before
+and after the pulse, so that pulse, pauses and readout are affine maps of :math:`(M_f, M_b)`, and the steady state is the
+fixed point of one repetition. The free pool's equilibrium is 1.
 
 The bound pool's lineshape is that of partly ordered molecules, averaged over the sphere (super-Lorentzian):
 
-.. math:: g(\Delta) = \int_0^1 \sqrt{2/\pi}\, \frac{T_{2b}}{|3u^2-1|} \exp\!\left[-2\left(\frac{2\pi\Delta T_{2b}}{3u^2-1}\right)^2\right] du
+.. math::
+    g(\Delta) = \int_0^1 \sqrt{2/\pi}\, \frac{T_{2b}}{|3u^2-1|}
+    \exp\!\left[-2\left(\frac{2\pi\Delta T_{2b}}{3u^2-1}\right)^2\right] du
 
 *Assumes* instantaneous readouts that leave the bound pool alone, and perfect spoiling. *Breaks* for offsets below about 1 kHz,
 where the super-Lorentzian diverges though tissue does not (Bieri and Scheffler), and where a readout pulse is long and strong

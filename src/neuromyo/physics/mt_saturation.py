@@ -9,8 +9,8 @@ units of equilibrium, is the fixed point
     \;\Rightarrow\;
     m = \frac{1 - E_g + E_g (1-\delta)(1 - E_r)}{1 - (1-\delta) E_g E_r \cos\alpha}
 
-and the signal :math:`S = A\, m \sin\alpha`. Nothing is small here: neither angles, nor :math:`TR/T_1`, nor :math:`\delta`. The equation is linear
-in :math:`1 - \delta`, so that
+and the signal :math:`S = A\, m \sin\alpha`. Nothing is small here: neither angles, nor :math:`TR/T_1`, nor :math:`\delta`. The
+equation is linear in :math:`1 - \delta`, so that
 
 .. math:: 1 - \delta = \frac{m - (1 - E_g)}{E_g \left[ 1 - E_r + E_r \cos\alpha\; m \right]}, \qquad m = S / (A \sin\alpha)
 
@@ -90,8 +90,8 @@ def rational_start(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""R1 and A (...) of two signals whose repetition times may differ, to first order in :math:`R_1 TR`.
 
-    With :math:`t = 2\tan(\alpha/2)` a signal is nearly :math:`A\, t\, R_1 TR / (R_1 TR + t^2/2)`. A start for iterations, no more; either may
-    come out negative or infinite.
+    With :math:`t = 2\tan(\alpha/2)` a signal is nearly :math:`A\, t\, R_1 TR / (R_1 TR + t^2/2)`. A start for iterations, no
+    more; either may come out negative or infinite.
     """
     s1, s2 = np.asarray(first, float), np.asarray(second, float)
     t1, t2 = (2 * np.tan(np.asarray(v, float) / 2) for v in tips)
