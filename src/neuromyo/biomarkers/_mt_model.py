@@ -99,7 +99,7 @@ def _echoes(role: str, a: Acquisition, many: bool, choice: str) -> tuple[np.ndar
 
 
 def _angle(role: str, a: Acquisition) -> float:
-    angles: tuple[float, ...] = a.flip_angles_deg or ()
+    angles = list(a.flip_angles_deg or ())
     if len(set(angles)) != 1 or not 0 < angles[0] < 180:
         raise ProtocolError("E-PROTOCOL", where=f"mtsat, {role}: flip_angles_deg", needed="one angle for all echoes",
                             found=", ".join(f"{v:g}" for v in angles) or "none",
