@@ -14,7 +14,8 @@ person or over time, are not. Where a tissue changes smoothly over the whole ima
 *Assumes* perfect spoiling; T1 of muscle where there is no T1 map; no decay before the echo where there are neither several echoes
 nor a T2* map. *Breaks* without a reference region: the whole body is then taken for one tissue, and told so.
 
-*Cites* Volz, Noeth and Deichmann, Magn Reson Med 2012;68:74, doi:10.1002/mrm.23206; Mezer et al., Nat Med 2013;19:1667, doi:10.1038/nm.3390.
+*Cites* Volz, Noeth and Deichmann, Magn Reson Med 2012;68:74, doi:10.1002/mrm.23206; Mezer et al., Nat Med 2013;19:1667,
+doi:10.1038/nm.3390.
 """
 
 from __future__ import annotations
@@ -241,11 +242,10 @@ def _spread_out(
 def _doubts(fitted: ReceiveField) -> tuple[Finding, ...]:
     if fitted.scatter <= _ROUGH:
         return ()
+    message = f"the reference scatters by {100 * fitted.scatter:.0f} % about a smooth field"
     return (
-        Finding(
-            "warn", "W-RECEIVE", "proton-density: receive field", f"the reference scatters by {100 * fitted.scatter:.0f} % about a smooth field",
-            "check the reference region and the known maps", "PD is uncertain by as much",
-        ),
+        Finding("warn", "W-RECEIVE", "proton-density: receive field", message,
+                "check the reference region and the known maps", "PD is uncertain by as much"),
     )  # fmt: skip
 
 

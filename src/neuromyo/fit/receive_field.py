@@ -25,9 +25,11 @@ import numpy as np
 #: reference voxels used at most, evenly taken
 _MOST = 60_000
 #: penalty on a coefficient of degree 1, as a share of the voxels; it grows with the square of the degree
-_PENALTY = 1e-4
+_PENALTY = 1e-5
 _TUKEY, _ROUNDS = 4.685, 20
 _MAD = 1.4826
+#: scatter of ln S below which nothing is an outlier: a polynomial's own misfit must not be taken for one
+_SMOOTHEST = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,5 @@ def _robust(design: np.ndarray, values: np.ndarray, penalty: np.ndarray) -> tupl
         found = np.linalg.lstsq(normal, design.T @ (weight * values), rcond=None)[0]
         left = values - design @ found
         scale = _MAD * float(np.median(np.abs(left)))
-        if scale < 1e-12:
-            break
-        weight = np.clip(1 - (left / (_TUKEY * scale)) ** 2, 0, None) ** 2
+        weight = np.clip(1 - (left / (_TUKEY * max(scale, _SMOOTHEST))) ** 2, 0, None) ** 2
     return found, scale
