@@ -127,26 +127,38 @@ def predict(
     """Signals (m, n) and slopes (m, n, P) at theta (m, P) = (ln A, ln R1, delta[, R2* in 1/s]); the rest (m,)."""
     amplitude, rate, taken = np.exp(theta[:, 0])[:, None], np.exp(theta[:, 1]), theta[:, 2]
     decay = theta[:, 3, None] if lay.decays else np.zeros((len(theta), 1))
-    parts, slopes = [], []
+    out = np.empty((len(theta), lay.samples))
+    by = np.zeros((len(theta), lay.unknowns, lay.samples))
+    place = 0
     for c in lay.contrasts:
+        here = slice(place, place + len(c.times))
+        place += len(c.times)
         tip = c.tip * b1
         water = mt_saturation.steady(tip, c.repetition_time, rate, taken if c.role == MT else 0.0, c.gap)
-        lipid = ff * mt_saturation.steady(tip, c.repetition_time, fat_rate).signal
-        mixed = ((1 - ff) * water.signal)[:, None] + lipid[:, None] * c.phasor
-        size = np.abs(mixed)
+        size, along = _mixed(water.signal, c, tip, ff, fat_rate)
         level = amplitude * np.exp(-decay * c.times)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            turned = level * (1 - ff)[:, None] * np.where(size > 0, np.real(mixed) / size, 1.0)
-        signal = level * size
-        by = np.empty((*signal.shape, lay.unknowns))
-        by[..., 0] = signal
-        by[..., 1] = turned * water.by_log_rate[:, None]
-        by[..., 2] = turned * water.by_saturation[:, None] if c.role == MT else 0.0
+        turned = level * along
+        out[:, here] = level * size
+        by[:, 0, here] = out[:, here]
+        by[:, 1, here] = turned * water.by_log_rate[:, None]
+        if c.role == MT:
+            by[:, 2, here] = turned * water.by_saturation[:, None]
         if lay.decays:
-            by[..., 3] = -c.times * signal
-        parts.append(signal)
-        slopes.append(by)
-    return np.concatenate(parts, axis=1), np.concatenate(slopes, axis=1)
+            by[:, 3, here] = -c.times * out[:, here]
+    return out, by.swapaxes(1, 2)
+
+
+def _mixed(
+    water: np.ndarray, c: Contrast, tip: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Size (m, n) of water and fat together for unit A and no decay, and how it grows with the water's signal (m,)."""
+    if not ff.any():  # the same bits as below, sooner
+        return np.abs(water)[:, None], np.where(water < 0, -1.0, 1.0)[:, None]
+    lipid = ff * mt_saturation.steady(tip, c.repetition_time, fat_rate).signal
+    mixed = ((1 - ff) * water)[:, None] + lipid[:, None] * c.phasor
+    size = np.abs(mixed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return size, (1 - ff)[:, None] * np.where(size > 0, np.real(mixed) / size, 1.0)
 
 
 def fit(lay: Layout, data: np.ndarray, b1: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray) -> Solution:

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: steps below this change a squared residual by less than its rounding
+_ROUNDING = 1e-7
+
 #: (theta (m, P), index (m,) of the voxels) -> signal (m, n), jacobian (m, n, P)
 Model = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -38,12 +41,12 @@ def solve(
     start: np.ndarray,
     *,
     iterations: int = 40,
-    tolerance: float = 1e-11,
+    tolerance: float = 1e-9,
     reach: float = 1.0,
 ) -> Solution:
     """Fit ``data`` (m, n) from ``start`` (m, P), parameters scaled so that 1 is a large change.
 
-    A step is cut to ``reach``; converged: the last step was below ``tolerance`` or too small to change the residual.
+    A step is cut to ``reach``; converged: the last step was below ``tolerance`` or too small to lower the residual.
     Voxels whose start is not finite are not converged and NaN.
     """
     count, size = start.shape
@@ -66,8 +69,10 @@ def solve(
         trial[todo] += step
         there, normal_there, pull_there = _look(model, data, trial, todo)
         better = there <= rss[todo]
-        small = np.abs(step).max(axis=1) < tolerance
-        stuck = ~better & (damping[todo] > 1e8)
+        size_of_step = np.abs(step).max(axis=1)
+        small = size_of_step < tolerance
+        # so near the least squares that rounding hides whether it was reached, or no descent at all
+        stuck = ~better & ((size_of_step < _ROUNDING) | (damping[todo] > 1e8))
         gone = todo[better]
         theta[gone], rss[gone], normal[gone], pull[gone] = (
             trial[gone],
@@ -89,8 +94,8 @@ def _look(
         signal, jacobian = model(theta[todo], todo)
         residual = data[todo] - signal
         rss = np.einsum("mn,mn->m", residual, residual)
-        normal = np.einsum("mnp,mnq->mpq", jacobian, jacobian)
-        pull = np.einsum("mnp,mn->mp", jacobian, residual)
+        normal = np.matmul(jacobian.swapaxes(1, 2), jacobian)
+        pull = np.matmul(jacobian.swapaxes(1, 2), residual[..., None])[..., 0]
     sound = np.isfinite(rss) & np.isfinite(normal).all(axis=(1, 2)) & np.isfinite(pull).all(axis=1)
     return np.where(sound, rss, np.inf), normal, pull
 
