@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -246,3 +247,30 @@ WITH_MAPS = replace(
 )
 def test_promises_with_both_maps(check):
     check()
+
+
+@pytest.mark.realdata
+def test_cord_of_a_neck_is_what_cords_are_and_a_little_below_helms(realdata):
+    """Two flip angles of unlike repetition times, with and without MT: T1 of the cervical cord at 3 T is near 1.1 s."""
+    pd, mt, t1w, cord = (
+        np.asarray(nib.load(realdata / "neck_mt" / f"{name}.nii.gz").dataobj, dtype=np.float64)
+        for name in ("mt0_reg_slicereg_goldstandard", "mt1", "t1w", "mt1_seg")
+    )
+    acquisitions = {
+        "pd": Acquisition(flip_angles_deg=(9.0,), repetition_time=0.03),
+        "t1": Acquisition(flip_angles_deg=(15.0,), repetition_time=0.015),
+        "mt": Acquisition(flip_angles_deg=(9.0,), repetition_time=0.03),
+    }
+    inside = cord > 0
+    signals = {r: s[inside][:, None] for r, s in (("pd", pd), ("t1", t1w), ("mt", mt))}
+    found = fit_signals(BIOMARKER, signals, acquisitions, Options())
+    assert 0.95 < np.median(found.values["T1"]) < 1.35
+    assert 0.012 < np.median(found.values["MTsat"]) < 0.025
+    # Helms' rational approximation, written out here
+    (a1, tr1), (a2, tr2) = (np.deg2rad(9.0), 0.03), (np.deg2rad(15.0), 0.015)
+    s1, s2, s3 = (signals[r][:, 0] for r in ("pd", "t1", "mt"))
+    r1 = 0.5 * (s2 * a2 / tr2 - s1 * a1 / tr1) / (s1 / a1 - s2 / a2)
+    amplitude = s1 * s2 * (tr1 * a2 / a1 - tr2 * a1 / a2) / (s2 * tr1 * a2 - s1 * tr2 * a1)
+    helms = (amplitude * a1 / s3 - 1) * r1 * tr1 - a1**2 / 2
+    ratio = np.median(found.values["MTsat"] / helms)
+    assert 0.94 < ratio < 1.0
