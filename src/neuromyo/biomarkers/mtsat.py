@@ -28,8 +28,8 @@ depends on T1 and B1.
 
 *Assumes* registered series of one scale, perfect spoiling, pools that equilibrate within a repetition: in the two-pool simulation
 of muscle and nerve MTsat is 2 to 5 % more than the share of all magnetisation that the pulse takes, since the readout sees the free
-pool alone (T1 comes out shorter by the bound pool's share, for the same reason). *Breaks* below a signal-to-noise ratio of
-about 15 in the last echo (least squares of magnitudes), and above 90 % of fat.
+pool alone (T1 comes out shorter by the bound pool's share, for the same reason). *Breaks* where the last echo of the mt series is
+near the noise (least squares of magnitudes: MTsat 1 % low at a signal-to-noise ratio of 5 there, 2 % at 3), and above 90 % of fat.
 
 *Cites* Helms et al., Magn Reson Med 2008;60:1396, doi:10.1002/mrm.21732; Helms, Proc ISMRM 2015;23:3360 (B1); Weiskopf et al., Front
 Neurosci 2014;8:278, doi:10.3389/fnins.2014.00278 (echoes together).
@@ -323,7 +323,7 @@ BIOMARKER = Biomarker(
     },
     example={"T1": 1.4, "M0": 1000.0, "MTsat": 0.02, "R2star": 35.0},
     domain=Domain(
-        {"T1": (0.8, 1.8), "MTsat": (0.008, 0.04), "R2star": (20.0, 50.0)}, snr=60.0, quantities=("MTsat", "T1", "M0")
+        {"T1": (0.8, 1.8), "MTsat": (0.008, 0.04), "R2star": (20.0, 50.0)}, snr=30.0, quantities=("MTsat", "T1", "M0")
     ),
     provides=("M0",),
     caption="Share of the magnetisation that each off-resonance pulse takes, from the exact steady state, with B1 in all angles "

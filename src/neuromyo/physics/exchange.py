@@ -237,19 +237,14 @@ def b1_residual_constant(
     :math:`y = \delta(B_1)/(B_1^2 \delta(1))`, the law is :math:`y - 1 = C (y - B_1)`.
     """
     b1 = np.asarray(B1, float)
-    one = replace_values(pools, lambda v: np.asarray(v, float)[..., None])
+    numbers = ("T1", "T2", "bound", "exchange", "T2_bound", "T1_bound")
+    one = replace(pools, **{name: np.asarray(getattr(pools, name), float)[..., None] for name in numbers})
 
     def taken(values: np.ndarray) -> np.ndarray:
         return steady_state(one, pulse, flip_deg=flip_deg, repetition_time=repetition_time, B1=values).saturation
 
     y = np.ravel(taken(b1)) / (b1**2 * np.ravel(taken(np.ones(1))))
     return float(np.sum((y - 1) * (y - b1)) / np.sum((y - b1) ** 2))
-
-
-def replace_values(pools: Pools, change) -> Pools:
-    """The same pools with every number put through ``change``."""
-    names = ("T1", "T2", "bound", "exchange", "T2_bound", "T1_bound")
-    return replace(pools, **{name: change(getattr(pools, name)) for name in names})
 
 
 # --- maps of (free, bound, 1) -----------------------------------------------------------------------------------------
