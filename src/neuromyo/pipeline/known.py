@@ -10,7 +10,7 @@ from neuromyo.core.series import Series
 #: what sidecars call a unit -> factor to SI
 _FACTORS = {
     "%": 0.01, "percent": 0.01, "1": 1.0, "fraction": 1.0, "ratio": 1.0, "s": 1.0, "seconds": 1.0, "ms": 1e-3,
-    "hz": 1.0, "rad/s": 1.0 / 6.283185307179586,
+    "hz": 1.0, "rad/s": 1.0 / 6.283185307179586, "a.u.": 1.0, "arbitrary": 1.0,
 }  # fmt: skip
 
 
