@@ -17,7 +17,7 @@ from neuromyo.core.reasons import Reason
 from neuromyo.physics.noise import sigma_from_background
 
 #: share of the 99th percentile of the magnitude, and times the noise, that a voxel of the body exceeds
-_SHARE, _TIMES_NOISE = 0.05, 3.0
+_SHARE, _TIMES_NOISE = 0.05, 4.0
 #: a Gaussian kernel is cut where it has fallen this many sigma
 _REACH = 3.0
 _FWHM = np.sqrt(8 * np.log(2))
@@ -29,7 +29,7 @@ def noise_of(option: str | float, magnitude: np.ndarray) -> float:
 
 
 def body(magnitude: np.ndarray, mask: np.ndarray | None, sigma: float) -> np.ndarray:
-    """(x, y, z) bool: voxels with signal above 5 % of the 99th percentile and three times the noise, inside ``mask``.
+    """(x, y, z) bool: voxels with signal above 5 % of the 99th percentile and four times the noise, inside ``mask``.
 
     magnitude : (x, y, z), not finite where a sample is missing; sigma : NaN where the noise is not known
     """

@@ -89,7 +89,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     signals = inputs.signals["echoes"][..., chosen]
     size = np.abs(signals)
     air = _fields.noise_of(options.noise, size)
-    inside = _fields.body(size.max(axis=-1) + 0 * size.sum(axis=-1), inputs.mask, air)
+    inside = _fields.body(size.mean(axis=-1), inputs.mask, air)
     reason = _fields.outside(size.sum(axis=-1), inside)
     if not inside.any():
         return Estimate({"B0": np.full(inside.shape, np.nan)}, reason, findings=findings)
