@@ -1,10 +1,10 @@
 r"""Fat fraction from the water and fat images that a scanner made itself.
 
-.. math:: FF = \frac{F/k_f}{W/k_w + F/k_f}, \qquad W^2, F^2 = M^2 - 2\sigma^2
+.. math:: FF = \frac{F/k_f}{W/k_w + F/k_f}, \qquad W^2, F^2 = M^2 - \sigma^2
 
-for magnitudes M of the two images, less the power of their noise (a root keeps the sign, so that pure water scatters to both sides of no
-fat), with the T1 weights k. Files carry the entity ``rec-water`` and ``rec-fat`` (and ``rec-inphase``) before a suffix of gradient echoes:
-``sub-01_rec-water_MEGRE.nii.gz``. With ``neuromyo fit pdff-images water=W.nii.gz fat=F.nii.gz`` any names will do.
+for magnitudes M of the two images less their noise floor (the root keeps the sign of what is left; half a sigma remains where there is
+no signal), with the T1 weights k. Files carry the entity ``rec-water`` and ``rec-fat`` (and ``rec-inphase``) before a suffix of gradient
+echoes: ``sub-01_rec-water_MEGRE.nii.gz``. With ``neuromyo fit pdff-images water=W.nii.gz fat=F.nii.gz`` any names will do.
 
 Scanners may scale the two images each for itself, and nothing in the files need say so. Where an in-phase image is there, it must be the
 same sum of both everywhere (least squares); else pure water and pure fat must be about as bright as their T1 weights let expect. If
@@ -91,8 +91,8 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
 
 
 def _without_floor(magnitude: np.ndarray, sigma: float) -> np.ndarray:
-    """The amplitude whose mean square, with that of the noise, is the magnitude's; negative where noise alone is more."""
-    power = magnitude * magnitude - 2 * sigma * sigma
+    """The amplitude under Rician noise (Gudbjartsson & Patz): off by under 0.1 sigma, and by half a sigma where there is none."""
+    power = magnitude * magnitude - sigma * sigma
     return np.sign(power) * np.sqrt(np.abs(power))
 
 

@@ -17,7 +17,9 @@ def fat_signal(times, tesla=3.0):
 def truth(seed):
     """(x, y, z) maps: FF, R2star (1/s), density (0 in air and bone), B0 (Hz), each leg's field being its own."""
     rng = np.random.default_rng(seed)
-    x, y, z = np.meshgrid(*[(np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING, strict=True)], indexing="ij")
+    x, y, z = np.meshgrid(
+        *[(np.arange(n) - (n - 1) / 2) * s for n, s in zip(SHAPE, SPACING, strict=True)], indexing="ij"
+    )
     ff, density = np.zeros(SHAPE), np.zeros(SHAPE)
     field = np.zeros(SHAPE)
     for centre in (-58.0, 58.0):
@@ -41,6 +43,8 @@ def echoes(maps, times, snr, seed, sign=1, tesla=3.0, phase=0.7):
     fat = fat_signal(t, tesla)
     fat = fat if sign > 0 else fat.conj()
     ff = maps["FF"][..., None]
-    signal = (1 - ff + ff * fat) * np.exp(sign * 2j * np.pi * maps["B0"][..., None] * t + 1j * phase - maps["R2star"][..., None] * t)
+    signal = (1 - ff + ff * fat) * np.exp(
+        sign * 2j * np.pi * maps["B0"][..., None] * t + 1j * phase - maps["R2star"][..., None] * t
+    )
     noise = rng.standard_normal((2, *signal.shape)) / snr
     return (1000 * (maps["density"][..., None] * signal + noise[0] + 1j * noise[1])).astype(np.complex64)
