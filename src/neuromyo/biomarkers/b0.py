@@ -4,8 +4,8 @@ r"""Offset of the main field, B0, from the phases of gradient echoes.
 
 by weighted least squares over the echoes, a sample's phase having the variance :math:`\sigma^2/|S|^2`; the initial phase
 :math:`\varphi_0` is free. Phases are unwrapped in three steps: the difference of the two closest echoes in space (scikit-image's sorting by
-reliability, each connected piece of the body by itself, its whole turns chosen to bring its median nearest zero); then
-each other echo in time, from the prediction of those before.
+reliability, each connected piece of the body by itself; whole turns of each part, as of two legs, are chosen to bring its median
+nearest zero); then each other echo in time, from the prediction of those before.
 
 Fat turns against water. Of all evenly spaced sets of echoes, those are taken at which fat of the declared spectrum, at any
 fraction, shifts B0 by 20 Hz or less (in-phase echoes), and of them the set that determines B0 best; where there are none, all echoes
@@ -33,6 +33,7 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, SeriesNeed
 from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, ProtocolError
+from neuromyo.core.grid import Grid
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
@@ -41,6 +42,8 @@ from neuromyo.physics import fat
 _TURN = 2 * np.pi
 #: echoes at which fat would shift B0 by no more than this are preferred, Hz
 _SHIFT = 20.0
+#: half the width of a bridge that joins two parts of the body without making them one, mm
+_BRIDGE_MM = 8.0
 #: pieces of the body of fewer voxels have no reliable whole turns
 _PIECE = 30
 
@@ -93,7 +96,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     reason = _fields.outside(size.sum(axis=-1), inside)
     if not inside.any():
         return Estimate({"B0": np.full(inside.shape, np.nan)}, reason, findings=findings)
-    phases, unsure = _unwrapped(signals, times, inside)
+    phases, unsure = _unwrapped(signals, times, inside, inputs.grid)
     reason[unsure] = Reason.AMBIGUOUS
     sign = acquisition.precession_sign or 1
     slope, information, rss = _line(phases[inside], size[inside].astype(np.float64), times)
@@ -151,12 +154,15 @@ def _wrap(angle: Any) -> Any:
 # --- unwrapping -------------------------------------------------------------------------------------------------------
 
 
-def _unwrapped(signals: np.ndarray, times: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _unwrapped(
+    signals: np.ndarray, times: np.ndarray, inside: np.ndarray, grid: Grid | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Phases (x, y, z, n) that run straight in time, that of the first echo being 0; and where whole turns are unsure."""
     gaps = np.diff(times)
     near = int(np.argmin(gaps))
     step = np.angle(signals[..., near + 1] * signals[..., near].conj())
     difference, unsure = _in_space(np.where(inside, step, 0.0), inside)
+    difference = _parts_near_zero(difference, inside, (1.0, 1.0, 1.0) if grid is None else grid.spacing_mm)
     rate = difference / gaps[near]
     phases = np.zeros(signals.shape, dtype=np.float64)
     for i in range(1, len(times)):
@@ -188,6 +194,36 @@ def _in_space(phase: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.nda
     return out, unsure
 
 
+def _parts_near_zero(phase: np.ndarray, inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Whole turns taken off each part of the body by itself, so that its median is nearest zero.
+
+    Parts are what hangs together by more than a bridge of twice `_BRIDGE_MM`, without a jump of half a turn between neighbours: two
+    legs that touch, or touch one pad, are two where the phase jumps between them, having lost a turn on its way. A voxel belongs to the
+    nearest part.
+    """
+    even = inside & ~_jumps(phase, inside)
+    depth = ndimage.distance_transform_edt(np.pad(even, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    parts, count = ndimage.label(depth > _BRIDGE_MM)
+    if count < 2:
+        return phase
+    nearest = ndimage.distance_transform_edt(parts == 0, sampling=spacing, return_distances=False, return_indices=True)
+    territory = parts[tuple(nearest)]
+    middle = np.array([np.median(phase[inside & (territory == k)]) if k else 0.0 for k in range(count + 1)])
+    turns = np.round(middle / _TURN)
+    return np.where(inside, phase - _TURN * turns[territory], phase)
+
+
+def _jumps(phase: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Voxels of the body that differ from a neighbour in it by half a turn or more."""
+    found = np.zeros(inside.shape, dtype=bool)
+    for axis in range(3):
+        a, b = (tuple(s if i == axis else slice(None) for i in range(3)) for s in (slice(None, -1), slice(1, None)))
+        far = inside[a] & inside[b] & (np.abs(phase[a] - phase[b]) >= np.pi)
+        found[a] |= far
+        found[b] |= far
+    return found
+
+
 # --- the line ---------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +234,8 @@ def _line(phases: np.ndarray, size: np.ndarray, times: np.ndarray) -> tuple[np.n
     t = times - (weight * times).sum(axis=-1, keepdims=True) / total
     y = phases - (weight * phases).sum(axis=-1, keepdims=True) / total
     information = (weight * t * t).sum(axis=-1)
-    slope = (weight * t * y).sum(axis=-1) / information
+    lever = (weight * t * y).sum(axis=-1)
+    slope = np.divide(lever, information, out=np.zeros_like(lever), where=information > 0)
     return slope, information, (weight * (y - slope[:, None] * t) ** 2).sum(axis=-1)
 
 
@@ -214,7 +251,9 @@ def _smoothed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values (m,) and the square roots of their inverse information as images, as they are or smoothed inside the body."""
     if fwhm_mm == 0:
-        return _whole(values, inside), _whole(1 / np.sqrt(information), inside)
+        with np.errstate(divide="ignore"):  # a voxel with signal at one echo only tells nothing
+            spread = np.where(information > 0, 1 / np.sqrt(information), np.nan)
+        return _whole(np.where(information > 0, values, np.nan), inside), _whole(spread, inside)
     smoother = _fields.Smoother(inputs.grid, fwhm_mm)
     weight = _whole(information, inside, 0.0)
     total = smoother.sum(weight)
