@@ -171,7 +171,8 @@ def _series(key: tuple, images: list[Found]) -> SeriesFiles:
         images, key=lambda f: (*(names.natural([f.name.entities.get(k, "")]) for k in names.merged(kind)), f.relative)
     )
     entities = constant_entities(images)
-    return SeriesFiles(kind, entities.get("part", "mag"), datatype, entities, tuple(images))
+    part = entities.get("part", "phase" if kind in names.PHASE_KINDS else "mag")
+    return SeriesFiles(kind, part, datatype, entities, tuple(images))
 
 
 def _metadata(entries: list[os.DirEntry], folder: str) -> tuple[Found, ...]:

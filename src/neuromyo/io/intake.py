@@ -12,7 +12,7 @@ import numpy as np
 
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.series import Block, Series
-from neuromyo.io import echo_order
+from neuromyo.io import echo_order, phase
 
 _SLAB_BYTES = 32 << 20
 _SATURATED_SHARE = 0.01
@@ -25,7 +25,7 @@ _LEVELS = 32
 def examine(
     series: Series, volume_files: tuple[str, ...], places: tuple[int, ...] | None = None
 ) -> tuple[Finding, ...]:
-    """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER stop.
+    """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER, and E-PHASE where a magnitude is phase, stop.
 
     volume_files : each volume's file
     places : each volume's place in the order of file names, where that may differ from the order by echo time
@@ -33,6 +33,9 @@ def examine(
     seen = _Seen.of(series)
     _refuse_no_data(seen, volume_files)
     _refuse_no_signal(seen, volume_files)
+    if series.part == "mag":
+        negative = float(seen.negative.sum() / max(1, seen.finite.sum()))
+        phase.refuse_phase(series, float(seen.low.min()), float(seen.high.max()), negative, slabs(series))
     findings = [*_not_finite(seen, series), *echo_order.check(series, slabs(series), volume_files, places)]
     if series.part == "mag":
         findings += [*_negative(seen, series), *_saturated(seen, series, volume_files)]

@@ -20,6 +20,8 @@ SERIES_KINDS = frozenset({
     "TB1SRGE", "TB1map", "RB1COR", "RB1map", "phasediff", "phase1", "phase2", "magnitude", "magnitude1", "magnitude2",
     "fieldmap", "epi", "dwi", "sbref",
 })  # fmt: skip
+#: kinds that are phase by their name alone
+PHASE_KINDS = ("phase1", "phase2", "phasediff")
 #: entities that number the volumes of one acquisition: files that differ only here belong together
 MERGED = ("echo", "flip", "inv", "mt")
 #: kinds of which each flip angle and each state of the MT pulse is an acquisition of its own, with its own echoes

@@ -11,7 +11,7 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, ResourceError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Data, Series
-from neuromyo.io import gradients, intake, names, nifti, sidecar, store
+from neuromyo.io import complex_parts, gradients, intake, names, nifti, phase, sidecar, store
 from neuromyo.io.dataset import Dataset, Found, SeriesFiles, SessionFiles, constant_entities
 from neuromyo.io.files import printable
 from neuromyo.io.geometry import Geometry
@@ -43,8 +43,10 @@ def open_session(
     max_input_gb: float = 16,
     geometry: Geometry = "strict",
     kinds: Collection[str] | None = None,
+    phased: Collection[str] | None = None,
 ) -> Session:
-    """The series of a session (those of ``kinds``, where given), their voxels looked at once.
+    """The series of a session (those of ``kinds``, where given), their voxels looked at once; and the complex series that
+    their parts make. Parts other than magnitudes are opened for the kinds in ``phased``, or all.
 
     A series that cannot be used is told in ``errors``, the others go on; a session that cannot be used raises.
     """
@@ -57,6 +59,8 @@ def open_session(
     inputs: dict[str, str] = {}
     for group in session_files.groups:
         if kinds is not None and group.kind not in kinds:
+            continue
+        if phased is not None and group.part != "mag" and group.kind not in phased:
             continue
         try:
             opened, remarks, used = opener.open(group)
@@ -79,6 +83,9 @@ def open_session(
             series += opened
             findings += remarks
             inputs |= used
+    made, remarks = complex_parts.joined(series)
+    series += made
+    findings += remarks
     inputs = dict(sorted(inputs.items()))
     return Session(session_files.subject, session_files.session, tuple(series), tuple(findings), tuple(errors), inputs)
 
@@ -95,6 +102,8 @@ class _Volume:
     flip_deg: float | None
     inversion_time: float | None
     mt_on: bool | None
+    units: str | None = None
+    pair: tuple[float, ...] | None = None
 
     @property
     def varied(self) -> tuple:
@@ -138,6 +147,9 @@ class _Opener:
             series, remarks = self._series(part, group, grid, used)
             files = tuple(printable(v.source.relative) for v in part)
             findings += [*remarks, *intake.examine(series, files, _places(part, volumes))]
+            if series.part == "phase":
+                series, remarks = phase.in_radians(series, _units(part), tuple(intake.slabs(series)))
+                findings += remarks
             made.append(series)
         return made, findings, used
 
@@ -160,6 +172,8 @@ class _Opener:
         self, volumes: list[_Volume], group: SeriesFiles, grid: Grid, used: dict[str, str]
     ) -> tuple[Series, tuple[Finding, ...]]:
         acquisition, findings = _acquisition(volumes, group), ()
+        if volumes[0].pair is not None:
+            acquisition = acquisition.with_(echo_times=volumes[0].pair)
         sources = list({v.source.relative: v.source for v in volumes}.values())
         if group.kind == "dwi":
             acquisition, findings = self._with_gradients(acquisition, sources[0], len(volumes), grid, used)
@@ -212,17 +226,18 @@ def _in_milliseconds(found: Found) -> bool:
 def _volumes(data: Data, found: Found, fields: sidecar.Fields, kind: str, name: str) -> list[_Volume]:
     n = data.shape[3]
     times = fields.echo_times
-    if times is not None and len(times) != n and (len(times) > 1 or kind in _TRAINS):
+    if times is not None and len(times) != n and not fields.is_difference and (len(times) > 1 or kind in _TRAINS):
         raise DataError("E-ECHO-COUNT", where=f"{name}: EchoTime", needed=f"{n} echo times, one a volume",
                         found=str(len(times)), remedy="list one EchoTime for each volume")  # fmt: skip
-    te = _spread(times, n, f"{name}: EchoTime")
+    te = _spread(None if fields.is_difference else times, n, f"{name}: EchoTime")
     flip = _spread(fields.flip_angles_deg, n, f"{name}: FlipAngle")
     ti = _spread(fields.inversion_times, n, f"{name}: InversionTime")
     mt = _spread(fields.mt_on, n, f"{name}: MTState")
     if mt[0] is None and found.name.entities.get("mt") in ("on", "off"):
         mt = (found.name.entities["mt"] == "on",) * n
     single = dict(fields.single or {})
-    return [_Volume(data, i, found, single, te[i], flip[i], ti[i], mt[i]) for i in range(n)]
+    return [_Volume(data, i, found, single, te[i], flip[i], ti[i], mt[i], fields.units,
+                    fields.echo_times if fields.is_difference else None) for i in range(n)]  # fmt: skip
 
 
 def _spread(values: tuple | None, n: int, where: str) -> tuple:
@@ -233,6 +248,20 @@ def _spread(values: tuple | None, n: int, where: str) -> tuple:
         raise DataError("E-SIDECAR", where=where, needed=f"one number, or {n}, one a volume", found=str(len(values)),
                         remedy="mend the sidecar")  # fmt: skip
     return values
+
+
+def _units(volumes: Sequence[_Volume]) -> str | None:
+    """What the sidecars of a phase series call its unit; they must agree."""
+    for volume in volumes[1:]:
+        if volume.units != volumes[0].units:
+            raise DataError(
+                "E-PHASE",
+                where=f"{printable(volume.source.relative)}: Units",
+                needed="one unit for the files of a series",
+                found=f"{volume.units or 'none'} here, {volumes[0].units or 'none'} in {printable(volumes[0].source.relative)}",
+                remedy="state the unit in every sidecar",
+            )
+    return volumes[0].units
 
 
 def _check_stated(volumes: Sequence[_Volume], group: SeriesFiles) -> None:

@@ -53,13 +53,19 @@ def inherited(levels: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What one image file's sidecar states, in SI; lists have one entry a volume. None is not stated."""
+    """What one image file's sidecar states, in SI; lists have one entry a volume. None is not stated.
+
+    units : what it calls the unit of its voxels, as written
+    is_difference : of a difference of phases: its two echo times belong to one volume
+    """
 
     echo_times: tuple[float, ...] | None = None
     inversion_times: tuple[float, ...] | None = None
     flip_angles_deg: tuple[float, ...] | None = None
     mt_on: tuple[bool, ...] | None = None
     single: Mapping[str, Any] | None = None
+    units: str | None = None
+    is_difference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +121,26 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
             single[field] = text.strip()
     if meta.get("MRAcquisitionType") in ("2D", "3D"):
         single["slice_order_3d"] = meta["MRAcquisitionType"] == "3D"
+    pair = _pair(meta, name, milliseconds) if kind == "phasediff" else None
+    units = meta.get("Units")
     return Fields(
-        _times(meta, _TE, name, milliseconds),
+        pair or _times(meta, _TE, name, milliseconds),
         _times(meta, _TI, name, milliseconds),
         _angles(meta, name),
         _switches(meta, name),
         single,
+        units.strip() if isinstance(units, str) and units.strip() else None,
+        pair is not None,
     )
+
+
+def _pair(meta: Mapping[str, Any], name: str, milliseconds: bool) -> tuple[float, float] | None:
+    """The two echo times whose phases were subtracted."""
+    keys = ("EchoTime1", "EchoTime2")
+    if not all(k in meta for k in keys):
+        return None
+    first, second = (_seconds(_one(meta[k], f"{name}: {k}"), _TE, f"{name}: {k}", milliseconds) for k in keys)
+    return first, second
 
 
 def _numbers(value: Any, where: str) -> tuple[float, ...]:

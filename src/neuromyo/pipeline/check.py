@@ -8,7 +8,7 @@ from pathlib import Path
 from neuromyo.core.errors import CODES, Finding
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import as_known
-from neuromyo.pipeline.prepare import check, kinds
+from neuromyo.pipeline.prepare import check, kinds, phased
 from neuromyo.pipeline.run import open_dataset
 
 _ORDER = {"stop": 0, "warn": 1, "note": 2}
@@ -51,6 +51,7 @@ def _of_session(dataset, files, options: RunOptions, scratch: Path) -> list[Find
         max_input_gb=options.max_input_gb,
         geometry=options.geometry,  # type: ignore[arg-type]
         kinds=kinds(options),
+        phased=phased(options),
     )
     errors = [Finding.from_error(error) for _, error in opened.errors]
     return [*errors, *opened.findings, *check(opened.series, options)[0]]

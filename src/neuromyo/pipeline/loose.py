@@ -37,14 +37,16 @@ def open_files(
     max_input_gb: float = 16.0,
     geometry: str = "strict",
 ) -> Opened:
-    """The series of each role from its files: one 4D image, or one image a volume. The first error raises."""
+    """The series of each role from its files: one 4D image, or one image a volume; for a complex series one or more of each
+    part, told by their names or sidecars. The first error raises."""
     series: dict[str, Series] = {}
     findings: list[Finding] = []
     inputs: dict[str, str] = {}
     for number, (role, paths) in enumerate(files.items()):
         root = scratch / f"role{number}"
         given = _link(root, biomarker.series_need(role), paths)
-        one, found, used = _open(root, role, given, memory_mb, max_input_gb, geometry)
+        part = biomarker.series_need(role).part
+        one, found, used = _open(root, role, part, given, memory_mb, max_input_gb, geometry)
         series[role] = replace(one, files=tuple(given.get(f, f) for f in one.files), entities={})
         findings += found
         inputs |= {given.get(name, name): digest for name, digest in used.items()}
@@ -52,7 +54,7 @@ def open_files(
 
 
 def _open(
-    root: Path, role: str, given: Mapping[str, str], memory_mb: int, max_input_gb: float, geometry: str
+    root: Path, role: str, part: str, given: Mapping[str, str], memory_mb: int, max_input_gb: float, geometry: str
 ) -> tuple[Series, tuple[Finding, ...], Mapping[str, str]]:
     from neuromyo.io import bids
 
@@ -70,19 +72,36 @@ def _open(
         raise _named(error, given) from error
     if opened.errors:
         raise _named(opened.errors[0][1], given) from opened.errors[0][1]
-    if len(opened.series) != 1:
-        raise DataError("E-PROTOCOL", where=role, needed="files of one series", found=f"{len(opened.series)} series",
-                        remedy="give files that differ in one thing only, with the same repetition time")  # fmt: skip
+    meant = [s for s in opened.series if part != "complex" or s.part == "complex"]
+    if len(meant) != 1:
+        raise _not_one(role, part, opened.series, opened.findings, given)
     findings = tuple(replace(f, where=_as_given(f.where, given)) for f in opened.findings)
-    return opened.series[0], findings, opened.inputs
+    return meant[0], findings, opened.inputs
+
+
+def _not_one(
+    role: str, part: str, series: Sequence[Series], findings: Sequence[Finding], given: Mapping[str, str]
+) -> DataError:
+    if part != "complex":
+        return DataError("E-PROTOCOL", where=role, needed="files of one series", found=f"{len(series)} series",
+                         remedy="give files that differ in one thing only, with the same repetition time")  # fmt: skip
+    apart = [f.message for f in findings if f.code == "W-PARTS"]
+    found = "; ".join(apart) or " and ".join(dict.fromkeys(f"part {s.part}" for s in series)) or "none"
+    return DataError("E-PROTOCOL", where=role, needed="magnitude and phase, or real and imaginary files, of one acquisition",
+                     found=_as_given(found, given), remedy=f"give {role}=MAG {role}=PHASE, of the same echoes")  # fmt: skip
 
 
 def _link(root: Path, need: SeriesNeed, paths: Sequence[Path]) -> dict[str, str]:
     """Links images and what lies beside them under BIDS names; {name relative to ``root``: name as given}."""
+    from neuromyo.io.complex_parts import FIELD_MAPS
+
     folder = root / "sub-x" / ("dwi" if "dwi" in need.kinds else "anat")
     folder.mkdir(parents=True)
     given: dict[str, str] = {}
+    kinds = dict.fromkeys(k for kind in need.kinds for k in (kind, *FIELD_MAPS.get(kind, ())))
+    parts = [_part_of(path) if need.part == "complex" else "" for path in paths]
     for number, path in enumerate(paths, 1):
+        part = parts[number - 1]
         ending = next((e for e in _ENDINGS if path.name.endswith(e)), None)
         if ending is None:
             raise DataError("E-FORMAT", where=str(path), needed="a NIfTI image (.nii or .nii.gz)", found="another name",
@@ -90,8 +109,12 @@ def _link(root: Path, need: SeriesNeed, paths: Sequence[Path]) -> dict[str, str]
         if not os.path.lexists(path):
             raise DataError("E-NOTFOUND", where=str(path), needed="a file", found="nothing of that name",
                             remedy="check the name")  # fmt: skip
-        stem = f"sub-x{_told(path.name, need)}" + (f"_echo-{number:04d}" if len(paths) > 1 else "")
-        suffix = next((k for k in need.kinds if path.name.removesuffix(ending).endswith(f"_{k}")), need.kinds[0])
+        suffix = next((k for k in kinds if path.name.removesuffix(ending).endswith(f"_{k}")), need.kinds[0])
+        numbered = parts.count(part) > 1 and (suffix in need.kinds and suffix not in FIELD_MAPS)
+        stem = f"sub-x{_told(path.name)}" + (f"_echo-{number:04d}" if numbered else "")
+        if not part and need.part != "mag" and "_part-" not in stem:
+            part = need.part
+        stem += f"_part-{part}" if part and "_part-" not in stem else ""
         for beside in (ending, *_BESIDE):
             source = path.with_name(path.name.removesuffix(ending) + beside)
             if os.path.lexists(source):
@@ -101,12 +124,49 @@ def _link(root: Path, need: SeriesNeed, paths: Sequence[Path]) -> dict[str, str]
     return given
 
 
-def _told(name: str, need: SeriesNeed) -> str:
+def _told(name: str) -> str:
     """Entities of a BIDS name that say how a volume was acquired, where no sidecar has to (mt-on), or a part."""
     kept = re.findall(r"_(mt-(?:on|off)|part-[a-z]+)(?=_)", name)
-    if not any(k.startswith("part-") for k in kept) and need.part != "mag":
-        kept.append(f"part-{need.part}")
     return "".join(f"_{k}" for k in sorted(kept, key=lambda k: k.startswith("part-")))
+
+
+#: words in a file's name, or values of DICOM's ImageType in a sidecar, that tell a part
+_PART_WORDS = {
+    "phase": ("phase", "phasediff", "pha"),
+    "mag": ("magnitude", "magn", "mag"),
+    "real": ("real",),
+    "imag": ("imaginary", "imag"),
+}
+_IMAGE_TYPES = {"m": "mag", "p": "phase", "r": "real", "i": "imag"}
+
+
+def _part_of(path: Path) -> str:
+    """Which part of a complex image a file holds, by a word in its name, else by its sidecar's ImageType; E-PROTOCOL."""
+    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    words = {re.sub(r"[0-9]+$", "", word.lower()) for word in re.split(r"[^0-9A-Za-z]+", stem)}
+    found = [part for part, names in _PART_WORDS.items() if words & set(names)] or _image_types(path, stem)
+    if len(found) == 1:
+        return found[0]
+    raise DataError(
+        "E-PROTOCOL",
+        where=str(path),
+        needed="a name that tells its part of the complex image",
+        found=" and ".join(found) or "none",
+        remedy="have the word mag, phase, real or imag in it, e.g. leg_part-mag.nii.gz",
+    )
+
+
+def _image_types(path: Path, stem: str) -> list[str]:
+    from neuromyo.io import sidecar
+    from neuromyo.io.files import printable
+
+    beside = path.with_name(f"{stem}.json")
+    if not beside.exists():
+        return []
+    said = sidecar.read_json(beside, printable(beside)).get("ImageType")
+    types = {str(t).lower() for t in said} if isinstance(said, list) else set()
+    letters = {part for letter, part in _IMAGE_TYPES.items() if letter in types}
+    return sorted(letters | {part for part, names in _PART_WORDS.items() if types & set(names)})
 
 
 def _as_given(text: str, given: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.biomarker import Biomarker, MapNeed, SeriesNeed, answered
+from neuromyo.core.biomarker import Biomarker, MapNeed, Need, SeriesNeed, answered
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.labels import Labels
 from neuromyo.core.series import Series
@@ -52,6 +52,7 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
         max_input_gb=options.max_input_gb,
         geometry=options.geometry,  # type: ignore[arg-type]
         kinds=kinds(options),
+        phased=phased(options),
     )
     label = files.label
     failures = [Failure.of(label, name, error) for name, error in opened.errors]
@@ -78,13 +79,30 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
 
 def kinds(options: RunOptions) -> frozenset[str]:
     """The kinds of series that could serve what is asked for; others are not even opened."""
-    asked = [b for b in registries.biomarkers() if not options.biomarkers or b.id in options.biomarkers]
-    providers = [b for b in registries.biomarkers() if b.provides]
-    needs = [n for d in (*asked, *providers, *registries.segmenters()) for n in d.needs.values()]
+    from neuromyo.io.complex_parts import FIELD_MAPS
+
+    needs = _needs(options)
     series = {kind for n in needs if isinstance(n, SeriesNeed) for kind in n.kinds}
+    series |= {part for kind in series for part in FIELD_MAPS.get(kind, ())}
     return frozenset(
         series | {plan.MAP_SUFFIX.get(n.quantity, f"{n.quantity}map") for n in needs if isinstance(n, MapNeed)}
     )
+
+
+def phased(options: RunOptions) -> frozenset[str]:
+    """The kinds of series whose phase (or real and imaginary parts) something asked for looks at; of others only the
+    magnitudes are opened, so that a phase nobody uses stops nobody."""
+    from neuromyo.io.complex_parts import FIELD_MAPS
+
+    series = {kind for n in _needs(options) if isinstance(n, SeriesNeed) and n.part != "mag" for kind in n.kinds}
+    return frozenset(series | {part for kind in series for part in FIELD_MAPS.get(kind, ())})
+
+
+def _needs(options: RunOptions) -> list[Need]:
+    """What is asked for needs, with what may be needed for that."""
+    asked = [b for b in registries.biomarkers() if not options.biomarkers or b.id in options.biomarkers]
+    providers = [b for b in registries.biomarkers() if b.provides]
+    return [n for d in (*asked, *providers, *registries.segmenters()) for n in d.needs.values()]
 
 
 def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding, ...], list[Finding]]:

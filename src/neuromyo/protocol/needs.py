@@ -34,10 +34,12 @@ def key(field: str) -> str:
 
 
 def serves(need: SeriesNeed, series: Series) -> bool:
-    """Whether a series is of the kind a need asks for, whatever its metadata and number of volumes. A complex series
-    may come in parts."""
-    part = series.part == need.part or need.part == "complex"
-    return part and series.kind in need.kinds and all(series.entities.get(k) == v for k, v in need.entities)
+    """Whether a series is of the kind and part a need asks for, whatever its metadata and number of volumes."""
+    return (
+        series.part == need.part
+        and series.kind in need.kinds
+        and all(series.entities.get(k) == v for k, v in need.entities)
+    )
 
 
 def users(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[tuple[Biomarker, SeriesNeed]]:
@@ -84,11 +86,17 @@ def _missing(biomarker: Biomarker, series: Sequence[Series]) -> Iterator[Finding
             yield Finding("warn", "W-NEEDS", f"{best.name}: volumes", f"{best.n} found, {need.min_volumes} needed",
                           "acquire more volumes", left_out)  # fmt: skip
         else:
-            there = ", ".join(dict.fromkeys(s.kind for s in series)) or "no series"
-            wanted = " or ".join(need.kinds) + "".join(f", {k}-{v}" for k, v in need.entities)
+            there = ", ".join(dict.fromkeys(_named(s.kind, s.part) for s in series)) or "no series"
+            wanted = " or ".join(_named(k, need.part) for k in need.kinds) + "".join(
+                f", {k}-{v}" for k, v in need.entities
+            )
             said = f"needs a series of kind {wanted}, found {there}"
             remedy = "acquire it, or do not ask for this biomarker"
             yield Finding("warn", "W-NEEDS", f"{biomarker.id}: {role}", said, remedy, left_out)
+
+
+def _named(kind: str, part: str) -> str:
+    return kind if part == "mag" else f"{kind} ({part})"
 
 
 def _unstated(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[Finding]:

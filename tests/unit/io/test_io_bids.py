@@ -86,17 +86,19 @@ def test_each_flip_angle_and_mt_state_of_a_protocol_is_a_series_with_its_own_ech
 
 
 def test_parts_are_series_of_their_own(tmp_path):
+    turn = np.random.default_rng(0).uniform(-np.pi, np.pi, leg(1).shape[:3])
     for part in ("mag", "phase"):
         for n in (1, 2):
             put(
                 tmp_path,
                 f"sub-1/anat/sub-1_run-1_echo-{n}_part-{part}_MEGRE.nii.gz",
-                leg(2)[..., n - 1],
+                leg(2)[..., n - 1] if part == "mag" else turn.astype(np.float32),
                 EchoTime=n / 1000,
             )
     assert [(s.part, s.n, s.entities["run"]) for s in opened(tmp_path, tmp_path).series] == [
         ("mag", 2, "1"),
         ("phase", 2, "1"),
+        ("complex", 2, "1"),
     ]
 
 
