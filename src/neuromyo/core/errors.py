@@ -42,6 +42,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-ECHO-ORDER": (EXIT_INPUT, "echo times run against the data"),
     "E-ECHO-COUNT": (EXIT_INPUT, "echo times and volumes do not match one to one"),
     "E-ECHO-SPACING": (EXIT_INPUT, "the echo times are not those of an evenly spaced train"),
+    "E-GRAD": (EXIT_INPUT, "the table of diffusion gradients cannot be right, or does not determine a tensor"),
     "E-GRID": (EXIT_INPUT, "images that must share a grid do not"),
     "E-EMPTYROI": (EXIT_INPUT, "a mask or region holds no voxel"),
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),

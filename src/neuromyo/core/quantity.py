@@ -24,7 +24,7 @@ class Quantity:
     window : range of the colour bar, in SI; the plausible range where not given
     suffix : BIDS suffix of the map (``T2map``)
     datatype : BIDS folder of the map
-    rank : scalar, vector (3) or tensor (6: xx xy yy xz yz zz) per voxel, in the RAS world frame
+    rank : scalar, vector (3) or tensor (6: xx yy zz xy xz yz) per voxel, in the RAS world frame
     level : a value per voxel, or one for the whole subject
     code : DICOM (scheme, value, meaning), where one exists
     summarised : whether regions report it (only scalars can be)

@@ -1,0 +1,3 @@
+"""stub"""
+def review(maps, regions, options):
+    return ()
