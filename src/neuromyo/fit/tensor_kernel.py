@@ -318,7 +318,7 @@ def fit_voxels(signals, x, xx, projector, method, floors, sigmas, limit, table, 
     """Fits every voxel of signals (m, n), double precision.
 
     floors, sigmas : (m,) noise whose floor is modelled (0: none), and noise for outliers (0: from the residuals)
-    Fills beta (m, 7), the inverse information (m, 7, 7) for noise of 1, the residual sum of squares in units of the
+    A sample that is not finite leaves its voxel without a fit, one that is not positive too unless the method is robust. Fills beta (m, 7), the inverse information (m, 7, 7) for noise of 1, the residual sum of squares in units of the
     signal (m,), how many samples were used (m,) and the state (m,).
     """
     n = signals.shape[1]
@@ -329,13 +329,14 @@ def fit_voxels(signals, x, xx, projector, method, floors, sigmas, limit, table, 
     bits = signals.view(np.int64)
     for v in range(signals.shape[0]):
         samples = signals[v]
-        count = 0
+        count, finite = 0, True
         for i in range(n):
             good = samples[i] > 0.0
+            finite &= samples[i] < np.inf  # not true of NaN either
             keep[i] = 1.0 if good else 0.0
             count += int(good)
         used[v] = count
-        if count < n and (method != ROBUST or count == 0):
+        if not finite or (count < n and (method != ROBUST or count == 0)):
             state[v] = NOT_POSITIVE
             continue
         if count < UNKNOWNS:
