@@ -103,16 +103,9 @@ def _lies_on_its_side(table: np.ndarray, n: int, weighted: np.ndarray) -> bool:
 
 
 def _to_world(vectors: np.ndarray, grid: Grid) -> Directions:
-    """FSL's convention: image axes as stored, the first of them negated where the stored image is right-handed."""
-    world = vectors @ bvec_axes(grid).T
+    """Rows of a bvec file -> RAS world."""
+    world = vectors @ grid.bvec_axes.T
     return tuple((float(x), float(y), float(z)) for x, y, z in world + 0.0)
-
-
-def bvec_axes(grid: Grid) -> np.ndarray:
-    """(3, 3): columns are the directions in the world that the three rows of a bvec file stand for."""
-    stored = grid.source_affine[:3, :3]
-    axes = stored / np.linalg.norm(stored, axis=0)
-    return axes * np.array([-1.0 if np.linalg.det(stored) > 0 else 1.0, 1.0, 1.0])
 
 
 def _table(path: Path, name: str) -> np.ndarray:
