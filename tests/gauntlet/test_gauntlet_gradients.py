@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import CODES
-from tests.gauntlet.driving import AFFINE, SHAPE, legs, neuromyo, results
+from tests.gauntlet.driving import AFFINE, legs, neuromyo, results
 from tests.gauntlet.making import digests, gz, nii
 from tests.oracles.leg_fibres import directions
 
@@ -28,7 +28,9 @@ def write_subject(root, subject, b=B, g=G, **text):
     signal = 1000 * np.exp(-B * np.einsum("ni,ij,nj->n", G, tensor, G)) * (left | right)[..., None]
     noise = np.random.default_rng(len(subject)).normal(0, 15, (2, *signal.shape))
     stem = f"sub-{subject}_dwi"
-    (dwi / f"{stem}.nii.gz").write_bytes(gz(nii(np.rint(np.hypot(signal + noise[0], noise[1])).astype(np.int16), AFFINE), 1))
+    (dwi / f"{stem}.nii.gz").write_bytes(
+        gz(nii(np.rint(np.hypot(signal + noise[0], noise[1])).astype(np.int16), AFFINE), 1)
+    )
     (dwi / f"{stem}.json").write_text(json.dumps({"EchoTime": 0.055, "RepetitionTime": 4.0}))
     (dwi / f"{stem}.bval").write_text(text.get("bval", " ".join(f"{v:g}" for v in b) + "\n"))
     (dwi / f"{stem}.bvec").write_text(text.get("bvec", rows(g.T)))

@@ -72,7 +72,9 @@ def test_directions_are_right_however_the_image_is_stored(code, tilt, tmp_path):
     assert np.median(angles) < 3.0
     for number in np.unique(muscle[muscle > 0]):  # noise averages out over a muscle, a wrong frame does not
         here = muscle == number
-        mean = [np.linalg.eigh(np.einsum("mi,mj->ij", v[here], v[here]))[1][:, -1] for v in (maps["V1"].values, directions)]
+        mean = [
+            np.linalg.eigh(np.einsum("mi,mj->ij", v[here], v[here]))[1][:, -1] for v in (maps["V1"].values, directions)
+        ]
         assert np.degrees(np.arccos(min(1.0, abs(mean[0] @ mean[1])))) < 1.0
 
 

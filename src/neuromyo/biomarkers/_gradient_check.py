@@ -187,7 +187,7 @@ def _surface(
     smooth = gaussian_filter(
         muscle.astype(np.float64), [2.0 * min(grid.spacing_mm) / s for s in grid.spacing_mm], mode="nearest"
     )
-    normal = np.stack(np.gradient(smooth), axis=-1) @ np.linalg.inv(grid.affine[:3, :3])
+    normal = np.stack([np.gradient(smooth, axis=a) for a in range(3)], axis=-1) @ np.linalg.inv(grid.affine[:3, :3])
     size = np.linalg.norm(normal, axis=-1)
     here = usable & muscle & (size > 0.3 * size.max(initial=0.0))
     if here.sum() < _LEAST_VOXELS:
@@ -216,7 +216,7 @@ def _limb_angles(axes: np.ndarray, limb: np.ndarray, turned: list[np.ndarray]) -
 
 
 def _judge(e: Evidence, where: str) -> tuple[Finding, ...]:
-    total = sum(c.sum(axis=0) / c[:, 0].sum() for c in e.between)
+    total = _summed(e.between)
     best = int(np.argmin(np.round(total, 12)))
     if e.shared and e.axis[best] == e.axis[0]:
         best = 0  # the axis is as it should be; what remains is for the surface
@@ -236,12 +236,17 @@ def _judge(e: Evidence, where: str) -> tuple[Finding, ...]:
     return _open_questions(e, where)
 
 
+def _summed(costs: list[np.ndarray]) -> np.ndarray:
+    """(24,) costs, each over that of the table as it is."""
+    return np.sum([c.sum(axis=0) / c[:, 0].sum() for c in costs], axis=0)
+
+
 def _settled(e: Evidence, best: int) -> list[int]:
     """The tables that cannot be told from the best of those that lay fibres along the same row, that one first."""
     group = [i for i in range(len(CANDIDATES)) if e.axis[i] == e.axis[best]] if e.shared else [best]
     if not e.within:
         return group
-    total = sum(c.sum(axis=0) / c[:, 0].sum() for c in e.within)
+    total = _summed(e.within)
     first = min(group, key=lambda i: round(float(total[i]), 12))
     return [first, *(i for i in group if i != first and e.better(first, i, e.within)[0] < _EQUAL)]
 

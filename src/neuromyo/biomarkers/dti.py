@@ -78,7 +78,9 @@ class Options:
     b_min: float = option(0.0, "leave out volumes of lower b (perfusion)", unit="s/mm2", low=0.0, high=1e5)
     b_max: float | None = option(None, "leave out volumes of higher b", unit="s/mm2", low=0.0, high=1e5)
     outlier_limit: float = option(OUTLIER_LIMIT, "robust: leave out samples further off than this many sigma", low=1.0)
-    fat_fraction_limit: float = option(FAT_LIMIT, "no value where a known fat fraction is above this", low=0.0, high=1.0)
+    fat_fraction_limit: float = option(
+        FAT_LIMIT, "no value where a known fat fraction is above this", low=0.0, high=1.0
+    )
     noise: str | float = option(
         "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
         choices=("estimate",),
@@ -242,7 +244,7 @@ BIOMARKER = Biomarker(
     example={"Dxx": 1.25e-9, "Dyy": 1.35e-9, "Dzz": 2.05e-9, "Dxy": 3e-11, "Dxz": 1.8e-10, "Dyz": -1.2e-10, "S0": 1000.0,
              "FF": 0.05},
     domain=Domain(
-        {"Dzz": (1.95e-9, 2.3e-9), "Dxz": (1e-10, 2.5e-10), "Dxx": (1.15e-9, 1.3e-9)}, snr=40.0, quantities=_SCALARS + ("S0",)
+        {"Dzz": (1.95e-9, 2.3e-9), "Dxz": (1e-10, 2.5e-10), "Dxx": (1.15e-9, 1.3e-9)}, snr=40.0, quantities=(*_SCALARS, "S0")
     ),
     constants=(
         Constant("fat fraction above which a voxel's diffusion is not reported", FAT_LIMIT, "1",

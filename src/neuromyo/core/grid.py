@@ -120,7 +120,6 @@ class Grid:
                 turn[axis, 3] = self.shape[axis] - 1
         return self.affine @ turn
 
-
     @cached_property
     def bvec_axes(self) -> np.ndarray:
         """(3, 3) read-only: its columns are the directions in the RAS world that the three rows of a bvec file stand for.

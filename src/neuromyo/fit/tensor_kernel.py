@@ -187,7 +187,7 @@ def _least_squares(samples, x, xx, floor, table, step, weight, beta, f, mean, sl
     _predict(x, beta, f, power)
     _model(f, floor, table, step, mean, slope)
     cost = _cost(samples, mean, weight)
-    damping, settled = 0.0, False
+    damping, settled, after, largest = 0.0, False, cost, np.inf
     for _ in range(_MAX_STEPS):
         for i in range(n):
             j = slope[i] * f[i]
@@ -255,7 +255,9 @@ def _weighted_logs(logs, x, xx, projector, keep, all_kept, beta, w, rows, a, low
 
 
 @njit(**_PART)
-def _reject(samples, x, xx, floor, table, step, sigma, limit, keep, beta, f, mean, slope, w, rows, weight, a, low, small, power):
+def _reject(
+    samples, x, xx, floor, table, step, sigma, limit, keep, beta, f, mean, slope, w, rows, weight, a, low, small, power
+):
     """Down-weighs samples far from the tensor until that settles, then takes those beyond the limit out of ``keep``.
 
     sigma is the noise, or 0: then the spread of the residuals about the tensor, by their median, stands for it.
@@ -318,7 +320,8 @@ def fit_voxels(signals, x, xx, projector, method, floors, sigmas, limit, table, 
     """Fits every voxel of signals (m, n), double precision.
 
     floors, sigmas : (m,) noise whose floor is modelled (0: none), and noise for outliers (0: from the residuals)
-    A sample that is not finite leaves its voxel without a fit, one that is not positive too unless the method is robust. Fills beta (m, 7), the inverse information (m, 7, 7) for noise of 1, the residual sum of squares in units of the
+    A sample that is not finite leaves its voxel without a fit, one that is not positive too, unless the method is robust.
+    Fills beta (m, 7), the inverse information (m, 7, 7) for noise of 1, the residual sum of squares in squared units of the
     signal (m,), how many samples were used (m,) and the state (m,).
     """
     n = signals.shape[1]

@@ -13,9 +13,7 @@ from neuromyo.io.unpack import Room
 
 GRID = Grid.of((2, 2, 2), np.diag([-2.0, 2, 2, 1]))
 #: all ways to store an image with its axes along the world's, left-handed ones too
-CODES = [
-    "".join(c) for p in itertools.permutations(("LR", "PA", "IS")) for c in itertools.product(*p)
-]
+CODES = ["".join(c) for p in itertools.permutations(("LR", "PA", "IS")) for c in itertools.product(*p)]
 UNIT = np.array([[0.0, 0, 0], [1, 0, 0], [0, 0.6, 0.8], [0.6, 0, -0.8], [0.48, 0.64, 0.6]])
 
 
@@ -31,7 +29,9 @@ def refusal(path, n, b=None):
 
 
 def test_lengths_near_one_are_made_one(tmp_path):
-    vectors, findings = gradients.read_bvecs(write(tmp_path / "v", 1.006 * UNIT.T), "x.bvec", 5, GRID, [0.0, *[1e9] * 4])
+    vectors, findings = gradients.read_bvecs(
+        write(tmp_path / "v", 1.006 * UNIT.T), "x.bvec", 5, GRID, [0.0, *[1e9] * 4]
+    )
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [0, 1, 1, 1, 1], rtol=1e-12)
     assert not findings
 
@@ -70,7 +70,9 @@ def test_three_volumes_lie_as_their_lengths_tell(tmp_path):
     assert gradients.read_bvecs(write(tmp_path / "c", np.eye(3)), "x.bvec", 3, GRID, [1e9] * 3)[1] == ()
 
 
-@pytest.mark.parametrize(("text", "found"), [("1 0\n0 1\n0 0\n", "3 x 2"), ("a b\n", "float"), ("1 0\n0\n", "inhom"), ("", "size 0")])
+@pytest.mark.parametrize(
+    ("text", "found"), [("1 0\n0 1\n0 0\n", "3 x 2"), ("a b\n", "float"), ("1 0\n0\n", "inhom"), ("", "size 0")]
+)
 def test_tables_that_are_none(tmp_path, text, found):
     (tmp_path / "v").write_text(text)
     error = refusal(tmp_path / "v", 5)
@@ -93,7 +95,7 @@ def fsl_rows(world, affine):
     return rows * np.array([[-1.0 if np.linalg.det(affine[:3, :3]) > 0 else 1.0], [1.0], [1.0]])
 
 
-def stored_as(code, turn=np.eye(3), shape=(5, 6, 7), sizes=(2.0, 2.5, 4.0)):
+def stored_as(code, turn, shape=(5, 6, 7), sizes=(2.0, 2.5, 4.0)):
     """An image that is stored with these axis codes, turned in the world: nibabel works out the affine."""
     affine = np.eye(4)
     affine[:3, :3] = turn @ np.diag(sizes)
@@ -130,7 +132,7 @@ def test_the_scanner_says_the_same_directions(realdata, tmp_path):
     headers = sorted((pydicom.dcmread(p, stop_before_pixels=True) for p in (folder / "In").glob("*.dcm")),
                      key=lambda d: d.InstanceNumber)  # fmt: skip
     for header, value, direction in zip(headers, b, found, strict=True):
-        orientation = [e.value for e in header.iterall() if e.tag == (0x0020, 0x0037)][0]
+        orientation = next(e.value for e in header.iterall() if e.tag == (0x0020, 0x0037))
         row, column = np.array(orientation[:3], float), np.array(orientation[3:], float)
         axes = np.stack([row, column, np.cross(row, column)], axis=1)
         patient = axes @ np.array(header[0x0065, 0x1037].value)
