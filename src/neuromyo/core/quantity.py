@@ -57,8 +57,8 @@ class Quantity:
 
     @property
     def disk_unit(self) -> str:
-        """The unit of the numbers in written images (s, Hz, m2/s; fractions in percent)."""
-        return DISK_UNIT[self.unit]
+        """The unit of the numbers in written images (s, Hz, m2/s; fractions in percent, but plain numbers as they are)."""
+        return self.display if self.display == "1" else DISK_UNIT[self.unit]
 
     @property
     def components(self) -> int:
