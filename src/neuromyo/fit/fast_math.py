@@ -11,7 +11,8 @@ import math
 
 from numba import njit
 
-_EXACT = {"nogil": True, "error_model": "numpy", "forceinline": True}
+# stated, since a part without would inherit the liberties of whichever kernel compiles it first
+_EXACT = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _SQRT_2 = 1.4142135623730951
