@@ -43,6 +43,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-ECHO-COUNT": (EXIT_INPUT, "echo times and volumes do not match one to one"),
     "E-ECHO-SPACING": (EXIT_INPUT, "the echo times are not those of an evenly spaced train"),
     "E-PHASE": (EXIT_INPUT, "a phase image is not in radians over one turn, or is no phase"),
+    "E-GRAD": (EXIT_INPUT, "the table of diffusion gradients cannot be right, or does not determine a tensor"),
     "E-GRID": (EXIT_INPUT, "images that must share a grid do not"),
     "E-EMPTYROI": (EXIT_INPUT, "a mask or region holds no voxel"),
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),

@@ -120,6 +120,18 @@ class Grid:
                 turn[axis, 3] = self.shape[axis] - 1
         return self.affine @ turn
 
+    @cached_property
+    def bvec_axes(self) -> np.ndarray:
+        """(3, 3) read-only: its columns are the directions in the RAS world that the three rows of a bvec file stand for.
+
+        FSL's convention: the axes of the image as stored, the first of them negated where that image is right-handed.
+        """
+        stored = self.source_affine[:3, :3]
+        axes = stored / np.linalg.norm(stored, axis=0)
+        axes = axes * np.array([-1.0 if np.linalg.det(stored) > 0 else 1.0, 1.0, 1.0])
+        axes.setflags(write=False)
+        return axes
+
 
 def _across(affine: np.ndarray) -> int:
     """The axis that runs across slices, as far as spacings tell."""

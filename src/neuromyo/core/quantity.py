@@ -24,7 +24,7 @@ class Quantity:
     window : range of the colour bar, in SI; the plausible range where not given
     suffix : BIDS suffix of the map (``T2map``)
     datatype : BIDS folder of the map
-    rank : scalar, vector (3) or tensor (6: xx xy yy xz yz zz) per voxel, in the RAS world frame
+    rank : scalar, vector (3) or tensor (6: xx yy zz xy xz yz) per voxel, in the RAS world frame
     level : a value per voxel, or one for the whole subject
     code : DICOM (scheme, value, meaning), where one exists
     summarised : whether regions report it (only scalars can be)
@@ -57,8 +57,8 @@ class Quantity:
 
     @property
     def disk_unit(self) -> str:
-        """The unit of the numbers in written images (s, Hz, m2/s; fractions in percent)."""
-        return DISK_UNIT[self.unit]
+        """The unit of the numbers in written images (s, Hz, m2/s; fractions in percent, but plain numbers as they are)."""
+        return self.display if self.display == "1" else DISK_UNIT[self.unit]
 
     @property
     def components(self) -> int:

@@ -34,7 +34,7 @@ _KNOWN = {
 }  # fmt: skip
 #: entities that BIDS knows in the names of such images
 _ALLOWED = {"sub", "ses", "acq", "rec", "run", "ce", "chunk", "space", "res", "desc"}
-_TENSOR, _VECTOR = ("xx", "xy", "xz", "yy", "yz", "zz"), ("x", "y", "z")
+_TENSOR, _VECTOR = ("xx", "yy", "zz", "xy", "xz", "yz"), ("x", "y", "z")
 
 
 def write_maps(

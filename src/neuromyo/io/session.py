@@ -189,10 +189,11 @@ class _Opener:
         if bvals:
             path, name = self.root / bvals[-1].relative, printable(bvals[-1].relative)
             acquisition = acquisition.with_(b_values=gradients.read_bvals(path, name, n))
+            gradients.require_tensor(acquisition.b_values or (), name)
             used[bvals[-1].relative] = store.sha256(path)
         if bvecs:
             path, name = self.root / bvecs[-1].relative, printable(bvecs[-1].relative)
-            vectors, findings = gradients.read_bvecs(path, name, n, grid)
+            vectors, findings = gradients.read_bvecs(path, name, n, grid, acquisition.b_values)
             acquisition = acquisition.with_(b_vectors=vectors)
             used[bvecs[-1].relative] = store.sha256(path)
         return acquisition, findings

@@ -43,6 +43,36 @@ def paint_values(
     return out
 
 
+def axis_palette() -> np.ndarray:
+    """Dimmed greys, the grey of a voxel without a value, then the colours of axes: (256, 3)."""
+    return np.vstack([_greys(0.5), [NO_VALUE_RGB], np.round(255 * _octant())]).astype(np.uint8)
+
+
+def paint_axes(axes: np.ndarray, valid: np.ndarray, failed: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Axes over anatomy: red for right-left, green for front-back, blue for head-foot, mixed as the axis lies.
+
+    axes : (rows, columns, 3) in the world, of any sign; the others as for `paint_values`
+    """
+    out = grey.copy()
+    out[failed] = NO_VALUE
+    out[valid] = FIRST_COLOUR + np.argmax(np.abs(axes[valid]) @ _octant().T, axis=1).astype(np.uint8)
+    return out
+
+
+def _octant() -> np.ndarray:
+    """(COLOURS, 3) directions spread evenly over the octant of positive numbers."""
+    many = 8 * COLOURS
+    while True:
+        z = 1 - 2 * (np.arange(many) + 0.5) / many
+        turn = np.pi * (3 - np.sqrt(5)) * np.arange(many)
+        rim = np.sqrt(1 - z * z)
+        all_round = np.stack([rim * np.cos(turn), rim * np.sin(turn), z], axis=1)
+        inside = all_round[(all_round >= 0).all(axis=1)]
+        if len(inside) >= COLOURS:
+            return inside[:COLOURS]
+        many += 8
+
+
 def category_palette(colours: Sequence[str]) -> np.ndarray:
     """Greys in full, then one colour a category (``#rrggbb``)."""
     return np.vstack([_greys(1.0), *([rgb(c)] for c in colours)]).astype(np.uint8)

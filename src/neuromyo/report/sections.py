@@ -13,7 +13,16 @@ from neuromyo.core.maps import Map, Maps
 from neuromyo.report import captions, paint, tables, wording
 from neuromyo.report.colours import scale_of
 from neuromyo.report.figures import distributions, sample_plot
-from neuromyo.report.montage import SHOWN, Montage, Stage, reason_montage, residual_montage, sd_montage, values_montage
+from neuromyo.report.montage import (
+    SHOWN,
+    Montage,
+    Stage,
+    axes_montage,
+    reason_montage,
+    residual_montage,
+    sd_montage,
+    values_montage,
+)
 from neuromyo.report.panels import Frame, evenly, frame_around, slices_with
 from neuromyo.report.regions import RegionVoxels, anatomy_montage, by_name, leaves
 from neuromyo.report.view import Anatomy, SampleFit, SessionView
@@ -79,6 +88,11 @@ def _worth(map_: Map) -> bool:
     return map_.quantity.unit != "a.u." or map_.quantity.summarised
 
 
+def _is_axis(map_: Map) -> bool:
+    """A direction, which a picture can show by colour."""
+    return map_.quantity.rank == "vector" and map_.quantity.unit == "1"
+
+
 def _part(view: SessionView, maps: Maps, frame: Frame, strides: tuple[int, int], i: int) -> Part:
     biomarker = view.biomarkers.get(maps.biomarker)
     shown = drawn(maps)
@@ -97,7 +111,8 @@ def _part(view: SessionView, maps: Maps, frame: Frame, strides: tuple[int, int],
         anatomy=anatomy_montage(stage, regions, anatomy.title) if anatomy and _first_on_grid(view, maps) else None,
         values=tuple(
             values_montage(stage, m, scale_of(m.quantity, _valid_values(m)), captions.map_caption(m)) for m in shown
-        ),
+        )
+        + tuple(axes_montage(stage, m) for m in maps.maps.values() if _is_axis(m)),
         spreads=tuple(
             made for m in shown if (made := sd_montage(stage, m, "As predicted by the fit, voxel by voxel."))
         ),
@@ -106,7 +121,9 @@ def _part(view: SessionView, maps: Maps, frame: Frame, strides: tuple[int, int],
         )
         if residual is not None
         else None,
-        not_drawn=tuple(m.quantity.title for m in maps.maps.values() if m.quantity.rank != "scalar"),
+        not_drawn=tuple(
+            m.quantity.title for m in maps.maps.values() if m.quantity.rank != "scalar" and not _is_axis(m)
+        ),
         histograms=tuple(h for m in shown if (h := _histogram(m, regions)) is not None),
         quality=tables.quality_table(maps, shown, regions),
         samples=tuple(
@@ -191,6 +208,7 @@ def _frame(view: SessionView, maps: Maps) -> Frame:
 def _layers(maps: Maps) -> int:
     """Pictures a slice."""
     per_map = sum(2 + (m.sd is not None) for m in drawn(maps))
+    per_map += sum(_is_axis(m) for m in maps.maps.values())
     return per_map + 2 + ("residual" in maps.diagnostics)
 
 

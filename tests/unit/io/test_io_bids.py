@@ -167,10 +167,10 @@ def test_gradients(tmp_path):
     left = Grid.of((2, 2, 2), np.diag([2.0, 2, 2, 1]), source_axes=((0, True), (1, False), (2, False)))
     assert gradients.read_bvecs(tmp_path / "a.bvec", "a.bvec", 4, left)[0][1] == (-1, 0, 0)
     for text, n, code in (
-        ("0 1000", 3, "E-SIDECAR"),
+        ("0 1000", 3, "E-GRAD"),
         ("0 1e9", 2, "E-UNITS"),
         ("0 -5", 2, "E-UNITS"),
-        ("0 x", 2, "E-SIDECAR"),
+        ("0 x", 2, "E-GRAD"),
     ):
         (tmp_path / "c.bval").write_text(text)
         with pytest.raises(NeuromyoError) as caught:
