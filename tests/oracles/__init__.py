@@ -5,6 +5,7 @@ Nothing here imports neuromyo, and nothing here uses extended phase graphs.
 ``bloch_cpmg``   isochromats: multi-echo spin echo, water + fat, inversion recovery
 ``bloch_slice``  Bloch integration of a slice-selective pulse, and pulse waveforms
 ``rice``         Rician noise, its moments and Cramer-Rao bound by quadrature
+``water_fat``    complex multi-echo gradient echoes of water and fat; two hard legs, vials
 """
 
 from .bloch_cpmg import cpmg, cpmg_complex, inversion_recovery, two_pool
