@@ -6,6 +6,8 @@ Nothing here imports neuromyo, and nothing here uses extended phase graphs.
 ``bloch_slice``  Bloch integration of a slice-selective pulse, and pulse waveforms
 ``rice``         Rician noise, its moments and Cramer-Rao bound by quadrature
 ``water_fat``    complex multi-echo gradient echoes of water and fat; two hard legs, vials
+``bloch_gre``    isochromats: RF-spoiled gradient echoes, any cycle of pulses
+``afi_dam``      B1 mapping by actual flip angles and double angles
 """
 
 from .bloch_cpmg import cpmg, cpmg_complex, inversion_recovery, two_pool
