@@ -131,11 +131,15 @@ class TestTwin:
         assert one_pool(1, 0.8, 12.0, TR, 0.03) == pytest.approx(ready * np.sin(a), rel=1e-9)
 
     def test_fast_exchange_delta_is_the_saturated_share(self):
-        """Mixing fast against TR but slow against the pulse: delta = f (1 - exp(-int W)), as all is shared before the next."""
+        """Mixing fast against TR but slow against the pulse: delta = f (1 - exp(-int W)), as all is shared before the next.
+
+        The offset makes the water turn twice about its effective axis during the pulse: it ends where it began.
+        """
         f, pulse = 0.1, mt_pulse(150.0, 2e-5, "rect", 50)
         t = tissue(t1=1.0, r1_bound=1.0, bound_fraction=f, exchange=500.0, shape="lorentzian", t2=1e9)
-        w = np.pi * np.sum(pulse[0] ** 2) * pulse[1] * lineshape(1e5, 9e-6, "lorentzian")
-        s = mt_spgr(t, 0.1, 0.2, pulse=pulse, offset_hz=1e5, gap=0.05)
+        offset = np.sqrt((2 / 2e-5) ** 2 - (np.deg2rad(150.0) / 2e-5 / 2 / np.pi) ** 2)
+        w = np.pi * np.sum(pulse[0] ** 2) * pulse[1] * lineshape(offset, 9e-6, "lorentzian")
+        s = mt_spgr(t, 0.1, 0.2, pulse=pulse, offset_hz=offset, gap=0.05)
         plain = mt_spgr(t, 0.1, 0.2)
         delta = f * (1 - np.exp(-w))
         z = 1.0
