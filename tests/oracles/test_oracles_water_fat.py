@@ -47,6 +47,12 @@ class TestSpectrum:
     def test_other_sign_is_the_conjugate(self):
         assert_allclose(fat_phasor(T, "hamilton-2011", sign=-1), fat_phasor(T, "hamilton-2011").conj())
 
+    def test_two_resolutions_of_one_fat_have_the_same_mass(self):
+        """The nine lines merge into the six: their areas by group, and the mean shift of all."""
+        (_, six), (_, nine) = (spectrum_lines(n) for n in ("hamilton-2011", "hamilton-2011-9"))
+        merged = [nine[7] + nine[8], nine[6], nine[5], nine[3] + nine[4], nine[1] + nine[2], nine[0]]
+        assert_allclose(merged, six)
+
     def test_published_spectra_differ_but_little(self):
         a, b = fat_phasor(T, "hamilton-2011"), fat_phasor(T, "ren-2008")
         assert 0.02 < np.abs(a - b).max() < 0.25

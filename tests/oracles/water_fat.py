@@ -14,6 +14,7 @@ backward echoes, and g likewise for the gain. Noise: sigma in each real channel.
 Spectra, in ppm of the proton scale with the line of water beside them:
 
     hamilton-2011    six lines of liver fat: G Hamilton et al, NMR Biomed 2011;24:784, doi 10.1002/nbm.1622
+    hamilton-2011-9  the same fat with its two broad groups resolved
     ren-2008         nine lines at the positions of J Ren et al, J Lipid Res 2008;49:2055, doi 10.1194/jlr.D800010-JLR200
     karampinos-2014  eight lines of thigh and marrow fat: DC Karampinos et al, Magn Reson Med 2014;71:1158
     one-line         -3.4 ppm, for closed forms
@@ -26,6 +27,7 @@ import numpy as np
 #: name -> (position of the lines in ppm, their areas, position of water)
 SPECTRA = {
     "hamilton-2011": ((5.3, 4.2, 2.75, 2.1, 1.3, 0.9), (47, 39, 6, 120, 700, 88), 4.7),
+    "hamilton-2011-9": ((0.9, 1.3, 1.6, 2.02, 2.24, 2.75, 4.2, 5.19, 5.29), (88, 642, 58, 62, 58, 6, 39, 10, 37), 4.7),
     "ren-2008": (
         (0.90, 1.30, 1.60, 2.02, 2.24, 2.75, 4.20, 5.19, 5.29),
         (89.9, 583.4, 59.9, 84.9, 59.9, 15.0, 40.0, 10.0, 56.9),
