@@ -45,7 +45,7 @@ def test_least_squares_is_the_biased_one():
 
 @pytest.mark.parametrize("fat_fraction", [0.1, 0.3, 0.6])
 def test_fat_that_is_known(fat_fraction):
-    """Six lines beat against water; with the map the decay comes out, without it, even at echoes nearly in phase, it is 4 % and more off."""
+    """Six lines beat with water; with the map the decay comes out, without it even echoes near in phase are 4 % off."""
     clean = 1000 * np.abs(water_fat_signal(fat_fraction, 1 / T2STAR, echo_times=TE))
     known = {"FF": np.full((3, 1, 1), fat_fraction)}
     found, _, _ = fitted(noisy_magnitude(clean, 0.5, 1), known)
