@@ -93,8 +93,10 @@ def test_all_at_once(name, sign):
     found = block_means(maps, "FF", truth["blocks"])
     expected = [truth["FF"][truth["blocks"] == ff].mean() for ff in FAT_FRACTIONS]
     assert np.allclose(found, expected, atol=0.01), (found, expected)
-    found = block_means(maps, "T2star", truth["blocks"])
-    assert np.allclose(found, truth["T2star"], rtol=0.03), found
+    rate = [
+        np.nanmean(1 / maps["T2star"].values[truth["blocks"] == ff]) for ff in FAT_FRACTIONS
+    ]  # T2* itself is skewed
+    assert np.allclose(rate, truth["R2star"], rtol=0.03), rate
 
 
 @pytest.mark.parametrize("b1", [0.85, 1.15])
