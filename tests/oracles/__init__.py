@@ -5,6 +5,11 @@ Nothing here imports neuromyo, and nothing here uses extended phase graphs.
 ``bloch_cpmg``   isochromats: multi-echo spin echo, water + fat, inversion recovery
 ``bloch_slice``  Bloch integration of a slice-selective pulse, and pulse waveforms
 ``rice``         Rician noise, its moments and Cramer-Rao bound by quadrature
+``water_fat``    complex multi-echo gradient echoes of water and fat; two hard legs, vials
+``bloch_gre``    isochromats: RF-spoiled gradient echoes, any cycle of pulses
+``afi_dam``      B1 mapping by actual flip angles and double angles
+``bloch_mcconnell``  two exchanging pools under an MT pulse, stepped in time; the one pool with the same signals
+``diffusion``    tensors, gradients in the world frame and as FSL writes them, fibres of two legs
 """
 
 from .bloch_cpmg import cpmg, cpmg_complex, inversion_recovery, two_pool
