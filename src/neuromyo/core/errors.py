@@ -43,6 +43,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-ECHO-COUNT": (EXIT_INPUT, "echo times and volumes do not match one to one"),
     "E-ECHO-SPACING": (EXIT_INPUT, "the echo times are not those of an evenly spaced train"),
     "E-GRID": (EXIT_INPUT, "images that must share a grid do not"),
+    "E-REGISTER": (EXIT_INPUT, "images could not be brought onto each other, or do not belong together"),
     "E-EMPTYROI": (EXIT_INPUT, "a mask or region holds no voxel"),
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),
     "E-LABELS": (EXIT_INPUT, "a label image or its table cannot be understood"),

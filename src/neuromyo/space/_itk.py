@@ -22,6 +22,10 @@ _SEED = 20_111
 _BINS = 32
 #: places at which the two images are compared in one step
 _POINTS = 60_000
+_SPLINE_POINTS = 25_000
+_ROUNDS, _LINE_STEPS = 20, 30
+#: scale of a number that must not change: its steps are divided by it
+_FROZEN = 1e6
 #: an axis is not thinned to fewer voxels than this
 _LEAST_VOXELS = 24
 
@@ -92,43 +96,39 @@ class Picture:
         return Picture(np.ascontiguousarray(picked), affine)
 
 
-def _method(fixed: Picture, moving: Picture, mask: Picture, step: float, iterations: int) -> tuple:
+def _method(mask: Picture, points: int) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(_BINS)
+    # regular sampling in ITK scatters the places within a voxel, so that interpolation blurs both images alike
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(min(1.0, _POINTS / max(1, int(mask.array.sum()))), _SEED)
+    method.SetMetricSamplingPercentage(min(1.0, points / max(1, int(mask.array.sum()))), _SEED)
     method.SetMetricFixedMask(mask.as_itk())
+    method.SetMetricUseFixedImageGradientFilter(False)  # derivatives by differences, which one slice allows too
+    method.SetMetricUseMovingImageGradientFilter(False)
     method.SetInterpolator(sitk.sitkLinear)
-    return method, fixed.as_itk(), moving.as_itk()
+    return method
 
 
 def rigid_level(
-    fixed: Picture,
-    moving: Picture,
-    mask: Picture,
-    start: np.ndarray,
-    free: tuple[bool, ...],
-    step: float,
-    last_step: float,
-    iterations: int = 120,
+    fixed: Picture, moving: Picture, mask: Picture, start: np.ndarray, free: tuple[bool, ...], step: float, last: float
 ) -> np.ndarray:
-    """One level of a rigid registration.
+    """One level of a rigid registration, by Powell's method: line searches, no derivative that thick slices could spoil.
 
     start : six numbers: three angles (radians, Euler, about the frame's axes) and three shifts (frame units)
     free : which of the six may change
-    step, last_step : first and smallest step, frame units
+    step, last : length of the first step and tolerance of the last, frame units
     returns : six numbers
     """
-    method, a, b = _method(fixed, moving, mask, step, iterations)
+    method = _method(mask, _POINTS)
     transform = sitk.Euler3DTransform()
     transform.SetParameters([float(v) for v in start])
     method.SetInitialTransform(transform, inPlace=True)
-    method.SetOptimizerAsRegularStepGradientDescent(step, last_step, iterations, 0.5, 1e-7)
-    method.SetOptimizerScales([1.0] * 6)
-    method.SetOptimizerWeights([float(f) for f in free])
-    method.Execute(a, b)
-    return np.array(transform.GetParameters())
+    method.SetOptimizerAsPowell(_ROUNDS, _LINE_STEPS, step, last, 1e-6)
+    method.SetOptimizerScales([1.0 if f else _FROZEN for f in free])
+    method.Execute(fixed.as_itk(), moving.as_itk())
+    found = np.array(transform.GetParameters())
+    return np.where(free, found, start)
 
 
 def euler_matrix(numbers: np.ndarray) -> np.ndarray:
@@ -139,3 +139,45 @@ def euler_matrix(numbers: np.ndarray) -> np.ndarray:
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
     matrix[:3, 3] = transform.GetTranslation()
     return matrix
+
+
+def spline(whole: Picture, pieces: tuple[int, ...]) -> sitk.BSplineTransform:
+    """A cubic B-spline displacement at rest, over ``whole``, of so many pieces along each axis."""
+    return sitk.BSplineTransformInitializer(whole.as_itk(), [int(n) for n in pieces])
+
+
+def spline_level(
+    fixed: Picture, moving: Picture, mask: Picture, start: sitk.BSplineTransform, iterations: int
+) -> sitk.BSplineTransform:
+    """One level of a B-spline registration, by L-BFGS-B; ``start`` is left as it is."""
+    method = _method(mask, _SPLINE_POINTS)
+    transform = sitk.BSplineTransform(start)
+    method.SetInitialTransform(transform, inPlace=True)
+    method.SetOptimizerAsLBFGSB(
+        gradientConvergenceTolerance=1e-5,
+        numberOfIterations=iterations,
+        maximumNumberOfCorrections=5,
+        maximumNumberOfFunctionEvaluations=4 * iterations,
+        costFunctionConvergenceFactor=1e9,
+    )
+    method.Execute(fixed.as_itk(), moving.as_itk())
+    return transform
+
+
+def refined(transform: sitk.BSplineTransform, whole: Picture, pieces: tuple[int, ...]) -> sitk.BSplineTransform:
+    """The same displacement on a finer mesh, its coefficients fitted to the displacement at the new control points."""
+    finer = spline(whole, pieces)
+    images = []
+    for image, old in zip(finer.GetCoefficientImages(), transform.GetCoefficientImages(), strict=True):
+        sampled = sitk.Resample(old, image, sitk.Transform(), sitk.sitkBSplineResampler, 0.0, old.GetPixelID())
+        images.append(sitk.BSplineDecomposition(sampled))
+    return sitk.BSplineTransform(images, 3)
+
+
+def displacement(transform: sitk.BSplineTransform, like: Picture) -> np.ndarray:
+    """(x, y, z, 3) displacement in frame coordinates at the voxels of ``like``."""
+    image = like.as_itk()
+    field = sitk.TransformToDisplacementField(
+        transform, sitk.sitkVectorFloat64, image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection()
+    )
+    return np.transpose(sitk.GetArrayFromImage(field), (2, 1, 0, 3))

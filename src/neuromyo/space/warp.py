@@ -19,7 +19,9 @@ from neuromyo.space.transform import Transform
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
 
-def apply(transform: Transform, image: np.ndarray, grid: Grid, onto: Grid, allocate: Allocate | None = None) -> np.ndarray:
+def apply(
+    transform: Transform, image: np.ndarray, grid: Grid, onto: Grid, allocate: Allocate | None = None
+) -> np.ndarray:
     """An image as the fixed image's grid sees it.
 
     image : (x, y, z) or (x, y, z, n) on ``grid``, real or complex; integers and bools are taken as labels (nearest)

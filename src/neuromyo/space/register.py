@@ -1,0 +1,229 @@
+r"""Bringing one image onto another: rigid, or smoothly deformed, between any two contrasts of one subject.
+
+.. math:: T = \arg\max_T I(\mathrm{fixed}(x),\ \mathrm{moving}(T(x)))
+
+with Mattes mutual information (doi:10.1109/TMI.2003.809072), coarse to fine. Axes are thinned only where there are voxels
+enough, so that 13 slices of 12 mm stay 13 slices; with fewer than `FEW_SLICES` slices only shifts and the rotation within the
+slice are looked for, since nothing there tells of the others.
+
+The result is compared with what was there before and refused (E-REGISTER, E-GRID) where the images do not belong together:
+see `neuromyo.space.agreement`. A registration that was not checked is not given out.
+
+*Assumes* one subject, one session: headers that are nearly right. *Breaks* on images without structure, on anatomy cut
+differently by the two fields of view, and (rigid) on limbs bent between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuromyo.core.errors import DataError, OptionError
+from neuromyo.core.grid import Grid
+from neuromyo.space import _itk
+from neuromyo.space.agreement import Agreement, Limits, judged
+from neuromyo.space.likeness import Pair
+from neuromyo.space.overlap import require_overlap, rough_body
+from neuromyo.space.transform import IDENTITY, Transform
+
+#: with fewer slices, only motion within the slice is looked for
+FEW_SLICES = 4
+#: voxels at the finest level; larger images are thinned
+_MOST_VOXELS = 4_000_000
+#: coarsest first, in voxels of the finest in-plane size
+_LEVELS = (4.0, 2.0, 1.0)
+#: control points of a deformation this far apart (mm), coarse then fine
+CONTROL_MM = 40.0
+#: the least volume a voxel may shrink to in a deformation
+LEAST_JACOBIAN = 0.1
+FREEDOMS = ("auto", "rigid", "in-plane")
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A transform that passed its checks, with the figures it was judged by; ``body`` (x, y, z) bool is the fixed image's."""
+
+    transform: Transform
+    agreement: Agreement
+    body: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """Both images in the fixed image's frame; the moving one already put through ``start``."""
+
+    frame: _itk.Frame
+    fixed: _itk.Picture
+    moving: _itk.Picture
+    mask: _itk.Picture
+    body: np.ndarray
+    pair: Pair
+
+
+def rigid(
+    fixed: np.ndarray,
+    fixed_grid: Grid,
+    moving: np.ndarray,
+    moving_grid: Grid,
+    *,
+    mask: np.ndarray | None = None,
+    start: Transform = IDENTITY,
+    freedom: str = "auto",
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    names: tuple[str, str] = ("the fixed image", "the moving image"),
+) -> Registered:
+    """The rotation and shift that bring two images of one subject together.
+
+    fixed, moving : (x, y, z), real or complex (magnitudes are compared), on their grids; NaN is left out
+    mask : (x, y, z) bool on the fixed grid: where to compare (the body, where None)
+    start : without displacement field; the headers, where not given
+    freedom : ``rigid``, ``in-plane`` (one rotation and two shifts along the fixed image's slices), or ``auto``: in-plane
+        with fewer than four slices
+    names : of the two files, for messages
+    returns : the `Transform` from fixed to moving places in RAS+ mm, with its `Agreement`
+
+    Raises E-NODATA, E-NOSIGNAL, E-EMPTYROI (nothing to compare), E-GRID (fields of view apart), E-REGISTER (see `judged`).
+    The bits depend on the images alone, not on the number of threads.
+    """
+    free = _free(freedom, fixed_grid, names)
+    ready = _prepare(fixed, fixed_grid, moving, moving_grid, mask, start, names)
+    numbers = np.zeros(6)
+    unit = float(ready.fixed.spacing.min())
+    coarsest = max(1.0, (fixed_grid.n_voxels / _MOST_VOXELS) ** (1 / 3))
+    for level in _LEVELS:
+        pitch = level * coarsest * unit
+        numbers = _itk.rigid_level(
+            *_at(ready, pitch), numbers, free, 0.5 * pitch, (0.005 if level == 1 else 0.03) * pitch
+        )
+    own = ready.frame.matrix_to_world(_itk.euler_matrix(numbers))
+    found = Transform.of(start.matrix @ own)
+    agreement = judged(found, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)
+    return Registered(agreement.kept, agreement, ready.body)
+
+
+def deformable(
+    fixed: np.ndarray,
+    fixed_grid: Grid,
+    moving: np.ndarray,
+    moving_grid: Grid,
+    *,
+    mask: np.ndarray | None = None,
+    start: Transform = IDENTITY,
+    freedom: str = "auto",
+    control_mm: float = CONTROL_MM,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    names: tuple[str, str] = ("the fixed image", "the moving image"),
+) -> Registered:
+    """A smooth displacement (cubic B-splines) on top of ``start``, usually what `rigid` found; other arguments as there.
+
+    control_mm : distance of control points; the deformation is found with twice that first. Smoothness is that of the
+        splines: the finer mesh is taken only where no voxel shrinks below a tenth of its volume (or folds); if the coarser
+        one does, E-REGISTER.
+    """
+    if not control_mm > 0:
+        raise OptionError("E-OPTION", where="control_mm", needed="a distance above 0 mm", found=f"{control_mm:g}")
+    ready = _prepare(fixed, fixed_grid, moving, moving_grid, mask, start, names)
+    within = _free(freedom, fixed_grid, names)[2] is False or not all(_free(freedom, fixed_grid, names))
+    extent = np.array(fixed_grid.shape) * np.array(fixed_grid.spacing_mm)
+    unit, kept, mesh = float(ready.fixed.spacing.min()), None, None
+    for spacing, levels, iterations in ((2 * control_mm, (4.0, 2.0), 40), (control_mm, (2.0, 1.0), 30)):
+        pieces = tuple(int(max(1, np.ceil(e / spacing))) for e in extent)
+        mesh = _itk.spline(ready.fixed, pieces) if mesh is None else _itk.refined(mesh, ready.fixed, pieces)
+        for level in levels:
+            mesh = _itk.spline_level(*_at(ready, level * unit), mesh, iterations)
+        made = _as_transform(mesh, ready, fixed_grid, start, control_mm, within)
+        if made.smallest_jacobian() >= LEAST_JACOBIAN * np.linalg.det(start.matrix[:3, :3]):
+            kept = made
+    if kept is None:
+        raise DataError("E-REGISTER", where=" onto ".join(reversed(names)),
+                        needed="a deformation that folds nothing", found="one that does",
+                        remedy="register rigidly, or give a larger control_mm")  # fmt: skip
+    agreement = judged(kept, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)
+    return Registered(agreement.kept, agreement, ready.body)
+
+
+# --- what both do -----------------------------------------------------------------------------------------------------
+
+
+def _free(freedom: str, grid: Grid, names: tuple[str, str]) -> tuple[bool, ...]:
+    """Which of three angles and three shifts may change."""
+    if freedom not in FREEDOMS:
+        raise OptionError("E-OPTION", where="freedom", needed=f"one of {', '.join(FREEDOMS)}", found=freedom)
+    axis = grid.slice_axis
+    if freedom == "rigid" or (freedom == "auto" and grid.shape[axis] >= FEW_SLICES):
+        return (True,) * 6
+    return tuple([a == axis for a in range(3)] + [a != axis for a in range(3)])
+
+
+def _prepare(
+    fixed: np.ndarray,
+    fixed_grid: Grid,
+    moving: np.ndarray,
+    moving_grid: Grid,
+    mask: np.ndarray | None,
+    start: Transform,
+    names: tuple[str, str],
+) -> _Ready:
+    if start.field is not None:
+        raise ValueError("a start has no displacement field")
+    _require_image(fixed, fixed_grid, names[0])
+    _require_image(moving, moving_grid, names[1])
+    if start.is_identity:
+        require_overlap(fixed_grid, moving_grid, where=f"{names[0]} and {names[1]}", least=0.3)
+    whole, finite = _clean(fixed)
+    other, _ = _clean(moving)
+    body = rough_body(whole, fixed_grid.slice_axis)
+    where = (body if mask is None else np.asarray(mask, dtype=bool)) & finite
+    if not where.any():
+        raise DataError("E-EMPTYROI", where=f"{names[0]}: mask", needed="voxels to compare", found="none",
+                        remedy="check the mask, or leave it out")  # fmt: skip
+    frame = _itk.Frame.of(fixed_grid, where)
+    back = np.linalg.inv(frame.to_world)
+    a = _itk.Picture(_limited(whole), back @ fixed_grid.affine)
+    b = _itk.Picture(_limited(other), back @ np.linalg.inv(start.matrix) @ moving_grid.affine)
+    m = _itk.Picture(where.astype(np.uint8), a.affine)
+    return _Ready(frame, a, b, m, body, Pair.of(whole, fixed_grid, other, moving_grid, where))
+
+
+def _at(ready: _Ready, pitch: float) -> tuple[_itk.Picture, _itk.Picture, _itk.Picture]:
+    """Fixed, moving and mask at one level; where thinning leaves nothing of the mask, it is not thinned."""
+    thin = ready.mask.every(ready.fixed.factors(pitch))
+    if not thin.array.any():
+        return ready.fixed, ready.moving, ready.mask
+    return ready.fixed.thinned(pitch), ready.moving.thinned(pitch), thin
+
+
+def _as_transform(mesh, ready: _Ready, grid: Grid, start: Transform, control_mm: float, within: bool) -> Transform:
+    """A B-spline in the frame -> a displacement in RAS+ mm on a grid fine enough for it; x -> start(x + u(x))."""
+    like = ready.fixed.every(ready.fixed.factors(control_mm / 8 / ready.frame.radius))
+    own = _itk.displacement(mesh, like)
+    if within:
+        own[..., grid.slice_axis] = 0.0
+    affine = ready.frame.to_world @ like.affine
+    turned = own @ (start.matrix[:3, :3] @ ready.frame.to_world[:3, :3]).T
+    return Transform.of(start.matrix, turned, Grid.of(like.array.shape, affine, grid.slice_axis))
+
+
+def _require_image(image: np.ndarray, grid: Grid, name: str) -> None:
+    if image.shape != grid.shape:
+        raise DataError("E-DIMS", where=name, needed=f"one volume of shape {grid.shape}", found=str(image.shape),
+                        remedy="give one volume")  # fmt: skip
+    finite = image[np.isfinite(image)]
+    if finite.size == 0:
+        raise DataError("E-NODATA", where=name, needed="finite numbers to register on", found="none",
+                        remedy="check the image")  # fmt: skip
+    if not np.ptp(np.abs(finite)) > 0:
+        raise DataError("E-NOSIGNAL", where=name, needed="structure to register on", found="a constant image",
+                        remedy="check the image")  # fmt: skip
+
+
+def _clean(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(magnitude float32 with 0 for what is not finite, where it is finite)."""
+    finite = np.isfinite(image)
+    return np.where(finite, np.abs(np.where(finite, image, 0)), 0).astype(np.float32), finite
+
+
+def _limited(image: np.ndarray) -> np.ndarray:
+    """Without the brightest thousandth, whose few voxels would take most of a histogram's bins."""
+    return np.minimum(image, np.percentile(image, 99.9) or image.max()).astype(np.float32)
