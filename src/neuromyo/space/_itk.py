@@ -22,7 +22,6 @@ _SEED = 20_111
 _BINS = 32
 #: places at which the two images are compared in one step
 _POINTS = 60_000
-_SPLINE_POINTS = 25_000
 _ROUNDS, _LINE_STEPS = 20, 30
 #: scale of a number that must not change: its steps are divided by it
 _FROZEN = 1e6
@@ -51,6 +50,10 @@ class Frame:
     def matrix_to_world(self, own: np.ndarray) -> np.ndarray:
         """A (4, 4) map of own coordinates -> the same map in RAS+ mm."""
         return self.to_world @ own @ np.linalg.inv(self.to_world)
+
+    def grid_of(self, picture: Picture, slice_axis: int) -> Grid:
+        """Where the voxels of a picture are in the world."""
+        return Grid.of(picture.array.shape, self.to_world @ picture.affine, slice_axis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,43 +144,24 @@ def euler_matrix(numbers: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def spline(whole: Picture, pieces: tuple[int, ...]) -> sitk.BSplineTransform:
-    """A cubic B-spline displacement at rest, over ``whole``, of so many pieces along each axis."""
-    return sitk.BSplineTransformInitializer(whole.as_itk(), [int(n) for n in pieces])
+def demons_level(
+    fixed: Picture, moving: Picture, field: np.ndarray, blur: tuple[float, ...], iterations: int
+) -> np.ndarray:
+    """Diffeomorphic demons between two images of one contrast (Vercauteren et al., NeuroImage 2009;45:S61).
 
-
-def spline_level(
-    fixed: Picture, moving: Picture, mask: Picture, start: sitk.BSplineTransform, iterations: int
-) -> sitk.BSplineTransform:
-    """One level of a B-spline registration, by L-BFGS-B; ``start`` is left as it is."""
-    method = _method(mask, _SPLINE_POINTS)
-    transform = sitk.BSplineTransform(start)
-    method.SetInitialTransform(transform, inPlace=True)
-    method.SetOptimizerAsLBFGSB(
-        gradientConvergenceTolerance=1e-5,
-        numberOfIterations=iterations,
-        maximumNumberOfCorrections=5,
-        maximumNumberOfFunctionEvaluations=4 * iterations,
-        costFunctionConvergenceFactor=1e9,
-    )
-    method.Execute(fixed.as_itk(), moving.as_itk())
-    return transform
-
-
-def refined(transform: sitk.BSplineTransform, whole: Picture, pieces: tuple[int, ...]) -> sitk.BSplineTransform:
-    """The same displacement on a finer mesh, its coefficients fitted to the displacement at the new control points."""
-    finer = spline(whole, pieces)
-    images = []
-    for image, old in zip(finer.GetCoefficientImages(), transform.GetCoefficientImages(), strict=True):
-        sampled = sitk.Resample(old, image, sitk.Transform(), sitk.sitkBSplineResampler, 0.0, old.GetPixelID())
-        images.append(sitk.BSplineDecomposition(sampled))
-    return sitk.BSplineTransform(images, 3)
-
-
-def displacement(transform: sitk.BSplineTransform, like: Picture) -> np.ndarray:
-    """(x, y, z, 3) displacement in frame coordinates at the voxels of ``like``."""
-    image = like.as_itk()
-    field = sitk.TransformToDisplacementField(
-        transform, sitk.sitkVectorFloat64, image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection()
-    )
-    return np.transpose(sitk.GetArrayFromImage(field), (2, 1, 0, 3))
+    field : (x, y, z, 3) displacement in frame coordinates at the voxels of ``fixed`` to begin with
+    blur : smoothing of the displacement after every step, standard deviation in voxels along each axis
+    returns : the displacement, likewise
+    """
+    a, b = fixed.as_itk(), moving.as_itk()
+    start = sitk.GetImageFromArray(np.ascontiguousarray(np.transpose(field, (2, 1, 0, 3))), isVector=True)
+    start.CopyInformation(a)
+    demons = sitk.DiffeomorphicDemonsRegistrationFilter()
+    demons.SetNumberOfThreads(1)
+    demons.SetNumberOfIterations(iterations)
+    demons.SetSmoothDisplacementField(True)
+    demons.SetStandardDeviations([float(v) for v in blur])
+    demons.SetSmoothUpdateField(True)
+    demons.SetUpdateFieldStandardDeviations([float(v) for v in blur])
+    demons.SetMaximumUpdateStepLength(1.0)
+    return np.transpose(sitk.GetArrayFromImage(demons.Execute(a, b, start)), (2, 1, 0, 3))

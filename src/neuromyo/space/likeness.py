@@ -25,6 +25,7 @@ from neuromyo.space.transform import Transform
 BINS = 32
 _MOST_POINTS = 60_000
 _SEED = 20_111
+_CONTRAST_BINS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,33 @@ def _binned(values: np.ndarray) -> np.ndarray:
 def _entropy(p: np.ndarray) -> float:
     p = p[p > 0]
     return float(-(p * np.log(p)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class ContrastMap:
+    """What one image shows on the average where another one has a certain intensity.
+
+    explained : share of the variance that the map leaves nothing of (the squared correlation ratio), 0 to 1
+    """
+
+    levels: np.ndarray
+    means: np.ndarray
+    explained: float
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """An image in the other one's contrast, float32."""
+        return np.interp(image, self.levels, self.means).astype(np.float32)
+
+
+def contrast_map(given: np.ndarray, wanted: np.ndarray) -> ContrastMap:
+    """The map of intensities ``given`` (m,) to the mean of ``wanted`` (m,), in 64 bins of equally many samples."""
+    order = np.argsort(given, kind="stable")
+    parts = [part for part in np.array_split(order, _CONTRAST_BINS) if part.size]
+    levels = np.array([given[part].mean(dtype=np.float64) for part in parts])
+    means = np.array([wanted[part].mean(dtype=np.float64) for part in parts])
+    total = float(wanted.var(dtype=np.float64))
+    left = sum(float(wanted[part].var(dtype=np.float64)) * part.size for part in parts) / max(1, given.size)
+    return ContrastMap(levels, means, 1.0 - left / total if total > 0 else 0.0)
 
 
 def body_overlap(

@@ -15,15 +15,16 @@ differently by the two fields of view, and (rigid) on limbs bent between the two
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.core.grid import Grid
 from neuromyo.space import _itk
 from neuromyo.space.agreement import Agreement, Limits, judged
-from neuromyo.space.likeness import Pair
+from neuromyo.space.likeness import Pair, contrast_map
 from neuromyo.space.overlap import require_overlap, rough_body
 from neuromyo.space.transform import IDENTITY, Transform
 
@@ -33,8 +34,9 @@ FEW_SLICES = 4
 _MOST_VOXELS = 4_000_000
 #: coarsest first, in voxels of the finest in-plane size
 _LEVELS = (4.0, 2.0, 1.0)
-#: control points of a deformation this far apart (mm), coarse then fine
-CONTROL_MM = 40.0
+#: stiffness of a deformation (mm), the bounds of its smoothing in voxels, and how often contrasts are learnt and steps made a level
+SMOOTH_MM = 5.0
+_LEAST_BLUR, _MOST_BLUR, _ROUNDS, _STEPS = 1.5, 6.0, 4, 15
 #: the least volume a voxel may shrink to in a deformation
 LEAST_JACOBIAN = 0.1
 FREEDOMS = ("auto", "rigid", "in-plane")
@@ -86,7 +88,7 @@ def rigid(
     Raises E-NODATA, E-NOSIGNAL, E-EMPTYROI (nothing to compare), E-GRID (fields of view apart), E-REGISTER (see `judged`).
     The bits depend on the images alone, not on the number of threads.
     """
-    free = _free(freedom, fixed_grid, names)
+    free = _free(freedom, fixed_grid)
     ready = _prepare(fixed, fixed_grid, moving, moving_grid, mask, start, names)
     numbers = np.zeros(6)
     unit = float(ready.fixed.spacing.min())
@@ -111,42 +113,70 @@ def deformable(
     mask: np.ndarray | None = None,
     start: Transform = IDENTITY,
     freedom: str = "auto",
-    control_mm: float = CONTROL_MM,
+    smooth_mm: float = SMOOTH_MM,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     names: tuple[str, str] = ("the fixed image", "the moving image"),
 ) -> Registered:
-    """A smooth displacement (cubic B-splines) on top of ``start``, usually what `rigid` found; other arguments as there.
+    """A smooth displacement on top of ``start``, usually what `rigid` found; other arguments as there.
 
-    control_mm : distance of control points; the deformation is found with twice that first. Smoothness is that of the
-        splines: the finer mesh is taken only where no voxel shrinks below a tenth of its volume (or folds); if the coarser
-        one does, E-REGISTER.
+    The contrast of one image is first carried over to the other (the mean intensity of the one at each intensity of the other,
+    learnt where they now lie on each other, and learnt again as they come closer); diffeomorphic demons then bring the two
+    together. Where tissue is even, nothing pulls, and the displacement is what smoothing carries in from the edges around.
+
+    smooth_mm : standard deviation of the smoothing of the displacement after each step: the larger, the stiffer
+
+    Raises also E-REGISTER where a voxel would shrink below a tenth of its volume or fold.
     """
-    if not control_mm > 0:
-        raise OptionError("E-OPTION", where="control_mm", needed="a distance above 0 mm", found=f"{control_mm:g}")
+    if not smooth_mm > 0:
+        raise OptionError("E-OPTION", where="smooth_mm", needed="a distance above 0 mm", found=f"{smooth_mm:g}")
     ready = _prepare(fixed, fixed_grid, moving, moving_grid, mask, start, names)
-    within = _free(freedom, fixed_grid, names)[2] is False or not all(_free(freedom, fixed_grid, names))
-    extent = np.array(fixed_grid.shape) * np.array(fixed_grid.spacing_mm)
-    unit, kept, mesh = float(ready.fixed.spacing.min()), None, None
-    for spacing, levels, iterations in ((2 * control_mm, (4.0, 2.0), 40), (control_mm, (2.0, 1.0), 30)):
-        pieces = tuple(int(max(1, np.ceil(e / spacing))) for e in extent)
-        mesh = _itk.spline(ready.fixed, pieces) if mesh is None else _itk.refined(mesh, ready.fixed, pieces)
-        for level in levels:
-            mesh = _itk.spline_level(*_at(ready, level * unit), mesh, iterations)
-        made = _as_transform(mesh, ready, fixed_grid, start, control_mm, within)
-        if made.smallest_jacobian() >= LEAST_JACOBIAN * np.linalg.det(start.matrix[:3, :3]):
-            kept = made
-    if kept is None:
-        raise DataError("E-REGISTER", where=" onto ".join(reversed(names)),
-                        needed="a deformation that folds nothing", found="one that does",
-                        remedy="register rigidly, or give a larger control_mm")  # fmt: skip
-    agreement = judged(kept, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)
+    within = None if all(_free(freedom, fixed_grid)) else fixed_grid.slice_axis
+    unit, grid, own = float(ready.fixed.spacing.min()), None, None
+    for level in _LEVELS:
+        a, b, where = _at(ready, level * unit)
+        here = ready.frame.grid_of(a, fixed_grid.slice_axis)
+        own = np.zeros((*here.shape, 3)) if own is None or grid is None else _carried(own, grid, here)
+        grid = here
+        blur = tuple(float(np.clip(smooth_mm / mm, _LEAST_BLUR, _MOST_BLUR)) for mm in here.spacing_mm)
+        for _ in range(_ROUNDS):
+            own = _itk.demons_level(*_alike(a, b, own, where.array > 0), own, blur, _STEPS)
+            if within is not None:
+                own[..., within] = 0.0
+    assert own is not None and grid is not None
+    field = own @ (start.matrix[:3, :3] @ ready.frame.to_world[:3, :3]).T
+    found = Transform.of(start.matrix, field, grid)
+    if found.smallest_jacobian() < LEAST_JACOBIAN:
+        raise DataError("E-REGISTER", where=f"{names[1]} onto {names[0]}", needed="a deformation that folds nothing",
+                        found=f"a voxel at {found.smallest_jacobian():.2f} of its volume",
+                        remedy="register rigidly, or give a larger smooth_mm")  # fmt: skip
+    agreement = judged(found, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)
     return Registered(agreement.kept, agreement, ready.body)
+
+
+def _carried(own: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
+    """A displacement (x, y, z, 3) on one grid, at the voxels of another one."""
+    return Transform.of(np.eye(4), own, old).at_grid(new)
+
+
+def _alike(
+    fixed: _itk.Picture, moving: _itk.Picture, own: np.ndarray, where: np.ndarray
+) -> tuple[_itk.Picture, _itk.Picture]:
+    """The two with one contrast: the one replaced that the other explains the better."""
+    places = np.moveaxis(np.indices(fixed.array.shape, dtype=np.float64), 0, -1)
+    world = places @ fixed.affine[:3, :3].T + fixed.affine[:3, 3] + own
+    back = np.linalg.inv(moving.affine)
+    index = np.moveaxis(world @ back[:3, :3].T + back[:3, 3], -1, 0)
+    moved = map_coordinates(moving.array, index, order=1, mode="nearest")
+    there, here = contrast_map(moved[where], fixed.array[where]), contrast_map(fixed.array[where], moved[where])
+    if there.explained >= here.explained:
+        return fixed, replace(moving, array=there(moving.array))
+    return replace(fixed, array=here(fixed.array)), moving
 
 
 # --- what both do -----------------------------------------------------------------------------------------------------
 
 
-def _free(freedom: str, grid: Grid, names: tuple[str, str]) -> tuple[bool, ...]:
+def _free(freedom: str, grid: Grid) -> tuple[bool, ...]:
     """Which of three angles and three shifts may change."""
     if freedom not in FREEDOMS:
         raise OptionError("E-OPTION", where="freedom", needed=f"one of {', '.join(FREEDOMS)}", found=freedom)
@@ -192,17 +222,6 @@ def _at(ready: _Ready, pitch: float) -> tuple[_itk.Picture, _itk.Picture, _itk.P
     if not thin.array.any():
         return ready.fixed, ready.moving, ready.mask
     return ready.fixed.thinned(pitch), ready.moving.thinned(pitch), thin
-
-
-def _as_transform(mesh, ready: _Ready, grid: Grid, start: Transform, control_mm: float, within: bool) -> Transform:
-    """A B-spline in the frame -> a displacement in RAS+ mm on a grid fine enough for it; x -> start(x + u(x))."""
-    like = ready.fixed.every(ready.fixed.factors(control_mm / 8 / ready.frame.radius))
-    own = _itk.displacement(mesh, like)
-    if within:
-        own[..., grid.slice_axis] = 0.0
-    affine = ready.frame.to_world @ like.affine
-    turned = own @ (start.matrix[:3, :3] @ ready.frame.to_world[:3, :3]).T
-    return Transform.of(start.matrix, turned, Grid.of(like.array.shape, affine, grid.slice_axis))
 
 
 def _require_image(image: np.ndarray, grid: Grid, name: str) -> None:

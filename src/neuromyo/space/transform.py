@@ -92,6 +92,10 @@ class Transform:
         parts = [map_coordinates(self.field[..., c], index, order=1, mode="nearest") for c in range(3)]
         return np.stack(parts, axis=-1)
 
+    def at_grid(self, grid: Grid) -> np.ndarray:
+        """The displacement field (x, y, z, 3) at the voxels of another grid; 0 without one."""
+        return np.zeros((*grid.shape, 3)) if self.field is None else self._field_at(_places(grid))
+
     def after(self, first: Transform) -> Transform:
         """x -> self(first(x)): ``first`` goes from A to B, self from B to C, the result from A to C.
 
@@ -158,7 +162,7 @@ def jacobian(transform: Transform) -> np.ndarray:
 
 
 def _places(grid: Grid) -> np.ndarray:
-    return grid.to_world(np.stack(np.indices(grid.shape), axis=-1).astype(np.float64))
+    return grid.to_world(np.moveaxis(np.indices(grid.shape, dtype=np.float64), 0, -1))
 
 
 def _linear(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:

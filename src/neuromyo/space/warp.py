@@ -49,8 +49,8 @@ def apply_labels(transform: Transform, labels: Labels, onto: Grid) -> Labels:
 
 def _volume(transform: Transform, volume: np.ndarray, grid: Grid, onto: Grid) -> np.ndarray:
     if np.iscomplexobj(volume):
-        real = _volume(transform, volume.real, grid, onto)
-        return real + 1j * _volume(transform, volume.imag, grid, onto)
+        real = _volume(transform, np.real(volume), grid, onto)
+        return real + 1j * _volume(transform, np.imag(volume), grid, onto)
     finite = np.isfinite(volume)
     filled = np.where(finite, volume, 0).astype(np.float64)
     curve = spline_filter(filled, order=3, mode="mirror")
