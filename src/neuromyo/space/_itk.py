@@ -81,6 +81,11 @@ class Picture:
         smooth = gaussian_filter(self.array, blur, mode="nearest") if any(blur) else self.array
         return self._every(smooth, factors)
 
+    def blurred(self, width: float) -> Picture:
+        """Smoothed by a Gaussian of that standard deviation (frame units), along axes of finer voxels only."""
+        sd = [float(width / s) if width >= 0.5 * s else 0.0 for s in self.spacing]
+        return Picture(gaussian_filter(self.array, sd, mode="nearest"), self.affine) if any(sd) else self
+
     def factors(self, pitch: float) -> tuple[int, int, int]:
         each = [
             max(1, min(int(pitch / s + 0.01), n // _LEAST_VOXELS))
@@ -142,26 +147,3 @@ def euler_matrix(numbers: np.ndarray) -> np.ndarray:
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
     matrix[:3, 3] = transform.GetTranslation()
     return matrix
-
-
-def demons_level(
-    fixed: Picture, moving: Picture, field: np.ndarray, blur: tuple[float, ...], iterations: int
-) -> np.ndarray:
-    """Diffeomorphic demons between two images of one contrast (Vercauteren et al., NeuroImage 2009;45:S61).
-
-    field : (x, y, z, 3) displacement in frame coordinates at the voxels of ``fixed`` to begin with
-    blur : smoothing of the displacement after every step, standard deviation in voxels along each axis
-    returns : the displacement, likewise
-    """
-    a, b = fixed.as_itk(), moving.as_itk()
-    start = sitk.GetImageFromArray(np.ascontiguousarray(np.transpose(field, (2, 1, 0, 3))), isVector=True)
-    start.CopyInformation(a)
-    demons = sitk.DiffeomorphicDemonsRegistrationFilter()
-    demons.SetNumberOfThreads(1)
-    demons.SetNumberOfIterations(iterations)
-    demons.SetSmoothDisplacementField(True)
-    demons.SetStandardDeviations([float(v) for v in blur])
-    demons.SetSmoothUpdateField(True)
-    demons.SetUpdateFieldStandardDeviations([float(v) for v in blur])
-    demons.SetMaximumUpdateStepLength(1.0)
-    return np.transpose(sitk.GetArrayFromImage(demons.Execute(a, b, start)), (2, 1, 0, 3))

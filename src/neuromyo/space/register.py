@@ -18,11 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.core.grid import Grid
-from neuromyo.space import _itk
+from neuromyo.space import _itk, _smooth
 from neuromyo.space.agreement import Agreement, Limits, judged
 from neuromyo.space.likeness import Pair, contrast_map
 from neuromyo.space.overlap import require_overlap, rough_body
@@ -34,9 +33,8 @@ FEW_SLICES = 4
 _MOST_VOXELS = 4_000_000
 #: coarsest first, in voxels of the finest in-plane size
 _LEVELS = (4.0, 2.0, 1.0)
-#: stiffness of a deformation (mm), the bounds of its smoothing in voxels, and how often contrasts are learnt and steps made a level
-SMOOTH_MM = 5.0
-_LEAST_BLUR, _MOST_BLUR, _ROUNDS, _STEPS = 1.5, 6.0, 4, 15
+#: half of the shortest wave of a deformation (mm), its price of bending, and steps a level
+SHORTEST_MM, STIFFNESS, _STEPS = 30.0, 1e-3, 6
 #: the least volume a voxel may shrink to in a deformation
 LEAST_JACOBIAN = 0.1
 FREEDOMS = ("auto", "rigid", "in-plane")
@@ -113,64 +111,82 @@ def deformable(
     mask: np.ndarray | None = None,
     start: Transform = IDENTITY,
     freedom: str = "auto",
-    smooth_mm: float = SMOOTH_MM,
+    shortest_mm: float = SHORTEST_MM,
+    stiffness: float = STIFFNESS,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     names: tuple[str, str] = ("the fixed image", "the moving image"),
 ) -> Registered:
     """A smooth displacement on top of ``start``, usually what `rigid` found; other arguments as there.
 
-    The contrast of one image is first carried over to the other (the mean intensity of the one at each intensity of the other,
-    learnt where they now lie on each other, and learnt again as they come closer); diffeomorphic demons then bring the two
-    together. Where tissue is even, nothing pulls, and the displacement is what smoothing carries in from the edges around.
+    The contrast of the moving image is carried over to the fixed one's (the mean intensity of the one at each intensity of the
+    other, learnt where they now lie on each other, again in every step); a sum of cosines is then fitted to what is left, by
+    least squares with a price on bending. With ``in-plane`` nothing moves across slices.
 
-    smooth_mm : standard deviation of the smoothing of the displacement after each step: the larger, the stiffer
+    shortest_mm : half of the shortest wave of the displacement
+    stiffness : weight of the bending energy
 
     Raises also E-REGISTER where a voxel would shrink below a tenth of its volume or fold.
     """
-    if not smooth_mm > 0:
-        raise OptionError("E-OPTION", where="smooth_mm", needed="a distance above 0 mm", found=f"{smooth_mm:g}")
+    if not (shortest_mm > 0 and stiffness > 0):
+        raise OptionError("E-OPTION", where="shortest_mm, stiffness", needed="numbers above 0",
+                          found=f"{shortest_mm:g}, {stiffness:g}", remedy="give numbers above 0")  # fmt: skip
     ready = _prepare(fixed, fixed_grid, moving, moving_grid, mask, start, names)
-    within = None if all(_free(freedom, fixed_grid)) else fixed_grid.slice_axis
-    unit, grid, own = float(ready.fixed.spacing.min()), None, None
+    axes = [a for a in range(3) if all(_free(freedom, fixed_grid)) or a != fixed_grid.slice_axis]
+    waves = _smooth.Waves.of(fixed_grid.shape, ready.fixed.spacing, shortest_mm / ready.frame.radius)
+    index = _smooth.places_in(ready.mask.array > 0)
+    basis, weights = waves.at(index), np.zeros((len(waves.modes), 3))
+    unit = float(ready.fixed.spacing.min())
     for level in _LEVELS:
-        a, b, where = _at(ready, level * unit)
-        here = ready.frame.grid_of(a, fixed_grid.slice_axis)
-        own = np.zeros((*here.shape, 3)) if own is None or grid is None else _carried(own, grid, here)
-        grid = here
-        blur = tuple(float(np.clip(smooth_mm / mm, _LEAST_BLUR, _MOST_BLUR)) for mm in here.spacing_mm)
-        for _ in range(_ROUNDS):
-            own = _itk.demons_level(*_alike(a, b, own, where.array > 0), own, blur, _STEPS)
-            if within is not None:
-                own[..., within] = 0.0
-    assert own is not None and grid is not None
+        blur = 0.5 * level * unit
+        a, b = ready.fixed.blurred(blur), ready.moving.blurred(blur)
+        for _ in range(_STEPS):
+            weights = _stepped(a, b, index, basis, weights, waves.bending, stiffness, axes)
+    coarse = _coarse(fixed_grid, shortest_mm / 8)
+    own = np.round(replace(waves, shape=coarse.shape).field(weights), 6)
     field = own @ (start.matrix[:3, :3] @ ready.frame.to_world[:3, :3]).T
-    found = Transform.of(start.matrix, field, grid)
+    found = Transform.of(start.matrix, field, coarse)
     if found.smallest_jacobian() < LEAST_JACOBIAN:
         raise DataError("E-REGISTER", where=f"{names[1]} onto {names[0]}", needed="a deformation that folds nothing",
                         found=f"a voxel at {found.smallest_jacobian():.2f} of its volume",
-                        remedy="register rigidly, or give a larger smooth_mm")  # fmt: skip
+                        remedy="register rigidly, or give a larger stiffness")  # fmt: skip
     agreement = judged(found, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)
     return Registered(agreement.kept, agreement, ready.body)
 
 
-def _carried(own: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
-    """A displacement (x, y, z, 3) on one grid, at the voxels of another one."""
-    return Transform.of(np.eye(4), own, old).at_grid(new)
+def _stepped(
+    fixed: _itk.Picture,
+    moving: _itk.Picture,
+    index: np.ndarray,
+    basis: np.ndarray,
+    weights: np.ndarray,
+    bending: np.ndarray,
+    stiffness: float,
+    axes: list[int],
+) -> np.ndarray:
+    """One Gauss-Newton step, with the contrast learnt at the present displacement."""
+    places = index @ fixed.affine[:3, :3].T + fixed.affine[:3, 3] + basis @ weights
+    back = np.linalg.inv(moving.affine)[:3]
+    there = places @ back[:, :3].T + back[:, 3]
+    inside = np.all((there >= -0.5) & (there <= np.array(moving.array.shape) - 0.5), axis=1)
+    a, b = _smooth.sampled(fixed.array, index[inside]), _smooth.sampled(moving.array, there[inside])
+    forth, reverse = contrast_map(b, a), contrast_map(a, b)
+    image = forth(moving.array) if forth.explained >= reverse.explained else moving.array
+    wanted = a if forth.explained >= reverse.explained else reverse(a)
+    slopes = [np.gradient(image, axis=c) if n > 1 else np.zeros_like(image) for c, n in enumerate(image.shape)]
+    gradient = np.stack([_smooth.sampled(s, there[inside]) for s in slopes], axis=1) @ back[:, :3]
+    residual = wanted - _smooth.sampled(image, there[inside])
+    new = weights.copy()
+    new[:, axes] = _smooth.step(residual, gradient[:, axes], basis[inside], weights[:, axes], bending, stiffness)
+    return new
 
 
-def _alike(
-    fixed: _itk.Picture, moving: _itk.Picture, own: np.ndarray, where: np.ndarray
-) -> tuple[_itk.Picture, _itk.Picture]:
-    """The two with one contrast: the one replaced that the other explains the better."""
-    places = np.moveaxis(np.indices(fixed.array.shape, dtype=np.float64), 0, -1)
-    world = places @ fixed.affine[:3, :3].T + fixed.affine[:3, 3] + own
-    back = np.linalg.inv(moving.affine)
-    index = np.moveaxis(world @ back[:3, :3].T + back[:3, 3], -1, 0)
-    moved = map_coordinates(moving.array, index, order=1, mode="nearest")
-    there, here = contrast_map(moved[where], fixed.array[where]), contrast_map(fixed.array[where], moved[where])
-    if there.explained >= here.explained:
-        return fixed, replace(moving, array=there(moving.array))
-    return replace(fixed, array=here(fixed.array)), moving
+def _coarse(grid: Grid, pitch_mm: float) -> Grid:
+    """A grid over the same box with voxels of about ``pitch_mm``, no finer than the grid's own."""
+    shape = [max(1, min(n, int(np.ceil(n * s / pitch_mm)))) for n, s in zip(grid.shape, grid.spacing_mm, strict=True)]
+    ratio = np.array(grid.shape) / np.array(shape)
+    turn = np.diag([*ratio, 1.0])
+    turn[:3, 3] = 0.5 * ratio - 0.5
+    return Grid.of(tuple(shape), grid.affine @ turn, grid.slice_axis)
 
 
 # --- what both do -----------------------------------------------------------------------------------------------------
