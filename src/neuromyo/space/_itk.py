@@ -107,6 +107,7 @@ class Picture:
 def _method(mask: Picture, points: int) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
+    method.SetNumberOfWorkUnits(1)  # sums are divided by work units, not by threads
     method.SetMetricAsMattesMutualInformation(_BINS)
     # regular sampling in ITK scatters the places within a voxel, so that interpolation blurs both images alike
     method.SetMetricSamplingStrategy(method.REGULAR)

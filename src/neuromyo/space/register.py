@@ -34,7 +34,7 @@ _MOST_VOXELS = 4_000_000
 #: coarsest first, in voxels of the finest in-plane size
 _LEVELS = (4.0, 2.0, 1.0)
 #: half of the shortest wave of a deformation (mm), its price of bending, and steps a level
-SHORTEST_MM, STIFFNESS, _STEPS = 30.0, 1e-3, 6
+SHORTEST_MM, STIFFNESS, _STEPS = 30.0, 3.0, 6
 #: the least volume a voxel may shrink to in a deformation
 LEAST_JACOBIAN = 0.1
 FREEDOMS = ("auto", "rigid", "in-plane")
