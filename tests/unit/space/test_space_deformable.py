@@ -16,8 +16,7 @@ def test_a_smooth_warp_is_found_in_part_without_folds():
     found = deformable(fixed, grid, moving, grid)
     before = np.abs(leg(world, "T1w") - leg(world + warp, "T1w")).mean()
     after = np.abs(leg(found.transform(world), "T1w") - leg(world + warp, "T1w")).mean()
-    print(before, after, found.transform.smallest_jacobian(), found.agreement.as_dict())
-    assert after < 0.6 * before
+    assert after < 0.3 * before  # of the tissue seen in the wrong place
     assert found.transform.smallest_jacobian() > 0.1
     np.testing.assert_array_equal(found.transform.field[..., 2], 0.0)
     assert found.agreement.information > 1.3 * found.agreement.information_before
