@@ -133,7 +133,7 @@ def rigid_level(
     transform = sitk.Euler3DTransform()
     transform.SetParameters([float(v) for v in start])
     method.SetInitialTransform(transform, inPlace=True)
-    method.SetOptimizerAsPowell(_ROUNDS, _LINE_STEPS, step, last, 1e-6)
+    method.SetOptimizerAsPowell(_ROUNDS, _LINE_STEPS, step, last, 1e-6)  # pyright: ignore[reportArgumentType]
     method.SetOptimizerScales([1.0 if f else _FROZEN for f in free])
     method.Execute(fixed.as_itk(), moving.as_itk())
     found = np.array(transform.GetParameters())
