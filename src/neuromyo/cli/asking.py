@@ -23,6 +23,7 @@ def run_options(
     geometry: str = "strict",
     nprocs: int = 0,
     mem_mb: int = 4000,
+    motion: str = "correct",
 ) -> RunOptions:
     """Checked options; labels lose their prefix, ``--nprocs 0`` means all cores, a protocol's file is read."""
     from neuromyo.core.errors import OptionError
@@ -43,6 +44,7 @@ def run_options(
         geometry=geometry,
         nprocs=usable_cores() if nprocs == 0 else nprocs,
         mem_mb=mem_mb,
+        motion=motion,
     ).checked()
 
 

@@ -35,6 +35,7 @@ def fit(
     ] = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
+    motion: t.Motion = "correct",
     nprocs: t.Nprocs = 0,
     mem_mb: t.Memory = 4000,
 ) -> int:
@@ -46,7 +47,7 @@ def fit(
 
     request = FitRequest(
         id_, files, prefix, known or (), region or (), mask, option or (), nprocs or usable_cores(), mem_mb,
-        max_input_gb, geometry,
+        max_input_gb, geometry, motion,
     )  # fmt: skip
     with shown() as tell:
         result = fit_files(request, tell)

@@ -32,6 +32,7 @@ def run(
     option: t.Assignments = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
+    motion: t.Motion = "correct",
     nprocs: t.Nprocs = 0,
     mem_mb: t.Memory = 4000,
 ) -> int:
@@ -52,6 +53,7 @@ def run(
         geometry=geometry,
         nprocs=nprocs,
         mem_mb=mem_mb,
+        motion=motion,
     )
     with shown() as tell:
         result = run_dataset(bids_dir, out_dir, level, options, tell)

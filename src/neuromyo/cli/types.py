@@ -32,5 +32,9 @@ MaxInput = Annotated[float, typer.Option("--max-input-gb", help="Largest unpacke
 Assignments = Annotated[
     list[str] | None, typer.Option("--option", metavar="ID.key=value", help="An option of one biomarker; repeat it.")
 ]
+Motion = Annotated[
+    str,
+    typer.Option("--motion", help="Motion between scans: correct it where it is seen, measure it only, or off."),
+]
 Nprocs = Annotated[int, typer.Option("--nprocs", help="Processes (threads for a single session); 0 for all cores.")]
 Memory = Annotated[int, typer.Option("--mem-mb", help="Memory budget in megabytes.")]

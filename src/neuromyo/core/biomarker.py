@@ -59,6 +59,8 @@ class SeriesNeed:
     required : fields of `Acquisition` without which nothing can be said
     assumable : fields that may be assumed, openly
     entities : entity values that the series must have (``{"flip": "1"}``)
+    separate : whether its scans (or it and other roles') were acquired one after another, so that motion between them is
+        measured and corrected; None: as its kind says (VFA, MTR, TB1DAM, dwi, MPM and MTS were)
     """
 
     kinds: tuple[str, ...]
@@ -68,6 +70,7 @@ class SeriesNeed:
     assumable: tuple[Assumable, ...] = ()
     entities: tuple[tuple[str, str], ...] = ()
     optional: bool = False
+    separate: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

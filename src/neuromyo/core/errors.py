@@ -45,6 +45,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-PHASE": (EXIT_INPUT, "a phase image is not in radians over one turn, or is no phase"),
     "E-GRAD": (EXIT_INPUT, "the table of diffusion gradients cannot be right, or does not determine a tensor"),
     "E-GRID": (EXIT_INPUT, "images that must share a grid do not"),
+    "E-REGISTER": (EXIT_INPUT, "images could not be brought onto each other, or do not belong together"),
     "E-EMPTYROI": (EXIT_INPUT, "a mask or region holds no voxel"),
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),
     "E-LABELS": (EXIT_INPUT, "a label image or its table cannot be understood"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from neuromyo.core import options as core_options
 from neuromyo.core.errors import DataError, OptionError
-from neuromyo.pipeline import registries
+from neuromyo.pipeline import moving, registries
 
 GEOMETRIES = ("strict", "sform", "qform")
 
@@ -35,6 +35,7 @@ class RunOptions:
     geometry: str = "strict"
     nprocs: int = 1
     mem_mb: int = 4000
+    motion: str = "correct"
 
     def checked(self) -> RunOptions:
         """Itself, if every name is known and every number possible; E-UNKNOWN or E-OPTION otherwise."""
@@ -54,6 +55,7 @@ class RunOptions:
                 found=self.geometry,
                 remedy="leave it out unless a message told you to choose",
             )
+        moving.checked(self.motion)
         if self.nprocs < 1:
             raise OptionError("E-OPTION", where="--nprocs", needed="a number from 1", found=str(self.nprocs),
                               remedy="give a number, or 0 for all cores")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ def folder_of(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+-]", "-", label)[:120] or "-"
 
 
-def write_maps(out: Path, task: Task, maps: Maps, ready: Ready) -> dict[str, str]:
-    """A biomarker's maps with their sidecars; file relative to ``out`` -> SHA-256."""
+def write_maps(
+    out: Path, task: Task, maps: Maps, ready: Ready, motion: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, str]:
+    """A biomarker's maps with their sidecars; file relative to ``out`` -> SHA-256. ``motion``: what its scans moved."""
     from neuromyo.io import derivatives
 
     assert isinstance(task.declaration, Biomarker)
@@ -38,6 +40,7 @@ def write_maps(out: Path, task: Task, maps: Maps, ready: Ready) -> dict[str, str
             "KnownMaps": {role: origin.said for role, origin in task.maps.items()},
             "CalibrationRegions": {role: origin.said for role, origin in task.regions.items()},
             "Without": list(task.without),
+            **({"Motion": list(motion)} if motion else {}),
         },
     )
 

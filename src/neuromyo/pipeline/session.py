@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.record import Step
 from neuromyo.core.series import Series
-from neuromyo.pipeline import cache, cohort, inputs, keys, measure, outputs, prepare, session_page
+from neuromyo.pipeline import cache, cohort, inputs, keys, measure, moving, outputs, prepare, session_page
 from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.ledger import Entry, Ledger
 from neuromyo.pipeline.options import RunOptions
@@ -82,6 +82,7 @@ class _Work:
     tables: Results[Any] = field(default_factory=Results)
     given: list[Labels] = field(default_factory=list)
     refused: list[Labels] = field(default_factory=list)
+    motion: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     page: str = ""
     retired: tuple[str, ...] = ()
 
@@ -157,7 +158,8 @@ class _Work:
 
     def do_task(self, task: Task) -> None:
         options = self.options_of(task)
-        key = keys.of_task(task, options, self.ready.inputs, self.keys, self.job.options.deciding())
+        deciding = {**self.job.options.deciding(), **moving.deciding(task, self.job.options.motion)}
+        key = keys.of_task(task, options, self.ready.inputs, self.keys, deciding)
         self.once(task.name, key, lambda: self.make(task, options, key), lambda entry: self.recall(task, entry))
 
     def draw(self, task: Task) -> None:
@@ -194,24 +196,27 @@ class _Work:
         from neuromyo.fit import runner
 
         known, regions, without = inputs.gather(task, self.maps, self.labels, self.job.dataset.root, self.refused)
+        series, motion, moved = moving.undone(biomarker, task.series, self.job.options.motion, self.job.scratch)
+        self.motion[task.name] = motion
         maps, found = runner.run(
             biomarker,
-            dict(task.series),
+            series,
             options,
             known=known,
             regions=regions,
-            mask=worth_fitting(task.main),
+            mask=worth_fitting(series[biomarker.series_roles[0]]),
             threads=self.job.threads,
             memory_mb=self.job.memory_mb,
             progress=lambda share: self.tell(Event("share", self.job.label, task.name, share=share)),
         )
-        made = outputs.write_maps(self.job.out, task, maps, self.ready)
+        made = outputs.write_maps(self.job.out, task, maps, self.ready, motion)
         self.maps.put(task.name, maps)
         notes = {
-            "findings": [f.as_dict() for f in (*without, *found)],
+            "findings": [f.as_dict() for f in (*without, *moved, *found)],
             "biomarker": biomarker.id,
             "options": maps.options,
             "assumptions": [a.as_dict() for a in maps.assumptions],
+            "motion": list(motion),
         }
         return made, cache.pack_maps(maps), notes
 
@@ -224,6 +229,7 @@ class _Work:
             self.labels.later(task.name, lambda: cache.unpack_labels(packed()))
         else:
             self.maps.later(task.name, lambda: cache.unpack_maps(packed(), declaration))
+            self.motion[task.name] = entry.notes.get("motion", ())
         self.findings += [Finding(**f) for f in entry.notes["findings"]]
 
     def place(self, labels: Labels, series: Series) -> None:
@@ -242,7 +248,11 @@ class _Work:
     def make_table(self, key: str) -> Made:
         from neuromyo.io import store
 
-        done = [t for t in self.ready.plan.tasks if t.name in self.maps]
+        done = [
+            moving.of_task(t, self.motion.get(t.name, ()), self.job.scratch)
+            for t in self.ready.plan.tasks
+            if t.name in self.maps
+        ]
         fitted = [
             measure.fitted(
                 t, self.options_of(t), self.maps, self.labels, self.given, self.job.dataset.root, self.refused

@@ -17,7 +17,7 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.reasons import Reason
 from neuromyo.core.series import Series
-from neuromyo.pipeline import code_version, inputs, known, loose, registries
+from neuromyo.pipeline import code_version, inputs, known, loose, moving, registries
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
 from neuromyo.protocol.needs import key
@@ -39,6 +39,7 @@ class FitRequest:
     mem_mb: int = 4000
     max_input_gb: float = 16.0
     geometry: str = "strict"
+    motion: str = "correct"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
 
     biomarker = registries.biomarkers().get(request.id)
     options = parsed(biomarker.options, _assignments(request.option))
+    mode = moving.checked(request.motion)
     roles = _by_role(biomarker, request.files)
     _refuse_overwriting(request.prefix, biomarker, [p for paths in roles.values() for p in paths])
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
@@ -66,9 +68,10 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
         )  # fmt: skip
         _refuse_unstated(biomarker, opened.series)
         grid = opened.series[next(iter(roles))].grid
+        series, motion, moved = moving.undone(biomarker, opened.series, mode, scratch)
         maps, found = runner.run(
             biomarker,
-            opened.series,
+            series,
             options,
             known=_known(biomarker, request, grid, scratch),
             regions=_regions(biomarker, request, grid, scratch),
@@ -77,8 +80,8 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
             memory_mb=request.mem_mb,
             progress=lambda share: tell(Event("share", request.id, share=share)),
         )
-    files = _write(request.prefix, biomarker, maps, opened.inputs)
-    return FitResult(maps, files, (*opened.findings, *found))
+    files = _write(request.prefix, biomarker, maps, opened.inputs, motion)
+    return FitResult(maps, files, (*opened.findings, *moved, *found))
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------
@@ -195,7 +198,9 @@ def _refuse_overwriting(prefix: Path, biomarker: Biomarker, sources: Sequence[Pa
                                   found="an input of that name", remedy="give another -o PREFIX")  # fmt: skip
 
 
-def _write(prefix: Path, biomarker: Biomarker, maps: Maps, used: Mapping[str, str]) -> dict[str, str]:
+def _write(
+    prefix: Path, biomarker: Biomarker, maps: Maps, used: Mapping[str, str], motion: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
     written: dict[str, str] = {}
     common = {
         "Biomarker": biomarker.id,
@@ -207,6 +212,7 @@ def _write(prefix: Path, biomarker: Biomarker, maps: Maps, used: Mapping[str, st
                     for n, s in maps.scalars.items()},
         "Sources": {Path(name).name: digest for name, digest in used.items()},
         "Versions": code_version.versions(),
+        **({"Motion": list(motion)} if motion else {}),
     }  # fmt: skip
     for name, one in maps.maps.items():
         written |= _write_map(_names(prefix, name), one, maps.grid, common)
