@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers._constants import WATER_T1
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Assumable, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.errors import OptionError
@@ -72,7 +73,7 @@ class MonoOptions:
 class TrainOptions(MonoOptions):
     """Options of fits that model the refocusing train."""
 
-    water_t1: float = option(1.4, "T1 of muscle water", unit="s", low=0.1, high=5.0)
+    water_t1: float = option(WATER_T1.number, "T1 of muscle water", unit="s", low=0.1, high=5.0)
     excitation_pulse: str | tuple[float, ...] | None = option(
         None, "flip angles through the slice; taken as ideal where not given, and said so", choices=tuple(slice_profile.SHAPES),
         open_choice="relative angles through the slice",

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.biomarkers import _multi_echo as multi_echo
+from neuromyo.biomarkers._constants import WATER_T1
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs
 from neuromyo.core.reasons import Reason
@@ -102,6 +103,7 @@ BIOMARKER = Biomarker(
     example={"T2": 0.035, "B1": 0.85, "S0": 1000.0},
     # nearer to B1 = 1 the train hardly depends on B1: the bound with B1 free has no meaning there, and fits do better than it
     domain=Domain({"T2": (0.025, 0.06), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "S0")),
+    constants=(WATER_T1,),
     caption="T2 and B1 fitted together to the whole echo train with the extended phase graph, so that imperfect refocusing "
     "does not pass for a longer T2.",
 )

@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 
 from neuromyo.biomarkers import _multi_echo as multi_echo
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs, RegionNeed
+from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding
 from neuromyo.core.maps import Scalar
 from neuromyo.core.options import option
@@ -41,12 +43,18 @@ _FAT_T2 = Axis("T2", 0.03, 0.5, 48, "log", coarse=16)
 
 FAT_T2 = Quantity("FatT2", "apparent T2 of subcutaneous fat", "ms", (0.03, 0.5), "T2map", level="subject")
 #: T2 of the water in the ring of fat: what the fat's T2 comes to depends on it little (about 1 ms for 5 ms)
-_RING_WATER_T2 = 0.035
+_RING_WATER_T2 = Constant(
+    "T2 of the water in subcutaneous fat", 0.035, "s", "near that of muscle water, for want of a measurement", "assumed",
+    "ring_water_t2", field_strength=3.0, sequence="multi-echo spin echo; 1 ms of fat T2 for 5 ms of it",
+)  # fmt: skip
 #: shares of fat from which a voxel of the ring may speak for fat, the first for which there are enough voxels
 _PURITY = (0.9, 0.7)
 _FEWEST = 20
 #: used where there is no fat to calibrate on: mid-range of what trains of about 10 ms spacing show at 3 T
-_USUAL_FAT_T2 = 0.15
+_USUAL_FAT_T2 = Constant(
+    "apparent T2 of fat, where it cannot be calibrated", 0.15, "s", "mid-range of what is seen in subcutaneous fat",
+    "recalled", "fat_t2", field_strength=3.0, sequence="multi-echo spin echo with about 10 ms between echoes",
+)  # fmt: skip
 #: sd of a median over that of a mean
 _MEDIAN = float(np.sqrt(np.pi / 2))
 
@@ -55,9 +63,12 @@ _MEDIAN = float(np.sqrt(np.pi / 2))
 class Options(multi_echo.TrainOptions):
     """What can be chosen, besides what every fit of a train has."""
 
-    fat_t1: float = option(0.37, "T1 of fat", unit="s", low=0.05, high=2.0)
+    fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
     fat_t2: float | None = option(
         None, "apparent T2 of fat; calibrated on subcutaneous fat where not given", unit="s", low=0.02, high=0.5
+    )
+    ring_water_t2: float = option(
+        _RING_WATER_T2.number, "T2 of the water among the fat it is calibrated on", unit="s", low=0.005, high=0.2
     )
     amplitudes: str = option(
         "non-negative", "whether water and fat may be negative: free amplitudes leave the mean of many voxels unbiased",
@@ -70,7 +81,7 @@ def simulate(
 ) -> dict[str, np.ndarray]:
     """truth T2 (water, s), FF, B1, S0, optionally T1, FatT2, FatT1 (s), shape (...) -> signal (..., n)."""
     acquisition, b1 = acquisitions["mese"], truth.get("B1", 1.0)
-    fat_t2 = truth.get("FatT2", options.fat_t2 or _USUAL_FAT_T2)
+    fat_t2 = truth.get("FatT2", options.fat_t2 or _USUAL_FAT_T2.number)
     water = multi_echo.echo_train(
         acquisition, options, truth.get("T1", options.water_t1), truth["T2"], b1, all_echoes=True, signed=True
     )
@@ -97,7 +108,7 @@ def _fat_model(acquisition: Acquisition, options: Options) -> SeparableModel:
         acquisition, options, options.fat_t1, _FAT_T2.nodes[:, None], _B1.nodes[None, :], signed=True
     )
     water = multi_echo.echo_train(
-        acquisition, options, options.water_t1, _RING_WATER_T2, _B1.nodes[None, :], signed=True
+        acquisition, options, options.water_t1, options.ring_water_t2, _B1.nodes[None, :], signed=True
     )
     # water may come out below zero: held at zero it would, in pure fat, be too much on average and the fat's T2 too long
     return SeparableModel([_FAT_T2, _B1], [fat, water], nonnegative=[True, False], branch=("B1", 1.0))
@@ -141,14 +152,14 @@ def _calibrate_fat(
                 return value, (Scalar(FAT_T2, value, sd, said),), (), _doubts(value, spread)
     why = "not enough fat to calibrate on in the region given, or no region; usual value at 3 T with about 10 ms between echoes"
     warning = Finding(
-        "warn", "W-FAT-T2", "t2-water", f"the apparent T2 of fat was not measured; {1e3 * _USUAL_FAT_T2:.0f} ms is used",
+        "warn", "W-FAT-T2", "t2-water", f"the apparent T2 of fat was not measured; {1e3 * _USUAL_FAT_T2.number:.0f} ms is used",
         "give --region fat=MASK or --option fat_t2=SECONDS",
         "water T2 and fat fraction of fatty muscle are biased if this subject's fat differs",
     )  # fmt: skip
     return (
-        _USUAL_FAT_T2,
-        (Scalar(FAT_T2, _USUAL_FAT_T2, None, "assumed"),),
-        (Assumption("fat_t2", f"{_USUAL_FAT_T2:g} s", why, "fat"),),
+        _USUAL_FAT_T2.number,
+        (Scalar(FAT_T2, _USUAL_FAT_T2.number, None, "assumed"),),
+        (Assumption("fat_t2", f"{_USUAL_FAT_T2.number:g} s", why, "fat"),),
         (warning,),
     )
 
@@ -170,7 +181,7 @@ def _doubts(fat_t2: float, spread: float) -> tuple[Finding, ...]:
 def _fit(inputs: Inputs, options: Options, law: Law) -> tuple[SeparableFit, SeparableModel, np.ndarray]:
     acquisition = inputs.acquisitions["mese"]
     echoes = multi_echo.selected(acquisition, options.echoes)
-    fat_t2 = inputs.scalars.get("fat_t2", options.fat_t2 or _USUAL_FAT_T2)
+    fat_t2 = inputs.scalars.get("fat_t2", options.fat_t2 or _USUAL_FAT_T2.number)
     model = _model(acquisition, options, float(fat_t2), inputs.averaged or options.amplitudes == "free")
     return multi_echo.fit_train(model, inputs, options, echoes, law, _unknowns(inputs)), model, echoes
 
@@ -238,6 +249,7 @@ BIOMARKER = Biomarker(
     domain=Domain({"T2": (0.03, 0.045), "FF": (0.15, 0.45), "B1": (0.7, 0.88)}, snr=200.0, quantities=("T2", "FF")),
     caption="Water and fat fitted together to the whole echo train with the extended phase graph: water T2 answers to oedema "
     "and denervation, the fat fraction to replacement by fat.",
+    constants=(WATER_T1, FAT_T1, _USUAL_FAT_T2, _RING_WATER_T2),
     exclude=("FF", 0.5),
     prominence=20,
 )

@@ -28,3 +28,10 @@ class Constant:
     doi: str = ""
     field_strength: float | None = None
     sequence: str = ""
+
+    @property
+    def number(self) -> float:
+        """The value of a constant that is a single number."""
+        if isinstance(self.value, tuple):
+            raise TypeError(f"the constant {self.name!r} is a list")
+        return self.value

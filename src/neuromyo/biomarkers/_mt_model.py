@@ -1,0 +1,202 @@
+r"""The signals of `mtsat`: spoiled gradient echoes of water, saturated or not, with fat beside it, and their slopes.
+
+.. math:: S_{c,e} = A \left| (1 - FF)\, f_c(R_1, \delta) + FF\, g_c\, \varphi(TE_e) \right| e^{-R_2^* TE_e}
+
+for contrast c (without pulse, with pulse, second angle) and echo e: f is the exact steady state of
+`neuromyo.physics.mt_saturation`, g that of fat, which has no bound pool and a known T1, and :math:`\varphi` the phase of its peaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.errors import OptionError, ProtocolError
+from neuromyo.fit.gauss_newton import Solution, solve
+from neuromyo.physics import fat, mt_saturation
+
+PD, T1W, MT = "pd", "t1", "mt"
+ROLES = (PD, T1W, MT)
+#: where iterations may start
+_RATES, _TAKEN = (0.1, 20.0), (-0.1, 0.6)
+#: echo times this far apart (s) count as one
+_SAME_TIME = 5e-5
+_USUAL_RATE = 1 / 1.4
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One series: nominal angle (rad), repetition time, echo times (s, ascending; zeros where they cancel), the order of its
+    volumes by echo time, the phase of fat at each."""
+
+    role: str
+    tip: float
+    repetition_time: float
+    times: np.ndarray
+    order: np.ndarray
+    phasor: np.ndarray
+    gap: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All series. ``decays``: echoes tell R2*, so that A is at echo time 0; else it holds the decay to the common echo.
+    ``fat_phase_known``: field and echo times were stated, so that the phase of fat is known; else it is taken in phase."""
+
+    contrasts: tuple[Contrast, ...]
+    decays: bool
+    fat_phase_known: bool
+
+    @property
+    def samples(self) -> int:
+        return sum(len(c.times) for c in self.contrasts)
+
+    @property
+    def unknowns(self) -> int:
+        return 3 + self.decays
+
+    def gather(self, signals: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Samples (..., n) of all series, each by rising echo time, in double precision."""
+        return np.concatenate([signals[c.role][..., c.order].astype(np.float64) for c in self.contrasts], axis=-1)
+
+
+def layout(acquisitions: Mapping[str, Acquisition], options: Any) -> Layout:
+    """What the acquisitions say; E-PROTOCOL where angles or echo times do not allow an estimate."""
+    many = {role: len(acquisitions[role].echo_times or ()) > 1 for role in ROLES}
+    decays = any(many.values()) and options.echoes == "extrapolate"
+    contrasts, phases = [], []
+    for role in ROLES:
+        a = acquisitions[role]
+        times, order = _echoes(role, a, many[role], options.echoes)
+        phase = _phasor(a, options.fat_spectrum, times) if a.echo_times is not None else None
+        phases.append(phase is not None)
+        stated = np.ones(len(order), complex) if phase is None else phase
+        gap = options.saturation_gap if role == MT else 0.0
+        contrasts.append(Contrast(role, _angle(role, a), _repetition(a, gap), times, order, stated, gap))
+    pd, t1w, _ = contrasts
+    if abs(pd.tip - t1w.tip) < 0.02 * pd.tip:
+        raise ProtocolError("E-PROTOCOL", where="mtsat, t1: flip_angles_deg", needed="another angle than that of pd",
+                            found=f"{np.rad2deg(t1w.tip):g} degrees in both",
+                            remedy="T1 needs two angles; check the sidecars")  # fmt: skip
+    first = [c.times[0] for c, role in zip(contrasts, ROLES, strict=True) if acquisitions[role].echo_times is not None]
+    if not decays and first and max(first) - min(first) > _SAME_TIME:
+        found = ", ".join(f"{1e3 * t:g} ms" for t in first)
+        raise ProtocolError("E-PROTOCOL", where="mtsat: echo times", needed="one echo time in all three, or several echoes each",
+                            found=found, remedy="acquire the same echo times, or fit with echoes = extrapolate")  # fmt: skip
+    return Layout(tuple(contrasts), decays, all(phases))
+
+
+def _echoes(role: str, a: Acquisition, many: bool, choice: str) -> tuple[np.ndarray, np.ndarray]:
+    if a.echo_times is None or not many:
+        return np.array(a.echo_times or (0.0,))[:1], np.array([0])
+    order = np.argsort(a.echo_times, kind="stable")
+    order = order[:1] if choice == "first" else order
+    return np.asarray(a.echo_times)[order], order
+
+
+def _angle(role: str, a: Acquisition) -> float:
+    angles: tuple[float, ...] = a.flip_angles_deg or ()
+    if len(set(angles)) != 1 or not 0 < angles[0] < 180:
+        raise ProtocolError("E-PROTOCOL", where=f"mtsat, {role}: flip_angles_deg", needed="one angle for all echoes",
+                            found=", ".join(f"{v:g}" for v in angles) or "none",
+                            remedy="give each angle as a series of its own")  # fmt: skip
+    return float(np.deg2rad(angles[0]))
+
+
+def _repetition(a: Acquisition, gap: float) -> float:
+    tr = float(a.repetition_time or 0.0)
+    if not 0 <= gap < tr:
+        raise OptionError("E-OPTION", where="option saturation_gap", needed=f"less than the repetition time ({tr:g} s)",
+                          found=f"{gap:g} s", remedy="give the time from the MT pulse to the readout")  # fmt: skip
+    return tr
+
+
+def _phasor(a: Acquisition, spectrum: str, times: np.ndarray) -> np.ndarray | None:
+    if a.imaging_frequency_hz is None and a.field_strength is None:
+        return None
+    return fat.phasor(spectrum, times, field_strength=a.field_strength, imaging_frequency_hz=a.imaging_frequency_hz)
+
+
+def predict(
+    lay: Layout, theta: np.ndarray, b1: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signals (m, n) and slopes (m, n, P) at theta (m, P) = (ln A, ln R1, delta[, R2* in 1/s]); the rest (m,)."""
+    amplitude, rate, taken = np.exp(theta[:, 0])[:, None], np.exp(theta[:, 1]), theta[:, 2]
+    decay = theta[:, 3, None] if lay.decays else np.zeros((len(theta), 1))
+    parts, slopes = [], []
+    for c in lay.contrasts:
+        tip = c.tip * b1
+        water = mt_saturation.steady(tip, c.repetition_time, rate, taken if c.role == MT else 0.0, c.gap)
+        lipid = ff * mt_saturation.steady(tip, c.repetition_time, fat_rate).signal
+        mixed = ((1 - ff) * water.signal)[:, None] + lipid[:, None] * c.phasor
+        size = np.abs(mixed)
+        level = amplitude * np.exp(-decay * c.times)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            turned = level * (1 - ff)[:, None] * np.where(size > 0, np.real(mixed) / size, 1.0)
+        signal = level * size
+        by = np.empty((*signal.shape, lay.unknowns))
+        by[..., 0] = signal
+        by[..., 1] = turned * water.by_log_rate[:, None]
+        by[..., 2] = turned * water.by_saturation[:, None] if c.role == MT else 0.0
+        if lay.decays:
+            by[..., 3] = -c.times * signal
+        parts.append(signal)
+        slopes.append(by)
+    return np.concatenate(parts, axis=1), np.concatenate(slopes, axis=1)
+
+
+def fit(lay: Layout, data: np.ndarray, b1: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray) -> Solution:
+    """Least squares of samples (m, n) for theta (m, P), from the small-angle solution without fat."""
+    begin = _start(lay, data, b1)
+    scale = np.array([1.0, 1.0, 0.1, 100.0])[: lay.unknowns]  # a large change of each
+
+    def model(theta: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        signal, by = predict(lay, theta * scale, b1[index], ff[index], fat_rate[index])
+        return signal, by * scale
+
+    # in units of each voxel's own signal, so that bits of the path do not depend on the scanner's scale
+    found = solve(model, data, begin / scale)
+    covariance = found.unit_covariance * (scale[:, None] * scale[None, :])
+    return Solution(found.theta * scale, covariance, found.rss, found.converged)
+
+
+def _start(lay: Layout, data: np.ndarray, b1: np.ndarray) -> np.ndarray:
+    """(m, P): echoes extrapolated in logarithms with one R2* for all series, then the solution for small angles."""
+    heights, decay = _extrapolated(lay, data)
+    pd, t1w, mt = lay.contrasts
+    tips = (pd.tip * b1, t1w.tip * b1)
+    rate, _ = mt_saturation.rational_start(
+        heights[:, 0], heights[:, 1], tips, (pd.repetition_time, t1w.repetition_time)
+    )
+    rate = np.where(np.isfinite(rate) & (rate > 0), np.clip(rate, *_RATES), _USUAL_RATE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        amplitude = heights[:, 0] / mt_saturation.steady(tips[0], pd.repetition_time, rate).signal
+        taken = mt_saturation.saturation_of(heights[:, 2], amplitude, mt.tip * b1, mt.repetition_time, rate, mt.gap)
+        taken = np.where(np.isfinite(taken), np.clip(taken, *_TAKEN), 0.0)
+        columns = [np.log(amplitude), np.log(rate), taken, decay][: lay.unknowns]
+    return np.stack(columns, axis=1)
+
+
+def _extrapolated(lay: Layout, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Heights (m, 3) at echo time 0 and R2* (m,), weighted by the squared signal as the noise of a logarithm asks."""
+    place = np.cumsum([0] + [len(c.times) for c in lay.contrasts])
+    groups = [(data[:, a:b], c.times) for a, b, c in zip(place[:-1], place[1:], lay.contrasts, strict=True)]
+    if not lay.decays:
+        return np.stack([g[:, 0] for g, _ in groups], axis=1), np.zeros(len(data))
+    up, down, kept = np.zeros(len(data)), np.zeros(len(data)), []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for samples, times in groups:
+            weight = np.where(samples > 0, samples**2, 0.0)
+            height = np.where(samples > 0, np.log(np.where(samples > 0, samples, 1.0)), 0.0)
+            total = weight.sum(axis=1)
+            late, level = (weight * times).sum(axis=1) / total, (weight * height).sum(axis=1) / total
+            apart = times - late[:, None]
+            up = up + (weight * apart * (height - level[:, None])).sum(axis=1)
+            down = down + (weight * apart**2).sum(axis=1)
+            kept.append((late, level))
+        decay = np.clip(np.nan_to_num(-up / down), -50.0, 2000.0)
+        return np.stack([np.exp(level + decay * late) for late, level in kept], axis=1), decay
