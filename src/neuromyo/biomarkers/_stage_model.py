@@ -23,7 +23,7 @@ from neuromyo.physics.mt_saturation import rational_start, saturation_of, steady
 
 #: where Newton's steps for ln R1 may go, R1 in 1/s
 _RATES = (0.05, 50.0)
-_STEPS = 12
+_STEPS = 6
 
 
 @dataclass(frozen=True, eq=False)
