@@ -1,0 +1,382 @@
+r"""The nerve protocol in one pass: T1, proton density, T2*, MTR, MTsat and fat fraction from three multi-echo gradient echoes.
+
+A small angle without (pd) and with (mt) an MT pulse, and a larger angle (t1), each with several complex echoes. In each series s,
+
+.. math::
+    S_{s,n} = e^{i\phi_s} \left[ W_s + F_s\, c_n \right] e^{2\pi i \psi_s t_n - R_2^* t_n}, \qquad
+    W_s = A_w\, f_s(R_{1w}, \delta), \quad F_s = A_f\, f_s(R_{1f}, 0)
+
+with the exact steady states f of `neuromyo.physics.mt_saturation`. Water and fat are told apart first, over the whole image; then the
+water's amplitudes alone give its R1 and A (pd against t1, B1 in both angles), the share :math:`\delta` that each MT pulse takes (mt), and
+:math:`MTR = 1 - W_{mt}/W_{pd}`; the fat's give :math:`A_f` at a known T1. So
+
+* T1, MTsat and MTR are those of water: fat, which has no MT effect and a short T1, is not in them;
+* :math:`FF = A_f / (A_w + A_f)` is free of T1 weighting, and :math:`PD = A_w + A_f` is at echo time 0;
+* all echoes of all series share one R2*.
+
+PD carries the receive field: `proton-density` corrects for that. MTsat is brought to nominal B1 as in `mtsat`.
+
+*Assumes* registered series of one scale, one R2* for water and fat, perfect spoiling. *Breaks* without phase images (use `mtsat`);
+water's values where there is little water (above about 80 % of fat).
+
+*Cites* Chen, Haacke and Li, F1000Research 2019;8:1803, doi:10.12688/f1000research.19695.1; Helms et al., Magn Reson Med 2008;60:1396,
+doi:10.1002/mrm.21732; Chen et al., Magn Reson Imaging 2018;46:130, doi:10.1016/j.mri.2017.10.009 (STAGE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuromyo.biomarkers import _stage_model as stage_model
+from neuromyo.biomarkers._constants import FAT_T1, spectrum
+from neuromyo.biomarkers.mtsat import B1_RESIDUAL, _to_nominal
+from neuromyo.core.acquisition import Acquisition, Assumption
+from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, MapNeed, SeriesNeed
+from neuromyo.core.errors import OptionError, ProtocolError
+from neuromyo.core.options import option
+from neuromyo.core.quantity import Quantity
+from neuromyo.core.reasons import Reason
+from neuromyo.fit import field_map as field
+from neuromyo.fit import water_fat
+from neuromyo.fit.separable import NoiseLevel
+from neuromyo.fit.uncertainty import pool_variance
+from neuromyo.physics import fat
+from neuromyo.physics.mt_saturation import steady
+
+#: the series, in the order of the fused amplitudes
+PD, T1W, MT = ROLES = ("pd", "t1", "mt")
+#: voxels a call of the vectorised algebra; bounds the memory, not the bits
+_BLOCK = 2048
+#: T1 (s) that a voxel may have; beyond, the three signals fit nothing real
+_T1 = (0.05, 6.0)
+#: an exchange of water and fat that would cost less (log likelihood) is possible
+_DOUBT = 3.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen."""
+
+    b1_residual: str = option(
+        "residual", "how MTsat is brought to nominal B1: B1 squared with a residual, the square alone, or not at all",
+        choices=("residual", "square", "none"),
+    )  # fmt: skip
+    b1_constant: float = option(B1_RESIDUAL.value, "C of the residual B1 dependence", low=-1.0, high=0.7)
+    saturation_gap: float = option(0.0, "time from the MT pulse to the readout", unit="s", low=0.0, high=0.1)
+    fat_t1: float = option(FAT_T1.value, "T1 of fat", unit="s", low=0.05, high=2.0)
+    fat_spectrum: str = option(fat.DEFAULT_SPECTRUM, "peaks of fat", choices=tuple(fat.SPECTRA))
+    noise: str | float = option(
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
+
+
+# --- the signal -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """One series: angle (rad), repetition time and gap after its MT pulse (s), echo times (n,), the signal of fat (n,)."""
+
+    tip: float
+    time: float
+    gap: float
+    echo_times: np.ndarray
+    phasor: np.ndarray
+
+
+def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options, sign: int) -> list[_Contrast]:
+    """What the acquisitions say; E-PROTOCOL where angles do not allow an estimate."""
+    found = []
+    for role in ROLES:
+        a = acquisitions[role]
+        gap, time, angles = (
+            options.saturation_gap if role == MT else 0.0,
+            float(a.repetition_time or 0.0),
+            a.flip_angles_deg or (),
+        )
+        if len(set(angles)) != 1 or not 0 < angles[0] < 180:
+            raise ProtocolError("E-PROTOCOL", where=f"stage-mt, {role}: flip angle", needed="one angle for all echoes",
+                                found=", ".join(f"{v:g}" for v in angles) or "none",
+                                remedy="give each angle as a series of its own")  # fmt: skip
+        if not 0 <= gap < time:
+            raise OptionError("E-OPTION", where="option saturation_gap", needed=f"less than the repetition time ({time:g} s)",
+                              found=f"{gap:g} s", remedy="give the time from the MT pulse to the readout")  # fmt: skip
+        times = np.asarray(a.echo_times, dtype=np.float64)
+        phasor = fat.phasor(options.fat_spectrum, times, field_strength=a.field_strength,
+                            imaging_frequency_hz=a.imaging_frequency_hz, precession_sign=sign)  # fmt: skip
+        found.append(_Contrast(float(np.deg2rad(angles[0])), time, gap, times, phasor))
+    if abs(found[0].tip - found[1].tip) < 0.02 * found[0].tip:
+        raise ProtocolError("E-PROTOCOL", where="stage-mt, t1: flip angle", needed="another angle than that of pd",
+                            found=f"{np.rad2deg(found[1].tip):g} degrees in both",
+                            remedy="T1 needs two angles; check the sidecars")  # fmt: skip
+    return found
+
+
+def _sign(acquisitions: Mapping[str, Acquisition]) -> int:
+    return next((s for s in (acquisitions[r].precession_sign for r in ROLES) if s is not None), 1)
+
+
+def simulate(
+    truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
+) -> dict[str, np.ndarray]:
+    """truth T1 (s, of water), M0, MTsat (at nominal B1), FF, R2star (1/s) or T2star (s), optionally B1, B0 (Hz), FatT1 (s),
+    shape (...) -> complex signals (..., n) of each series."""
+    sign, decay = _sign(acquisitions), truth["R2star"] if "R2star" in truth else 1 / np.asarray(truth["T2star"], float)
+    names = ("M0", "T1", "MTsat", "FF")
+    given = [truth[n] for n in names] + [decay, truth.get("B1", 1.0), truth.get("B0", 0.0)]
+    given.append(truth.get("FatT1", options.fat_t1))
+    m0, t1, taken, share, decay, b1, b0, fat_t1 = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
+    taken = taken / _to_nominal(b1, options)
+    out = {}
+    for role, c in zip(ROLES, _contrasts(acquisitions, options, sign), strict=True):
+        tip = c.tip * b1
+        water = (1 - share) * steady(tip, c.time, 1 / t1, taken if role == MT else 0.0, c.gap).signal
+        lipid = share * steady(tip, c.time, 1 / fat_t1).signal
+        turn = np.exp((2j * np.pi * sign * b0 - decay)[..., None] * c.echo_times)
+        out[role] = m0[..., None] * (water[..., None] + lipid[..., None] * c.phasor) * turn
+    return out
+
+
+# --- the estimate -----------------------------------------------------------------------------------------------------
+
+
+def estimate(inputs: Inputs, options: Options) -> Estimate:
+    """All maps from complex signals (x, y, z, n) of the three series."""
+    shape = inputs.signals[PD].shape[:-1]
+    sign = _sign(inputs.acquisitions)
+    contrasts = _contrasts(inputs.acquisitions, options, sign)
+    usable = np.ones(shape, dtype=bool) if inputs.mask is None else inputs.mask.copy()
+    for role in ROLES:
+        usable &= field.finite_voxels(inputs.signals[role])
+    assert inputs.grid is not None
+    found = field.field_map(
+        inputs.signals[PD], contrasts[0].echo_times, contrasts[0].phasor, usable, inputs.grid.spacing_mm,
+        precession_sign=sign, threads=inputs.threads, progress=lambda share: inputs.progress(0.7 * share),
+    )  # fmt: skip
+    where = np.flatnonzero(usable & np.isfinite(found.field_hz))
+    level = _noise(inputs, contrasts, where, found.field_hz, sign, options)
+    columns = {n: np.full(usable.size, np.nan) for n in (*_VALUES, *(f"sd {n}" for n in _VALUES), "residual")}
+    reason = np.full(usable.size, Reason.NOT_FINITE, dtype=np.uint8)
+    for part in field.blocks(where, _BLOCK):
+        here = where[part]
+        values, sd, why, residual = _block(inputs, contrasts, here, found.field_hz, sign, level, options)
+        why[(why == Reason.OK) & (found.confidence.ravel()[here] < _DOUBT)] = Reason.AMBIGUOUS
+        reason[here] = why
+        columns["residual"][here] = residual
+        for name in _VALUES:
+            columns[name][here], columns[f"sd {name}"][here] = values[name], sd[name]
+    inputs.progress(1.0)
+    shaped = {n: v.reshape(shape) for n, v in columns.items()}
+    assumed = [] if "B1" in inputs.known else [Assumption(
+        "B1", "1", "no B1 map was given; T1 then errs by about twice, and MTsat by as much as, what B1 errs by", "B1")]  # fmt: skip
+    reasons = reason.reshape(shape)
+    return Estimate(
+        {n: shaped[n] for n in _VALUES},
+        _reasons(reasons, shaped, inputs),
+        {n: shaped[f"sd {n}"] for n in _VALUES},
+        {"residual": shaped["residual"]},
+        assumptions=tuple(assumed),
+    )
+
+
+_VALUES = ("T1", "PD", "T2star", "MTR", "MTsat", "FF", "B0")
+#: what needs water, and what needs B1 besides
+_OF_WATER = ("T1", "MTR", "MTsat")
+
+
+def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs) -> dict[str, np.ndarray]:
+    """Each quantity's own reasons: water without T1 spoils no fat fraction's R2*, but its T1, MTsat, PD and fat fraction."""
+    out = {n: reason.copy() for n in _VALUES}
+    b1 = np.asarray(inputs.known.get("B1", 1.0), float)
+    unknown = np.broadcast_to(~(np.isfinite(b1) & (b1 > 0)), reason.shape)
+    fine = (reason == Reason.OK) | (reason == Reason.AMBIGUOUS)
+    with np.errstate(invalid="ignore"):
+        t1_out = ~((shaped["T1"] >= _T1[0]) & (shaped["T1"] <= _T1[1]))
+    for name in ("T1", "MTsat", "PD", "FF"):
+        out[name][fine & t1_out] = Reason.NOT_IDENTIFIABLE
+        out[name][fine & unknown] = Reason.NOT_KNOWN
+    out["MTR"][fine & ~np.isfinite(shaped["MTR"])] = Reason.NOT_IDENTIFIABLE
+    return out
+
+
+def _separated(
+    inputs: Inputs, contrasts: list[_Contrast], here: np.ndarray, field_hz: np.ndarray, sign: int, sigma: float | None
+) -> list[water_fat.WaterFat]:
+    """Water and fat of each series in the voxels ``here`` (flat), each with a field of its own near the common one."""
+    start = field_hz.ravel()[here]
+    parts = []
+    for role, c in zip(ROLES, contrasts, strict=True):
+        samples = inputs.signals[role].reshape(-1, len(c.echo_times))[here]
+        parts.append(water_fat.separate(samples, c.echo_times, c.phasor, start, precession_sign=sign, sigma=sigma))
+    return parts
+
+
+def _noise(
+    inputs: Inputs, contrasts: list[_Contrast], where: np.ndarray, field_hz: np.ndarray, sign: int, options: Options
+) -> NoiseLevel:
+    """The noise of one channel, from what the fits of a sample of voxels leave over."""
+    if not isinstance(options.noise, str):
+        return NoiseLevel.known(options.noise)
+    sample = where[np.linspace(0, len(where) - 1, min(len(where), 4096)).round().astype(int)] if len(where) else where
+    parts = _separated(inputs, contrasts, sample, field_hz, sign, None)
+    rss, dof = sum(p.rss for p in parts), sum(p.dof for p in parts)
+    return pool_variance(np.asarray(rss) / dof, float(dof))
+
+
+def _block(
+    inputs: Inputs, contrasts: list[_Contrast], here: np.ndarray, field_hz: np.ndarray, sign: int, level: NoiseLevel,
+    options: Options,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray, np.ndarray]:  # fmt: skip
+    """Values, sds, reasons and relative residuals of the voxels ``here``."""
+    parts = _separated(inputs, contrasts, here, field_hz, sign, 1.0)
+    rss, dof = np.sum([p.rss for p in parts], axis=0), sum(p.dof for p in parts)
+    fused = stage_model.fuse(parts)
+    b1 = np.broadcast_to(np.asarray(inputs.known.get("B1", 1.0), float), inputs.signals[PD].shape[:-1]).ravel()[here]
+    solve = _Solver(contrasts, b1, options)
+    amplitudes = np.concatenate([fused.water, fused.fat, fused.r2star[:, None]], axis=1)
+    values = solve(amplitudes)
+    pooled = np.isinf(level.dof)
+    variance = 0 * rss + level.sigma**2 if pooled else (level.dof * level.sigma**2 + rss) / (level.dof + dof)
+    sd = _propagated(solve, amplitudes, fused.covariance * variance[:, None, None])
+    weight = np.stack([p.covariance[:, water_fat.FIELD, water_fat.FIELD] for p in parts], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values["B0"] = parts[0].field_hz
+        sd["B0"] = np.sqrt(weight[:, 0] * variance)
+        first = np.abs(inputs.signals[PD].reshape(-1, len(contrasts[0].echo_times))[here, 0])
+        residual = np.sqrt(rss / sum(2 * len(c.echo_times) for c in contrasts)) / first
+    reason = np.full(len(here), Reason.OK, dtype=np.uint8)
+    reason[~np.all([p.converged for p in parts], axis=0)] = Reason.NO_CONVERGENCE
+    reason[np.any([p.at_bound for p in parts], axis=0)] = Reason.AT_BOUND
+    return values, sd, reason, residual
+
+
+@dataclass(frozen=True, eq=False)
+class _Solver:
+    """Fused amplitudes (m, 7) of (water of each series, fat of each series, R2*) -> quantities (m,)."""
+
+    contrasts: list[_Contrast]
+    b1: np.ndarray
+    options: Options
+
+    def __call__(self, amplitudes: np.ndarray) -> dict[str, np.ndarray]:
+        pd, t1w, mt = self.contrasts
+        tips = [c.tip * self.b1 for c in self.contrasts]
+        water, lipid, decay = amplitudes[:, :3], amplitudes[:, 3:6], amplitudes[:, 6]
+        rate, equilibrium = stage_model.relaxation(water[:, 0], water[:, 1], (tips[0], tips[1]), (pd.time, t1w.time))
+        taken = stage_model.saturation(water[:, 2], equilibrium, tips[2], mt.time, rate, mt.gap)
+        fat_times = [c.time for c in self.contrasts]
+        fat_equilibrium = stage_model.equilibrium_fat(lipid, tips, fat_times, 1 / self.options.fat_t1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = equilibrium + fat_equilibrium
+            # the mt series may have an angle or repetition time of its own: compare with the same without its pulse
+            unsaturated = equilibrium * steady(tips[2], mt.time, rate).signal
+            return {
+                "T1": 1 / rate,
+                "PD": total,
+                "T2star": 1 / decay,
+                "MTR": 1 - water[:, 2] / unsaturated,
+                "MTsat": taken * _to_nominal(self.b1, self.options),
+                "FF": fat_equilibrium / total,
+            }
+
+
+def _propagated(solve: _Solver, amplitudes: np.ndarray, covariance: np.ndarray) -> dict[str, np.ndarray]:
+    """First-order sds of all quantities by central differences in each amplitude."""
+    with np.errstate(invalid="ignore"):
+        scale = np.abs(amplitudes[:, :3]).max(axis=1)
+    slopes: dict[str, list[np.ndarray]] = {}
+    for i in range(amplitudes.shape[1]):
+        step = 1e-5 * (scale if i < 6 else np.maximum(np.abs(amplitudes[:, 6]), 1.0))
+        up, down = amplitudes.copy(), amplitudes.copy()
+        up[:, i] += step
+        down[:, i] -= step
+        high, low = solve(up), solve(down)
+        for name in high:
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+                slopes.setdefault(name, []).append((high[name] - low[name]) / (2 * step))
+    out = {}
+    for name, columns in slopes.items():
+        by = np.stack(columns, axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            out[name] = np.sqrt(np.maximum(np.einsum("mp,mpq,mq->m", by, covariance, by), 0.0))
+    return out
+
+
+# --- the declaration --------------------------------------------------------------------------------------------------
+
+
+def _need(flip: str, mt: str) -> SeriesNeed:
+    return SeriesNeed(kinds=("MPM", "MTS"), part="complex", min_volumes=3,
+                      required=("echo_times", "flip_angles_deg", "repetition_time", "field_strength"),
+                      entities=(("flip", flip), ("mt", mt)))  # fmt: skip
+
+
+def _typical(flip_deg: float, **more: Any) -> Acquisition:
+    return Acquisition(echo_times=tuple(0.00115 + 0.00098 * k for k in range(6)), repetition_time=0.03,
+                       flip_angles_deg=(flip_deg,), field_strength=3.0, **more)  # fmt: skip
+
+
+BIOMARKER = Biomarker(
+    id="stage-mt",
+    title="T1, PD, T2*, MTR, MTsat and fat fraction in one pass",
+    doi=("10.12688/f1000research.19695.1", "10.1002/mrm.21732", "10.1016/j.mri.2017.10.009"),
+    needs={
+        "pd": _need("1", "off"),
+        "t1": _need("2", "off"),
+        "mt": _need("1", "on"),
+        "B1": MapNeed("B1", "%", (0.2, 2.0)),
+    },
+    gives=(
+        Quantity("T1", "T1 of water", "ms", _T1, "T1map", window=(0.0, 2.5)),
+        Quantity(
+            "MTsat", "magnetisation transfer saturation of water", "%", (-0.05, 0.25), "MTsat", window=(0.0, 0.05)
+        ),
+        Quantity("MTR", "magnetisation transfer ratio of water", "%", (-0.5, 1.0), "MTRmap", window=(0.0, 0.6)),
+        Quantity("FF", "fat fraction, free of T1 weighting", "%", (-0.15, 1.15), "PDFF", window=(0.0, 1.0)),
+        Quantity("T2star", "T2*", "ms", (0.001, 1.0), "T2starmap", window=(0.0, 0.06)),
+        Quantity(
+            "PD",
+            "protons of water and fat, receive field not corrected",
+            "a.u.",
+            (0.0, float("inf")),
+            "PDmap",
+            summarised=False,
+        ),
+        Quantity(
+            "B0",
+            "off-resonance",
+            "Hz",
+            (-3000.0, 3000.0),
+            "fieldmap",
+            datatype="fmap",
+            window=(-300.0, 300.0),
+            summarised=False,
+        ),
+    ),
+    simulate=simulate,
+    estimate=estimate,
+    options=Options,
+    scope="image",
+    noise="complex",
+    typical={
+        "pd": _typical(6.0),
+        "t1": _typical(21.0),
+        "mt": _typical(6.0, mt_on=(True,), mt_offset_hz=1200.0, mt_flip_angle_deg=500.0),
+    },
+    example={"T1": 1.4, "M0": 1000.0, "MTsat": 0.02, "FF": 0.1, "R2star": 35.0, "B0": 20.0},
+    domain=Domain(
+        {"T1": (0.8, 1.6), "MTsat": (0.01, 0.03), "FF": (0.0, 0.3), "R2star": (25.0, 45.0)},
+        snr=100.0,
+        quantities=("T1", "MTsat", "FF"),
+    ),
+    provides=("FF", "B0"),
+    caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
+    "steady states, and a fat fraction free of T1 weighting.",
+    constants=(B1_RESIDUAL, FAT_T1, *spectrum()),
+    prominence=15,
+)
