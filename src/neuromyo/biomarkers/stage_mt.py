@@ -317,7 +317,7 @@ def _need(flip: str, mt: str) -> SeriesNeed:
 
 
 def _typical(flip_deg: float, **more: Any) -> Acquisition:
-    return Acquisition(echo_times=tuple(0.00115 + 0.00098 * k for k in range(6)), repetition_time=0.03,
+    return Acquisition(echo_times=tuple(0.00115 + 0.00098 * k for k in range(6)), repetition_time=0.025,
                        flip_angles_deg=(flip_deg,), field_strength=3.0, **more)  # fmt: skip
 
 
@@ -365,8 +365,8 @@ BIOMARKER = Biomarker(
     noise="complex",
     typical={
         "pd": _typical(6.0),
-        "t1": _typical(21.0),
-        "mt": _typical(6.0, mt_on=(True,), mt_offset_hz=1200.0, mt_flip_angle_deg=500.0),
+        "t1": _typical(24.0),
+        "mt": _typical(6.0, mt_on=(True,), mt_offset_hz=2000.0, mt_flip_angle_deg=220.0),
     },
     example={"T1": 1.4, "M0": 1000.0, "MTsat": 0.02, "FF": 0.1, "R2star": 35.0, "B0": 20.0},
     domain=Domain(
