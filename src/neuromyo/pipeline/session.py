@@ -200,7 +200,7 @@ class _Work:
             options,
             known=known,
             regions=regions,
-            mask=worth_fitting(task.main),
+            mask=worth_fitting(*task.series.values()),
             threads=self.job.threads,
             memory_mb=self.job.memory_mb,
             progress=lambda share: self.tell(Event("share", self.job.label, task.name, share=share)),
