@@ -54,7 +54,16 @@ def constants(spectrum: bool = True) -> tuple[Constant, ...]:
     peaks = fat_physics.SPECTRA[fat_physics.DEFAULT_SPECTRUM]
     if spectrum:
         made += [
-            Constant(f"{what} of fat's peaks", value, unit, peaks.tissue, peaks.evidence, "fat_spectrum", peaks.doi)
+            Constant(
+                f"{what} of fat's peaks",
+                value,
+                unit,
+                peaks.tissue,
+                peaks.evidence,
+                "fat_spectrum",
+                peaks.doi,
+                sequence="spectroscopy in vivo",
+            )
             for what, value, unit in (("shifts", peaks.ppm, "1e-6"), ("amplitudes", peaks.amplitudes, "1"))
         ]
     return tuple(made)

@@ -9,6 +9,9 @@ so that air, which has no field to speak of, takes no part, and nothing is lower
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -49,6 +52,26 @@ def outside(magnitude: np.ndarray, inside: np.ndarray) -> np.ndarray:
     reason = np.where(inside, Reason.OK, Reason.NO_SIGNAL).astype(np.uint8)
     reason[~np.isfinite(magnitude)] = Reason.NOT_FINITE
     return reason
+
+
+def pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """(numbers from 1 of what hangs together, how many) of a mask of any dimension."""
+    found: Any = ndimage.label(mask)
+    return found[0], int(found[1])
+
+
+def depth(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """How far (mm) each voxel of a mask of any dimension is from the nearest one outside; beyond the image is outside."""
+    found: Any = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)
+    return found[(slice(1, -1),) * mask.ndim]
+
+
+def spread_out(numbers: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Numbers above 0 given to all other voxels by the nearest one that has one."""
+    found: Any = ndimage.distance_transform_edt(
+        numbers == 0, sampling=spacing, return_distances=False, return_indices=True
+    )
+    return numbers[tuple(found)]
 
 
 class Smoother:

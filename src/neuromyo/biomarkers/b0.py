@@ -178,7 +178,7 @@ def _in_space(phase: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.nda
     """The phase (x, y, z) unwrapped over each connected piece of the body, near zero in the median of each."""
     from skimage.restoration import unwrap_phase
 
-    pieces, count = ndimage.label(inside)
+    pieces, count = _fields.pieces(inside)
     out, unsure = np.zeros(phase.shape), np.zeros(phase.shape, dtype=bool)
     for number, box in enumerate(ndimage.find_objects(pieces, max_label=count), 1):
         here = pieces[box] == number
@@ -202,12 +202,10 @@ def _parts_near_zero(phase: np.ndarray, inside: np.ndarray, spacing: tuple[float
     nearest part.
     """
     even = inside & ~_jumps(phase, inside)
-    depth = ndimage.distance_transform_edt(np.pad(even, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    parts, count = ndimage.label(depth > _BRIDGE_MM)
+    parts, count = _fields.pieces(_fields.depth(even, spacing) > _BRIDGE_MM)
     if count < 2:
         return phase
-    nearest = ndimage.distance_transform_edt(parts == 0, sampling=spacing, return_distances=False, return_indices=True)
-    territory = parts[tuple(nearest)]
+    territory = _fields.spread_out(parts, spacing)
     middle = np.array([np.median(phase[inside & (territory == k)]) if k else 0.0 for k in range(count + 1)])
     turns = np.round(middle / _TURN)
     return np.where(inside, phase - _TURN * turns[territory], phase)
@@ -303,6 +301,7 @@ BIOMARKER = Biomarker(
             _SPECTRUM.evidence,
             "fat_spectrum",
             _SPECTRUM.doi,
+            sequence="spectroscopy in vivo",
         ),
     ),
 )

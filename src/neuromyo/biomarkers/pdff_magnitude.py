@@ -113,7 +113,7 @@ def _sorted(inputs: Inputs, options: Options) -> tuple[np.ndarray, np.ndarray, n
         signals,
         times[order],
         _fat_weight.fat_phasor(acquisition, options, times[order]),
-        np.isfinite(signals).all(axis=-1),
+        np.asarray(np.isfinite(signals).all(axis=-1)),
     )
 
 

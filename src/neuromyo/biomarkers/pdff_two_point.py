@@ -110,7 +110,8 @@ def _echoes(acquisition: Acquisition, options: Options) -> tuple[list[int], np.n
     times = np.asarray(acquisition.echo_times)
     order = [int(i) for i in np.argsort(times, kind="stable")]
     fat = _fat_weight.fat_phasor(acquisition, options, times)
-    apart, chosen = max((abs(fat[j] - fat[i]), -j, (i, j)) for i, j in itertools.pairwise(order))[::2]
+    chosen = max(itertools.pairwise(order), key=lambda pair: (abs(fat[pair[1]] - fat[pair[0]]), -pair[1]))
+    apart = float(abs(fat[chosen[1]] - fat[chosen[0]]))
     if apart < _APART:
         raise ProtocolError(
             "E-PROTOCOL", where="pdff-two-point: EchoTime", needed="two echoes at which fat differs in phase (out of phase and in phase)",
@@ -145,7 +146,7 @@ def _field(
 
 
 def _smoothed(values: np.ndarray, smoother: _fields.Smoother) -> np.ndarray:
-    return smoother.sum(values.real) + 1j * smoother.sum(values.imag)
+    return smoother.sum(np.real(values)) + 1j * smoother.sum(np.imag(values))
 
 
 def _settled(
@@ -154,7 +155,7 @@ def _settled(
     """The choices, each made to agree with its surroundings, over and over until nothing changes."""
     for _ in range(_SWEEPS):
         around = _smoothed(np.where(choice == 1, p[..., 1], p[..., 0]) * weight * inside, smoother).conj()
-        new = np.where((p[..., 1] * around).real > (p[..., 0] * around).real, 1, 0).astype(np.uint8)
+        new = np.where(np.real(p[..., 1] * around) > np.real(p[..., 0] * around), 1, 0).astype(np.uint8)
         new[~inside] = 255
         if np.array_equal(new, choice):
             break
@@ -171,7 +172,7 @@ def _rim(inside: np.ndarray, spacing: np.ndarray, axis: int) -> np.ndarray:
     for k, one in enumerate(slices):
         filled = ndimage.binary_fill_holes(one)
         if filled is not None and not filled.all():
-            rim[k] = one & (ndimage.distance_transform_edt(np.pad(filled, 1), sampling=in_plane)[1:-1, 1:-1] <= _RIM_MM)
+            rim[k] = one & (_fields.depth(filled, in_plane) <= _RIM_MM)
     return np.moveaxis(rim, 0, axis)
 
 
@@ -189,7 +190,7 @@ def _exchanged(
         return np.bincount(label, weights=values.ravel(), minlength=count)
 
     taken = np.where(choice == 1, 1, 0)[..., None]
-    mine, other = (np.take_along_axis(p, t, axis=-1)[..., 0].real for t in (taken, 1 - taken))
+    mine, other = (np.real(np.take_along_axis(p, t, axis=-1)[..., 0]) for t in (taken, 1 - taken))
     voxels = np.maximum(total(weight), 1e-30)
     field = total(weight * (mine - other)) / voxels
     share, opposite = (np.take_along_axis(x, t, axis=-1)[..., 0] for t in (taken, 1 - taken))
@@ -233,7 +234,7 @@ def _fraction(
     r"""FF and its sd for unit noise: var FF = (1/|w + f|^2) sum |(1 - FF) g_f - FF g_w|^2."""
     total = water + lipid
     with np.errstate(divide="ignore", invalid="ignore"):
-        ff = (lipid * total.conj()).real / np.abs(total) ** 2
+        ff = np.real(lipid * total.conj()) / np.abs(total) ** 2
         lever = (1 - ff)[:, None] * gains[1] - ff[:, None] * gains[0]
         return ff, np.sqrt((np.abs(lever) ** 2).sum(axis=1)) / np.abs(total)
 

@@ -33,7 +33,7 @@ def candidates(signals: np.ndarray, fat: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     a, b = (np.abs(signals[:, i].astype(np.complex128)) ** 2 for i in (0, 1))
     # |1 - x + c x|^2 = 1 - 2 g x + h x^2 with g = 1 - Re c, h = |c - 1|^2
-    g, h = 1 - fat.real, np.abs(fat - 1) ** 2
+    g, h = 1 - np.real(fat), np.abs(fat - 1) ** 2
     scale = np.maximum(a + b, _TINY)
     qa = (b * h[0] - a * h[1]) / scale
     qb = -2 * (b * g[0] - a * g[1]) / scale
@@ -44,7 +44,7 @@ def candidates(signals: np.ndarray, fat: np.ndarray) -> tuple[np.ndarray, np.nda
         x = np.stack([q / qa, np.where(q == 0, 0.0, qc / q)], axis=1)
     x = np.where(np.isfinite(x), x, np.inf)
     bad = np.abs(x - 0.5) > 0.5 + _BEYOND
-    both = bad.all(axis=1)
+    both = bad[:, 0] & bad[:, 1]
     x = np.where(bad & ~both[:, None], x[:, ::-1], x)
     x[both] = np.clip(np.nan_to_num(x[both], posinf=1.0, neginf=0.0), 0.0, 1.0)
     x = np.sort(x, axis=1)

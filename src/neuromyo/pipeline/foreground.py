@@ -10,9 +10,18 @@ from neuromyo.core.series import Series
 SIGNAL = 0.05
 
 
-def worth_fitting(series: Series) -> np.ndarray:
+def worth_fitting(series: Series, *others: Series) -> np.ndarray:
     """(x, y, z) bool: the largest magnitude over the volumes above 5 % of its 99th percentile, or some samples but not all
-    not finite, so that such a voxel gets its own reason. All voxels where that leaves none."""
+    not finite, so that such a voxel gets its own reason; in any of the series on the first one's grid, since fat is dark in an image of
+    water. All voxels where that leaves none."""
+    mask = _of(series)
+    for other in others:
+        if other.grid.same_as(series.grid):
+            mask |= _of(other)
+    return mask if mask.any() else np.ones_like(mask)
+
+
+def _of(series: Series) -> np.ndarray:
     largest = np.zeros(series.grid.shape, dtype=np.float32)
     broken = np.zeros(series.grid.shape, dtype=bool)
     for z in range(largest.shape[2]):
@@ -20,5 +29,4 @@ def worth_fitting(series: Series) -> np.ndarray:
         finite = np.isfinite(samples)
         largest[:, :, z] = np.where(finite, samples, 0).max(axis=2)
         broken[:, :, z] = finite.any(axis=2) & ~finite.all(axis=2)
-    mask = (largest > SIGNAL * np.percentile(largest, 99)) | broken
-    return mask if mask.any() else np.ones_like(mask)
+    return (largest > SIGNAL * np.percentile(largest, 99)) | broken

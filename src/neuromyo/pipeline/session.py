@@ -205,6 +205,7 @@ class _Work:
             known=known,
             regions=regions,
             mask=worth_fitting(series[biomarker.series_roles[0]]),
+            mask=worth_fitting(*task.series.values()),
             threads=self.job.threads,
             memory_mb=self.job.memory_mb,
             progress=lambda share: self.tell(Event("share", self.job.label, task.name, share=share)),

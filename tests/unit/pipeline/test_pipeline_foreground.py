@@ -31,3 +31,13 @@ def test_a_broken_sample_among_good_ones_is_not_air():
 
 def test_nothing_but_zeros_leaves_all():
     assert worth_fitting(series(np.zeros((2, 2, 2, 2), dtype=np.float32))).all()
+
+
+def test_what_is_dark_in_one_image_of_a_task_may_be_bright_in_another():
+    water, fat = np.zeros((4, 4, 2, 1), np.float32), np.zeros((4, 4, 2, 1), np.float32)
+    water[1, 1], fat[2, 2] = 100, 80
+    grid = Grid.of((4, 4, 2), np.eye(4))
+    one, other = (Series(ArrayData(a), grid, Acquisition(), "T1w") for a in (water, fat))
+    assert np.array_equal(worth_fitting(one, other), (water + fat)[..., 0] > 0)
+    elsewhere = Series(ArrayData(fat), Grid.of((4, 4, 2), 2 * np.eye(4)), Acquisition(), "T1w")
+    assert np.array_equal(worth_fitting(one, elsewhere), water[..., 0] > 0)
