@@ -14,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1, spectrum
 from neuromyo.core.acquisition import Acquisition
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, OptionError
 from neuromyo.core.options import option
 from neuromyo.physics import fat as fat_physics
-from neuromyo.physics.fat import TISSUE
 
-WATER_T1, FAT_T1 = TISSUE["muscle"].T1, TISSUE["subcutaneous-fat"].T1
 #: weights of fat and water that differ by no more than this share make under a point of fat fraction
 _ALIKE = 0.04
 
@@ -37,36 +35,15 @@ def weighting_option() -> Any:
 
 
 def water_t1_option() -> Any:
-    return option(WATER_T1, "T1 of muscle water", unit="s", low=0.1, high=5.0)
+    return option(WATER_T1.number, "T1 of muscle water", unit="s", low=0.1, high=5.0)
 
 
 def fat_t1_option() -> Any:
-    return option(FAT_T1, "T1 of fat", unit="s", low=0.05, high=2.0)
+    return option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
 
 
-def constants(spectrum: bool = True) -> tuple[Constant, ...]:
-    """What the corrections bring along: T1 of water and fat, and the spectrum's peaks where it is used."""
-    water, fat = TISSUE["muscle"], TISSUE["subcutaneous-fat"]
-    made = [
-        Constant(f"T1 of {r.tissue}", r.T1, "s", r.source, r.evidence, name, r.doi, r.field_strength, r.sequence)
-        for r, name in ((water, "water_t1"), (fat, "fat_t1"))
-    ]
-    peaks = fat_physics.SPECTRA[fat_physics.DEFAULT_SPECTRUM]
-    if spectrum:
-        made += [
-            Constant(
-                f"{what} of fat's peaks",
-                value,
-                unit,
-                peaks.tissue,
-                peaks.evidence,
-                "fat_spectrum",
-                peaks.doi,
-                sequence="spectroscopy in vivo",
-            )
-            for what, value, unit in (("shifts", peaks.ppm, "1e-6"), ("amplitudes", peaks.amplitudes, "1"))
-        ]
-    return tuple(made)
+#: what the corrections bring along
+CONSTANTS = (WATER_T1, FAT_T1, *spectrum())
 
 
 def weight(acquisition: Acquisition, t1: Any) -> Any:

@@ -29,9 +29,9 @@ import numpy as np
 from scipy import ndimage
 
 from neuromyo.biomarkers import _fields
+from neuromyo.biomarkers._constants import spectrum
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, SeriesNeed
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.grid import Grid
 from neuromyo.core.options import option
@@ -268,8 +268,6 @@ def _whole(values: np.ndarray, inside: np.ndarray, rest: float = np.nan) -> np.n
     return out
 
 
-_SPECTRUM = fat.SPECTRA[fat.DEFAULT_SPECTRUM]
-
 BIOMARKER = Biomarker(
     id="b0",
     title="B0 offset",
@@ -292,16 +290,5 @@ BIOMARKER = Biomarker(
     domain=Domain({"B0": (-150.0, 150.0)}, snr=30.0, quantities=("B0",)),
     provides=("B0",),
     caption="Offset of the main field, from how the phase of gradient echoes grows.",
-    constants=(
-        Constant(
-            "fat spectrum, for choosing echoes",
-            _SPECTRUM.ppm,
-            "1e-6",
-            _SPECTRUM.tissue,
-            _SPECTRUM.evidence,
-            "fat_spectrum",
-            _SPECTRUM.doi,
-            sequence="spectroscopy in vivo",
-        ),
-    ),
+    constants=spectrum(),
 )

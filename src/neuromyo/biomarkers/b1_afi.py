@@ -21,22 +21,21 @@ the images shows. *Breaks* where the signal ratio tells little, at small angles 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from neuromyo.biomarkers import _fields
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Estimate, Inputs, SeriesNeed
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
-from neuromyo.physics.fat import TISSUE
 
 #: tissues of a leg between whose T1 the error of the approximation is told
-_TISSUES = (TISSUE["subcutaneous-fat"], TISSUE["muscle"])
+_T1S = (FAT_T1, WATER_T1)
 _TELL = 0.01
 
 
@@ -122,12 +121,12 @@ def _sequence(acquisitions: Mapping[str, Acquisition]) -> tuple[float, float, fl
 def _approximate(angle: float, tr1: float, tr2: float) -> tuple[Finding, ...]:
     """By how much B1 of fat and of muscle comes out wrong for want of their T1, at the nominal angle."""
     off = []
-    for tissue in _TISSUES:
-        first, second = _steady(np.cos(angle), tr1, tr2, tissue.T1)
+    for tissue in _T1S:
+        first, second = _steady(np.cos(angle), tr1, tr2, tissue.number)
         off.append(float(np.arccos(np.clip(cosine(np.asarray(second / first), tr1, tr2, None)[0], -1, 1)) / angle - 1))
     if not max(map(abs, off)) > _TELL:
         return ()
-    said = " and ".join(f"{100 * o:+.1f} % in {t.tissue} (T1 {t.T1:g} s)" for o, t in zip(off, _TISSUES, strict=True))
+    said = " and ".join(f"{100 * o:+.1f} % at a {t.name} of {t.number:g} s" for o, t in zip(off, _T1S, strict=True))
     return (Finding("warn", "W-B1", "b1-afi: RepetitionTime", f"TR of {tr1:g} and {tr2:g} s are not short beside T1",
                     "give the option t1", f"B1 is off by {said}"),)  # fmt: skip
 
@@ -153,18 +152,5 @@ BIOMARKER = Biomarker(
     bias_table="docs/accuracy/b1.md",
     provides=("B1",),
     caption="Transmit field relative to nominal, from one flip angle at two alternating repetition times, smoothed inside the body.",
-    constants=tuple(
-        Constant(
-            f"T1 of {t.tissue}, for the warning about TR",
-            t.T1,
-            "s",
-            t.source,
-            t.evidence,
-            "t1",
-            t.doi,
-            t.field_strength,
-            t.sequence,
-        )
-        for t in _TISSUES
-    ),
+    constants=tuple(replace(t1, override="t1") for t1 in _T1S),
 )

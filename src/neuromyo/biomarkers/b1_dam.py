@@ -22,21 +22,19 @@ and with incomplete recovery (TR under five T1) where T1 is not given, of which 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from neuromyo.biomarkers import _fields
+from neuromyo.biomarkers._constants import WATER_T1
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Assumable, Biomarker, Estimate, Inputs, SeriesNeed
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
-from neuromyo.physics.fat import TISSUE
 
-_MUSCLE = TISSUE["muscle"]
 #: the second angle is twice the first to this share
 _TWICE = 1e-3
 #: a bias of B1 in muscle over this is told
@@ -115,13 +113,13 @@ def _angles(acquisition: Acquisition) -> tuple[list[int], float]:
 
 def _incomplete(tr: float, nominal: float) -> tuple[Finding, ...]:
     """How wrong B1 of muscle comes out for want of its T1, at the nominal angle."""
-    e = _recovery(_MUSCLE.T1, tr)
+    e = _recovery(WATER_T1.number, tr)
     c = np.cos(nominal)
     rho = np.asarray(c * (1 - e * c) / (1 + e - 2 * e * c * c))
     bias = float(np.arccos(np.clip(cosine(rho, 0.0)[0], -1, 1)) / nominal - 1)
     if not abs(bias) > _TELL:
         return ()
-    return (Finding("warn", "W-B1", "b1-dam: RepetitionTime", f"{tr:g} s does not let muscle (T1 {_MUSCLE.T1:g} s) recover",
+    return (Finding("warn", "W-B1", "b1-dam: RepetitionTime", f"{tr:g} s does not let muscle (T1 {WATER_T1.number:g} s) recover",
                     "give the option t1", f"B1 in muscle is off by {100 * bias:+.0f} %"),)  # fmt: skip
 
 
@@ -147,17 +145,5 @@ BIOMARKER = Biomarker(
     bias_table="docs/accuracy/b1.md",
     provides=("B1",),
     caption="Transmit field relative to nominal, from images at one and two times a flip angle, smoothed inside the body.",
-    constants=(
-        Constant(
-            "T1 of muscle, for the warning about recovery",
-            _MUSCLE.T1,
-            "s",
-            _MUSCLE.source,
-            _MUSCLE.evidence,
-            "t1",
-            _MUSCLE.doi,
-            _MUSCLE.field_strength,
-            _MUSCLE.sequence,
-        ),
-    ),
+    constants=(replace(WATER_T1, override="t1"),),
 )

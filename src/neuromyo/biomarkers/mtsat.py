@@ -47,7 +47,6 @@ from neuromyo.biomarkers import _mt_model as mt_model
 from neuromyo.biomarkers._constants import FAT_T1, spectrum
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Calibration, Domain, Estimate, Inputs, MapNeed, SeriesNeed
-from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
@@ -62,24 +61,11 @@ _T1 = (0.05, 6.0)
 #: share of fat above which there is too little water to speak of
 _MOST_FAT = 0.9
 
-B1_RESIDUAL = Constant(
-    "C of the MT pulse's residual B1 dependence", 0.29, "1",
-    "two-pool simulation of muscle (physics/exchange) under a Gaussian pulse of 500 degrees, 10 ms, 1.2 kHz, TR 30 ms, "
-    "fitted over B1 0.7 to 1.3; 0.4 in the brain (Helms, Proc ISMRM 2015;23:3360)",
-    "derived", "b1_constant", field_strength=3.0, sequence="MT-prepared spoiled gradient echo",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Options:
+class Options(mt_model.PulseOptions):
     """What can be chosen."""
 
-    b1_residual: str = option(
-        "residual", "how MTsat is brought to nominal B1: B1 squared with a residual, the square alone, or not at all",
-        choices=("residual", "square", "none"),
-    )  # fmt: skip
-    b1_constant: float = option(B1_RESIDUAL.value, "C of the residual B1 dependence", low=-1.0, high=0.7)
-    saturation_gap: float = option(0.0, "time from the MT pulse to the readout", unit="s", low=0.0, high=0.1)
     echoes: str = option(
         "extrapolate", "all echoes together, A at echo time 0, or the first of each series",
         choices=("extrapolate", "first"),
@@ -103,7 +89,7 @@ def simulate(
              truth.get("FatT1", options.fat_t1))  # fmt: skip
     shape = np.broadcast_shapes(*(np.shape(v) for v in given))
     m0, t1, nominal, decay, b1, ff, fat_t1 = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in given)
-    taken = nominal / _to_nominal(b1, options)
+    taken = nominal / mt_model.to_nominal(b1, options)
     theta = np.stack([np.zeros_like(t1), -np.log(t1), taken, decay][: lay.unknowns], axis=1)
     signals = m0[:, None] * mt_model.predict(lay, theta, b1, ff, 1 / fat_t1)[0]
     if not lay.decays:
@@ -116,15 +102,6 @@ def simulate(
         out[c.role] = sorted_samples.reshape(*shape, n)
         place += len(c.times)
     return out
-
-
-def _to_nominal(b1: np.ndarray, options: Options) -> np.ndarray:
-    """MTsat at nominal B1 over that at ``b1``."""
-    if options.b1_residual == "none":
-        return np.ones_like(b1)
-    c = options.b1_constant if options.b1_residual == "residual" else 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(c * b1 < 1, (1 - c) / (1 - c * b1) / b1**2, np.nan)
 
 
 # --- once a subject ---------------------------------------------------------------------------------------------------
@@ -188,7 +165,7 @@ class _Voxels:
         ff = np.broadcast_to(np.asarray(inputs.known.get("FF", 0.0), float), shape).ravel()
         reason = np.full(len(data), Reason.OK, dtype=np.uint8)
         reason[~(ff < _MOST_FAT)] = Reason.NOT_IDENTIFIABLE
-        reason[~(np.isfinite(b1) & (b1 > 0) & np.isfinite(ff) & np.isfinite(_to_nominal(b1, options)))] = (
+        reason[~(np.isfinite(b1) & (b1 > 0) & np.isfinite(ff) & np.isfinite(mt_model.to_nominal(b1, options)))] = (
             Reason.NOT_KNOWN
         )
         reason[~(_weakest(lay, data) > 0)] = Reason.NO_SIGNAL
@@ -232,7 +209,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     voxels = _Voxels.of(inputs, lay, options)
     theta, mt = voxels.solution.theta, lay.contrasts[-1]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        factor = _to_nominal(voxels.b1, options)
+        factor = mt_model.to_nominal(voxels.b1, options)
         rate = np.exp(theta[:, 1])
         on = mt_saturation.steady(mt.tip * voxels.b1, mt.repetition_time, rate, theta[:, 2], mt.gap)
         off = mt_saturation.steady(mt.tip * voxels.b1, mt.repetition_time, rate, 0.0, mt.gap)
@@ -328,5 +305,5 @@ BIOMARKER = Biomarker(
     provides=("M0",),
     caption="Share of the magnetisation that each off-resonance pulse takes, from the exact steady state, with B1 in all angles "
     "and in the pulse where a B1 map was given.",
-    constants=(B1_RESIDUAL, FAT_T1, *spectrum()),
+    constants=(mt_model.B1_RESIDUAL, FAT_T1, *spectrum()),
 )

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.biomarkers import _fat_weight, _fields
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, Estimate, Inputs, SeriesNeed
 from neuromyo.core.errors import Finding
@@ -154,5 +155,5 @@ BIOMARKER = Biomarker(
     example={"FF": 0.2, "S0": 1000.0},
     bias_table="docs/accuracy/pdff_images.md",
     caption="Share of fat among the protons, from the water and fat images that the scanner reconstructed.",
-    constants=_fat_weight.constants(spectrum=False),
+    constants=(WATER_T1, FAT_T1),
 )

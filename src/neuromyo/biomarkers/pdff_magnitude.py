@@ -182,5 +182,5 @@ BIOMARKER = Biomarker(
     example={"FF": 0.15, "R2star": 40.0, "S0": 1000.0},
     bias_table="docs/accuracy/pdff_magnitude.md",
     caption="Share of fat among the protons from magnitudes alone, with R2* and Rician noise in the model.",
-    constants=_fat_weight.constants(),
+    constants=_fat_weight.CONSTANTS,
 )

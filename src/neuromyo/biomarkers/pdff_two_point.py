@@ -260,5 +260,5 @@ BIOMARKER = Biomarker(
     example={"FF": 0.2, "S0": 1000.0, "B0": 20.0},
     bias_table="docs/accuracy/pdff_two_point.md",
     caption="Share of fat among the protons, from an out-of-phase and an in-phase echo; R2* is assumed.",
-    constants=_fat_weight.constants(),
+    constants=_fat_weight.CONSTANTS,
 )

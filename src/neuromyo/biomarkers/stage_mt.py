@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers import _mt_model as mt_model
 from neuromyo.biomarkers import _stage_model as stage_model
 from neuromyo.biomarkers._constants import FAT_T1, spectrum
-from neuromyo.biomarkers.mtsat import B1_RESIDUAL, _to_nominal
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.errors import OptionError, ProtocolError
@@ -58,15 +58,9 @@ _DOUBT = 3.0
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(mt_model.PulseOptions):
     """What can be chosen."""
 
-    b1_residual: str = option(
-        "residual", "how MTsat is brought to nominal B1: B1 squared with a residual, the square alone, or not at all",
-        choices=("residual", "square", "none"),
-    )  # fmt: skip
-    b1_constant: float = option(B1_RESIDUAL.value, "C of the residual B1 dependence", low=-1.0, high=0.7)
-    saturation_gap: float = option(0.0, "time from the MT pulse to the readout", unit="s", low=0.0, high=0.1)
     fat_t1: float = option(FAT_T1.value, "T1 of fat", unit="s", low=0.05, high=2.0)
     fat_spectrum: str = option(fat.DEFAULT_SPECTRUM, "peaks of fat", choices=tuple(fat.SPECTRA))
     noise: str | float = option(
@@ -94,11 +88,8 @@ def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options, sign: 
     found = []
     for role in ROLES:
         a = acquisitions[role]
-        gap, time, angles = (
-            options.saturation_gap if role == MT else 0.0,
-            float(a.repetition_time or 0.0),
-            a.flip_angles_deg or (),
-        )
+        angles = tuple(a.flip_angles_deg or ())
+        gap, time = options.saturation_gap if role == MT else 0.0, float(a.repetition_time or 0.0)
         if len(set(angles)) != 1 or not 0 < angles[0] < 180:
             raise ProtocolError("E-PROTOCOL", where=f"stage-mt, {role}: flip angle", needed="one angle for all echoes",
                                 found=", ".join(f"{v:g}" for v in angles) or "none",
@@ -131,7 +122,7 @@ def simulate(
     given = [truth[n] for n in names] + [decay, truth.get("B1", 1.0), truth.get("B0", 0.0)]
     given.append(truth.get("FatT1", options.fat_t1))
     m0, t1, taken, share, decay, b1, b0, fat_t1 = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
-    taken = taken / _to_nominal(b1, options)
+    taken = taken / mt_model.to_nominal(b1, options)
     out = {}
     for role, c in zip(ROLES, _contrasts(acquisitions, options, sign), strict=True):
         tip = c.tip * b1
@@ -280,7 +271,7 @@ class _Solver:
                 "PD": total,
                 "T2star": 1 / decay,
                 "MTR": 1 - water[:, 2] / unsaturated,
-                "MTsat": taken * _to_nominal(self.b1, self.options),
+                "MTsat": taken * mt_model.to_nominal(self.b1, self.options),
                 "FF": fat_equilibrium / total,
             }
 
@@ -377,6 +368,6 @@ BIOMARKER = Biomarker(
     provides=("FF", "B0"),
     caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
     "steady states, and a fat fraction free of T1 weighting.",
-    constants=(B1_RESIDUAL, FAT_T1, *spectrum()),
+    constants=(mt_model.B1_RESIDUAL, FAT_T1, *spectrum()),
     prominence=15,
 )
