@@ -39,9 +39,9 @@ FIELD_RANGE_HZ = 1000.0
 #: share of a voxel's signal that model and truth may differ by, besides noise (spectrum, motion, flow)
 MODEL_ERROR = 0.03
 #: how much neighbours' field may differ, Hz/mm
-STEEPNESS = 6.0
+STEEPNESS = 18.0
 #: T: what a field that jumps costs at most, in units of log likelihood
-CEILING = 10.0
+CEILING = 12.0
 #: a candidate that fits worse than the best by more, in the same unit, is none
 _HOPELESS = 60.0
 #: least variance of a candidate's field, Hz^2: curvature alone promises too much

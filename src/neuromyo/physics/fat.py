@@ -81,10 +81,13 @@ SPECTRA: Mapping[str, Spectrum] = {
 DEFAULT_SPECTRUM = "hamilton-6"
 
 
-def spectrum(name_or_peaks: str | Spectrum) -> Spectrum:
-    """A spectrum by its name in `SPECTRA`; a `Spectrum` is itself."""
+def spectrum(name_or_peaks: str | Spectrum | Sequence[float]) -> Spectrum:
+    """A spectrum by its name in `SPECTRA`, or from the numbers shift, amplitude, shift, amplitude...; a `Spectrum` is itself."""
     if isinstance(name_or_peaks, Spectrum):
         return name_or_peaks
+    if not isinstance(name_or_peaks, str):
+        numbers = tuple(float(n) for n in name_or_peaks)
+        return Spectrum("peaks given by the user", numbers[0::2], numbers[1::2])
     if name_or_peaks not in SPECTRA:
         raise OptionError(
             "E-UNKNOWN", where="fat spectrum", needed=f"one of {', '.join(SPECTRA)}", found=repr(name_or_peaks)
@@ -93,18 +96,20 @@ def spectrum(name_or_peaks: str | Spectrum) -> Spectrum:
 
 
 def phasor(
-    fat: str | Spectrum,
+    fat: str | Spectrum | Sequence[float],
     echo_times: Sequence[float] | ArrayLike,
     *,
     field_strength: float | None = None,
     imaging_frequency_hz: float | None = None,
     precession_sign: int = 1,
+    water_shift_ppm: float = 0.0,
 ) -> np.ndarray:
     """Complex signal of unit fat over that of water in phase at time 0: (n,) complex128.
 
     echo_times : s, (n,); in a CPMG train 0, since echoes refocus chemical shift: fat and water are then in phase
     field_strength : T, or ``imaging_frequency_hz``, which is taken where both are given
     precession_sign : +1 where a higher frequency gives a growing phase, -1 where the scanner turns the other way
+    water_shift_ppm : by how much water is faster than where the spectrum has it: about 0.01 per kelvin below 37 degrees C
     """
     if imaging_frequency_hz is None and field_strength is None:
         raise OptionError(
@@ -112,7 +117,7 @@ def phasor(
         )
     frequency = imaging_frequency_hz if imaging_frequency_hz is not None else GAMMA_BAR * float(field_strength or 0.0)
     peaks = spectrum(fat)
-    shifts = np.asarray(peaks.ppm) * 1e-6 * frequency
+    shifts = (np.asarray(peaks.ppm) - water_shift_ppm) * 1e-6 * frequency
     amplitudes = np.asarray(peaks.amplitudes) / np.sum(peaks.amplitudes)
     times = np.asarray(echo_times, dtype=np.float64)
     return np.exp(precession_sign * 2j * np.pi * times[..., None] * shifts) @ amplitudes
