@@ -94,7 +94,9 @@ def find(samples: np.ndarray, where: Axis, projections: np.ndarray, precession_s
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "nnan", "ninf"})
-def _find(samples, projections, lag_of_pair, cosines, sines, first, step, periodic, field, residual, curvature, count, power):
+def _find(
+    samples, projections, lag_of_pair, cosines, sines, first, step, periodic, field, residual, curvature, count, power
+):
     echoes, (lags, grid), rates = samples.shape[1], cosines.shape, len(projections)
     row, best = np.empty(grid, np.float32), np.empty(grid, np.float32)
     re, im = np.empty(lags, np.float32), np.empty(lags, np.float32)

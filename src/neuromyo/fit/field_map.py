@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike
 
 from neuromyo.fit import field_candidates, field_graph, field_patches, message_passing
 from neuromyo.fit.field_candidates import MOST, Candidates
+from neuromyo.fit.water_fat import polarity
 
 #: voxels a call of the compiled loops; results do not depend on it
 _BLOCK = 8192
@@ -83,6 +84,7 @@ def field_map(
     field_range_hz: float = FIELD_RANGE_HZ,
     steepness: float = STEEPNESS,
     sigma: float | None = None,
+    theta: np.ndarray | None = None,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> FieldMap:
@@ -90,7 +92,7 @@ def field_map(
 
     fat_phasor : (n,) made with the same ``precession_sign``; spacing_mm : voxel size along each axis
     field_range_hz : sought on both sides of zero where echoes are unevenly spaced
-    sigma : noise per real channel, estimated where None
+    sigma : noise per real channel, estimated where None; theta : (x, y, z) rad, readout phase to be taken out first
     """
     usable = finite_voxels(signals) if mask is None else mask & finite_voxels(signals)
     order = np.flatnonzero(usable)
@@ -98,7 +100,7 @@ def field_map(
     axis = field_candidates.axis(np.asarray(echo_times, dtype=np.float64), field_range_hz)
     if not len(order):
         return FieldMap(field, confidence, axis.period, 0.0, 0.0, 0.0, 0)
-    found = _candidates(signals, order, echo_times, fat_phasor, axis, precession_sign, threads)
+    found = _candidates(signals, order, echo_times, fat_phasor, axis, precession_sign, theta, threads)
     if sigma is None:
         sigma = noise_of(found, signals.shape[-1])
     cost, variance, count = _likelihood(found, sigma, signals.shape[-1])
@@ -136,7 +138,7 @@ def blocks(order: np.ndarray, size: int = _BLOCK) -> Iterator[slice]:
 
 def _candidates(
     signals: np.ndarray, order: np.ndarray, echo_times: Sequence[float] | ArrayLike, fat_phasor: np.ndarray,
-    axis: field_candidates.Axis, sign: int, threads: int,
+    axis: field_candidates.Axis, sign: int, theta: np.ndarray | None, threads: int,
 ) -> Candidates:  # fmt: skip
     flat = signals.reshape(-1, signals.shape[-1])
     onto = field_candidates.projectors(np.asarray(echo_times, dtype=np.float64), np.asarray(fat_phasor))
@@ -147,7 +149,12 @@ def _candidates(
     )  # fmt: skip
 
     def work(part: slice) -> None:
-        here = field_candidates.find(flat[order[part]], axis, onto, sign)
+        samples = flat[order[part]]
+        if theta is not None:
+            samples = samples * np.exp(-1j * theta.ravel()[order[part], None] * polarity(samples.shape[1])).astype(
+                np.complex64
+            )
+        here = field_candidates.find(samples, axis, onto, sign)
         for name in Candidates.__dataclass_fields__:
             getattr(out, name)[part] = getattr(here, name)
 

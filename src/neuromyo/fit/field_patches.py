@@ -125,7 +125,24 @@ def _moved(
 
 
 @njit(**_JIT)
-def _gains(first, to, spread, back_first, back, origin, value, cost, variance, count, period, ceiling, label, trial, patch, patches):
+def _gains(
+    first,
+    to,
+    spread,
+    back_first,
+    back,
+    origin,
+    value,
+    cost,
+    variance,
+    count,
+    period,
+    ceiling,
+    label,
+    trial,
+    patch,
+    patches,
+):
     """(patches,) by how much the energy falls when one patch alone takes its trial labels."""
     period32, ceiling32 = np.float32(period), np.float32(ceiling)
     gain = np.zeros(patches)

@@ -154,7 +154,9 @@ def _covariance(h, k, s11, s22, s12, det, free, out):
 
 
 @njit(**_JIT)
-def separate(samples, times, fat, polarity, turn, free, start, bounds, found, amplitude, rss, covariance, state, at_bound):
+def separate(
+    samples, times, fat, polarity, turn, free, start, bounds, found, amplitude, rss, covariance, state, at_bound
+):
     """Fits voxels p of ``samples`` (m, n).
 
     start (m, 3), found (m, 3) : field in Hz, R2* in 1/s, readout phase in rad; amplitude (m, 2) complex; covariance
@@ -186,7 +188,9 @@ def separate(samples, times, fat, polarity, turn, free, start, bounds, found, am
         bpsi, brate, btheta = psi, rate, theta
         state[p] = STUCK
         for _ in range(_MOST_STEPS):
-            s11, s22, s12, det, w, f, cost = _project(samples, p, times, fat, polarity, turn, psi, rate, theta, d, e, scale)
+            s11, s22, s12, det, w, f, cost = _project(
+                samples, p, times, fat, polarity, turn, psi, rate, theta, d, e, scale
+            )
             if cost <= best:
                 gained = best - cost
                 best, bpsi, brate, btheta = cost, psi, rate, theta
@@ -212,7 +216,9 @@ def separate(samples, times, fat, polarity, turn, free, start, bounds, found, am
                 # this last, tiny step is taken without looking: it is what Gauss-Newton promises
                 bpsi, brate, btheta = psi, rate, theta
                 break
-        s11, s22, s12, det, w, f, cost = _project(samples, p, times, fat, polarity, turn, bpsi, brate, btheta, d, e, scale)
+        s11, s22, s12, det, w, f, cost = _project(
+            samples, p, times, fat, polarity, turn, bpsi, brate, btheta, d, e, scale
+        )
         found[p, 0], found[p, 1], found[p, 2] = bpsi, brate, btheta
         amplitude[p, 0], amplitude[p, 1] = w / scale, f / scale
         rss[p] = cost / (scale * scale)

@@ -44,7 +44,9 @@ def smooth(rng, shape, waves=4):
 def legs(seed, shape=(112, 64, 6), spacing=(2.5, 2.5, 5.0), snr=20.0, field_hz=500.0, r2_top=200.0, sign=1, te=TE, peaks=PEAKS,
          theta=None, larmor=LARMOR):  # fmt: skip
     rng = np.random.default_rng(seed)
-    x, y, z = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)), indexing="ij")
+    x, y, z = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)), indexing="ij"
+    )
     width, height = shape[0] * spacing[0], shape[1] * spacing[1]
     ff, r2, amplitude = np.zeros(shape), np.full(shape, 35.0), np.zeros(shape)
     muscle, mask = np.zeros(shape, bool), np.zeros(shape, bool)
@@ -84,4 +86,6 @@ def legs(seed, shape=(112, 64, 6), spacing=(2.5, 2.5, 5.0), snr=20.0, field_hz=5
         signal = signal * np.exp(1j * theta * np.where(np.arange(len(te)) % 2 == 0, 1, -1))
     sigma = float(np.median(np.abs(signal[muscle][:, 0]))) / snr
     noise = rng.standard_normal((2, *signal.shape)) * sigma
-    return Legs((signal + noise[0] + 1j * noise[1]).astype(np.complex64), mask, ff, field, r2, muscle, spacing, te, sigma)
+    return Legs(
+        (signal + noise[0] + 1j * noise[1]).astype(np.complex64), mask, ff, field, r2, muscle, spacing, te, sigma
+    )
