@@ -22,7 +22,9 @@ from neuromyo.fit.water_fat import separate
 
 #: rms theta in rad below which it is not worth taking out
 NEGLIGIBLE = 0.02
-_MOST_VOXELS = 20000
+#: by what share a plane must lower what is left over to be believed
+_GAIN = 0.02
+_MOST_VOXELS = 12000
 _FEWEST = 50
 
 
@@ -30,30 +32,46 @@ def estimate(
     signals: np.ndarray, echo_times: Sequence[float] | ArrayLike, fat_phasor: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float],
     *, precession_sign: int = 1, threads: int = 1,
 ) -> np.ndarray | None:  # fmt: skip
-    """theta (x, y, z) float32 in rad, a plane; None where there are fewer than five echoes or too few voxels."""
+    """theta (x, y, z) float32 in rad, a plane; None where there are fewer than five echoes, too few voxels, or where no
+    plane explains the samples better than none."""
     times = np.asarray(echo_times, dtype=np.float64)
     if len(times) < 5 or mask.sum() < _FEWEST:
         return None
     place, plane = _design(mask.shape)
-    spacing = np.diff(times)
-    rough = np.zeros(4)
-    if np.ptp(spacing) < 0.02 * spacing.mean():
-        rough = _rough(signals, mask, place)
     box = _slab(mask)
-    inner = mask[box]
-    here = plane(rough, box)
-    chosen = field_map(
-        signals[box], times, fat_phasor, inner, spacing_mm, precession_sign=precession_sign, theta=here, threads=threads
-    )
+    inner, part = mask[box], signals[box]
     order = np.flatnonzero(inner)
     if len(order) > _MOST_VOXELS:
         order = order[np.linspace(0, len(order) - 1, _MOST_VOXELS).round().astype(int)]
-    fit = separate(
-        signals[box].reshape(-1, signals.shape[-1])[order], times, fat_phasor, chosen.field_hz.ravel()[order],
-        precession_sign=precession_sign, theta=here.ravel()[order], fit_theta=True,
-    )  # fmt: skip
+    samples = part.reshape(-1, part.shape[-1])[order]
     at = np.stack([c[box].ravel()[order] for c in place], axis=1)
-    return plane(_plane_through(at, fit.theta, fit.covariance[:, 6, 6], rough), (slice(None),) * 3)
+    known = {"precession_sign": precession_sign}
+
+    def field_given(c: np.ndarray) -> np.ndarray:
+        chosen = field_map(part, times, fat_phasor, inner, spacing_mm, theta=plane(c, box), threads=threads, **known)
+        return chosen.field_hz.ravel()[order]
+
+    def left(c: np.ndarray, start: np.ndarray) -> float:
+        fit = separate(samples, times, fat_phasor, start, theta=at @ c, covariance=False, **known)
+        return float(np.nansum(fit.rss))
+
+    nothing = np.zeros(4)
+    start = field_given(nothing)
+    best, least = nothing, (1 - _GAIN) * left(nothing, start)
+    for rough in _starts(signals, mask, place, times):
+        start = field_given(rough) if rough.any() else start
+        fit = separate(samples, times, fat_phasor, start, theta=at @ rough, fit_theta=True, **known)
+        found = _plane_through(at, fit.theta, fit.covariance[:, 6, 6], rough)
+        remains = left(found, start)
+        if remains < least:
+            best, least = found, remains
+    return plane(best, (slice(None),) * 3) if best.any() else None
+
+
+def _starts(signals: np.ndarray, mask: np.ndarray, place: list[np.ndarray], times: np.ndarray) -> list[np.ndarray]:
+    """Planes to start from: none, and for evenly spaced echoes what second differences of phase say."""
+    spacing = np.diff(times)
+    return [np.zeros(4), *([_rough(signals, mask, place)] if np.ptp(spacing) < 0.02 * spacing.mean() else [])]
 
 
 def _design(shape: tuple[int, ...]):
