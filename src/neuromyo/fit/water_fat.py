@@ -70,6 +70,7 @@ def separate(
     r2star_bounds: tuple[float, float] = R2STAR_BOUNDS,
     theta: ArrayLike = 0.0,
     fit_theta: bool = False,
+    hold_r2star: bool = False,
     sigma: ArrayLike | None = None,
     covariance: bool = True,
 ) -> WaterFat:
@@ -77,6 +78,7 @@ def separate(
 
     echo_times : (n,) s, in any spacing; fat_phasor : (n,) from `physics.fat.phasor`, made with the same ``precession_sign``
     field_hz0, r2star0 : start, (m,) or one number; theta : readout phase in rad, held, or the start where ``fit_theta``
+    hold_r2star : R2* is known to be ``r2star0``, as it must be with three echoes
     sigma : noise per real channel, (m,) or one number, which scales the covariance
     """
     samples = np.ascontiguousarray(signals)
@@ -93,7 +95,7 @@ def separate(
     rss, state, at_bound = np.empty(count), np.empty(count, np.uint8), np.empty(count, np.bool_)
     kernel.separate(
         samples, np.ascontiguousarray(echo_times, dtype=np.float64), np.ascontiguousarray(fat_phasor, dtype=np.complex128),
-        polarity(echoes), 2 * np.pi * precession_sign, free, start, np.array(r2star_bounds, dtype=np.float64), found,
+        polarity(echoes), 2 * np.pi * precession_sign, free, hold_r2star, start, np.array(r2star_bounds, dtype=np.float64), found,
         amplitude, rss, spread, state, at_bound,
     )  # fmt: skip
     fitted = state <= kernel.STUCK
@@ -104,7 +106,7 @@ def separate(
         if sigma is not None:
             spread *= np.broadcast_to(np.asarray(sigma, dtype=np.float64) ** 2, (count,))[:, None, None]
     return WaterFat(
-        amplitude[:, 0], amplitude[:, 1], found[:, 0], found[:, 1], found[:, 2], spread, rss, 2 * echoes - 4 - free,
+        amplitude[:, 0], amplitude[:, 1], found[:, 0], found[:, 1], found[:, 2], spread, rss, 2 * echoes - 4 - free + hold_r2star,
         state == kernel.CONVERGED, at_bound, state != kernel.NOT_FINITE,
     )  # fmt: skip
 

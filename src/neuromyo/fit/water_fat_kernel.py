@@ -153,19 +153,28 @@ def _covariance(h, k, s11, s22, s12, det, free, out):
     out[4, 2], out[5, 3], out[5, 2], out[4, 3] = out[2, 4], out[3, 5], out[2, 5], out[3, 4]
 
 
+@njit(**_PART)
+def _hold_rate(h, g, k):
+    """R2* as if it were known: endlessly stiff, and nothing follows it."""
+    g[1] = 0.0
+    h[0, 1] = h[1, 0] = h[1, 2] = h[2, 1] = 0.0
+    h[1, 1] = 1e300
+    k[1, 0] = k[1, 1] = 0.0
+
+
 @njit(**_JIT)
 def separate(
-    samples, times, fat, polarity, turn, free, start, bounds, found, amplitude, rss, covariance, state, at_bound
+    samples, times, fat, polarity, turn, free, held, start, bounds, found, amplitude, rss, covariance, state, at_bound
 ):
     """Fits voxels p of ``samples`` (m, n).
 
     start (m, 3), found (m, 3) : field in Hz, R2* in 1/s, readout phase in rad; amplitude (m, 2) complex; covariance
-    (m, 6 or 7, 6 or 7) for unit noise, or of length 0 where not wanted; bounds : lowest and highest R2*
+    (m, 6 or 7, 6 or 7) for unit noise, or of length 0 where not wanted; bounds : lowest and highest R2*; held : R2* is known
     """
     count = len(times)
     d, e = np.empty(count, np.complex128), np.empty(count)
     h, g, k, step = np.zeros((3, 3)), np.zeros(3), np.zeros((3, 2), np.complex128), np.zeros(3)
-    spare = max(2.0 * count - 4.0 - free, 1.0)
+    spare = max(2.0 * count - 4.0 - free + held, 1.0)
     reach = 0.125 / (times.max() - times.min())
     for p in range(len(samples)):
         yy = 0.0
@@ -196,6 +205,8 @@ def separate(
                 best, bpsi, brate, btheta = cost, psi, rate, theta
                 damping = max(damping * 0.1, 1e-9)
                 _normal(times, fat, polarity, turn, d, e, s11, s22, s12, det, w, f, free, h, g, k)
+                if held:
+                    _hold_rate(h, g, k)
                 if best <= _ROUNDING * count or gained <= 0.0:
                     state[p] = CONVERGED
                     break
@@ -225,6 +236,8 @@ def separate(
         at_bound[p] = brate <= bounds[0] or brate >= bounds[1]
         if len(covariance):
             _normal(times, fat, polarity, turn, d, e, s11, s22, s12, det, w, f, free, h, g, k)
+            if held:
+                _hold_rate(h, g, k)
             for a in range(free):  # back to the samples' own scale: curvatures grow, followers shrink
                 for b in range(free):
                     h[a, b] /= scale * scale
