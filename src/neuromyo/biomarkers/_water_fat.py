@@ -313,7 +313,9 @@ def _mapped(
     doubtful = (reason == Reason.OK) & (chosen.confidence[finite] < _EQUAL)
     reason = np.where(doubtful, np.uint8(Reason.AMBIGUOUS), reason)
     image = np.full(finite.shape, Reason.NOT_FINITE, np.uint8)
-    image[_silent(signals)] = Reason.NO_SIGNAL
+    rest = np.flatnonzero(~finite if mask is None else mask & ~finite)
+    silent = (signals.reshape(-1, echoes)[rest] == 0).all(axis=-1)
+    image.ravel()[rest[silent]] = Reason.NO_SIGNAL
     if mask is not None:
         image[~mask] = Reason.MASKED
     image[finite] = reason
@@ -331,14 +333,6 @@ def _mapped(
         "reason": dict.fromkeys(QUANTITIES, image),
         "residual": spread(residual),
     }
-
-
-def _silent(signals: np.ndarray) -> np.ndarray:
-    """(x, y, z) bool: all samples zero."""
-    out = np.empty(signals.shape[:3], dtype=bool)
-    for z in range(signals.shape[2]):
-        out[:, :, z] = (signals[:, :, z] == 0).all(axis=-1)
-    return out
 
 
 def _noise(rss: np.ndarray, good: np.ndarray, dof: int, sigma: float | None) -> np.ndarray | float:

@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike
 
 from neuromyo.fit import field_candidates, field_graph, field_patches, message_passing
@@ -90,11 +91,12 @@ def field_map(
 ) -> FieldMap:
     """The field of complex ``signals`` (x, y, z, n) within ``mask`` (all finite voxels where None).
 
+    mask must hold no voxel with samples that are not finite (see `finite_voxels`)
     fat_phasor : (n,) made with the same ``precession_sign``; spacing_mm : voxel size along each axis
     field_range_hz : sought on both sides of zero where echoes are unevenly spaced
     sigma : noise per real channel, estimated where None; theta : (x, y, z) rad, readout phase to be taken out first
     """
-    usable = finite_voxels(signals) if mask is None else mask & finite_voxels(signals)
+    usable = finite_voxels(signals) if mask is None else mask
     order = np.flatnonzero(usable)
     field, confidence = np.full(usable.shape, np.nan, np.float32), np.zeros(usable.shape, np.float32)
     axis = field_candidates.axis(np.asarray(echo_times, dtype=np.float64), field_range_hz)
@@ -123,11 +125,18 @@ def field_map(
 
 def finite_voxels(signals: np.ndarray) -> np.ndarray:
     """(x, y, z) bool: every sample finite, and not all zero."""
-    out = np.empty(signals.shape[:3], dtype=bool)
-    for z in range(signals.shape[2]):
-        power = np.abs(signals[:, :, z]).sum(axis=-1)
-        out[:, :, z] = np.isfinite(power) & (power > 0)
+    out = np.empty(signals.shape[:3], dtype=np.bool_)
+    _usable(np.ascontiguousarray(signals).reshape(-1, signals.shape[-1]), out.reshape(-1))
     return out
+
+
+@njit(cache=True, nogil=True)
+def _usable(samples, out):
+    for p in range(len(samples)):
+        total = 0.0
+        for n in range(samples.shape[1]):
+            total += abs(samples[p, n].real) + abs(samples[p, n].imag)
+        out[p] = 0.0 < total < np.inf
 
 
 def blocks(order: np.ndarray, size: int = _BLOCK) -> Iterator[slice]:

@@ -7,10 +7,12 @@ most of them have another candidate; what lowers the energy is kept, the largest
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
-from neuromyo.fit.message_passing import Graph, _pair, polish
+from neuromyo.fit.message_passing import Graph, _energy, _pair, polish
 
 _JIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 #: an edge that costs more than this share of the ceiling is a jump
@@ -25,8 +27,6 @@ def exchange(
     """The labels (m,) after all exchanges of patches that lower the energy, and that energy's change is in the second value."""
     label = label.copy()
     fixed = (g.first, g.to, g.spread, g.back_first, g.back, g.origin, value, cost, variance, count, period, ceiling)
-    from neuromyo.fit.message_passing import _energy
-
     energy = float(_energy(*fixed, label))
     for _ in range(_MOST_ROUNDS):
         before = energy
@@ -98,30 +98,38 @@ def _patches(first, to, spread, back_first, back, origin, value, cost, variance,
     return out, patches
 
 
-def _moved(
-    value: np.ndarray, cost: np.ndarray, count: np.ndarray, label: np.ndarray, patch: np.ndarray, patches: int, which: int,
-    period: float,
-) -> np.ndarray:  # fmt: skip
-    """Labels (m,) with every patch shifted by the mean offset of its voxels' ``which``-th other candidate."""
-    rows = np.arange(len(value))
-    now = value[rows, label].astype(np.float64)
-    other = np.where(label >= which, which - 1, which)
-    has = other < count
-    offset = value[rows, np.minimum(other, value.shape[1] - 1)] - now
-    weight = has * np.exp(-np.where(has, np.minimum(cost[rows, other], 50.0), 50.0) / 10.0)
-    if period > 0:  # a mean on the circle
-        turn = np.exp(2j * np.pi * offset / period)
-        re = np.bincount(patch, weights=weight * turn.real, minlength=patches)
-        im = np.bincount(patch, weights=weight * turn.imag, minlength=patches)
-        shift = np.angle(re + 1j * im) * period / (2 * np.pi)
-    else:
-        total = np.bincount(patch, weights=weight, minlength=patches)
-        shift = np.bincount(patch, weights=weight * offset, minlength=patches) / np.maximum(total, 1e-30)
-    away = value - (now + shift[patch])[:, None]
-    if period > 0:
-        away -= period * np.round(away / period)
-    away = np.where(np.arange(value.shape[1]) < count[:, None], np.abs(away), np.inf)
-    return away.argmin(axis=1).astype(np.uint8)
+@njit(**_JIT)
+def _moved(value, cost, count, label, patch, patches, which, period):
+    """Labels (m,) with every patch shifted by the mean offset of its voxels' ``which``-th other candidate, as far as that goes."""
+    re, im = np.zeros(patches), np.zeros(patches)
+    for i in range(len(value)):
+        other = which - 1 if label[i] >= which else which
+        if other >= count[i]:
+            continue
+        weight = math.exp(-0.1 * min(cost[i, other], 50.0))
+        offset = value[i, other] - value[i, label[i]]
+        if period > 0.0:  # a mean on the circle
+            re[patch[i]] += weight * math.cos(2 * math.pi * offset / period)
+            im[patch[i]] += weight * math.sin(2 * math.pi * offset / period)
+        else:
+            re[patch[i]] += weight * offset
+            im[patch[i]] += weight
+    for p in range(patches):
+        if period > 0.0:
+            re[p] = math.atan2(im[p], re[p]) * period / (2 * math.pi)
+        elif im[p] > 0.0:
+            re[p] /= im[p]
+    out = np.empty(len(value), np.uint8)
+    for i in range(len(value)):
+        wanted, least = value[i, label[i]] + re[patch[i]], np.inf
+        for a in range(int(count[i])):
+            away = value[i, a] - wanted
+            if period > 0.0:
+                away -= period * math.floor(away / period + 0.5)
+            if abs(away) < least:
+                least = abs(away)
+                out[i] = a
+    return out
 
 
 @njit(**_JIT)

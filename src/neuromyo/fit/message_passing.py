@@ -6,7 +6,8 @@ Minimises
 
 with :math:`\Delta` the difference of the two values chosen, modulo a period where there is one; s, how far neighbours may differ
 (variance); v, how uncertain a node's value is. Messages go forth and back over the nodes in their order. Each round also gives a
-lower bound on E, so that one knows how far from the best the choice can be; it stops when the bound stops rising.
+lower bound on E, so that one knows how far from the best the choice can be; it stops when it is
+there, or when several rounds have hardly gained anything (``settled``, a share of the bound).
 
 The order is fixed and the sweep sequential: the same bits each time.
 
@@ -23,6 +24,8 @@ from numba import njit
 
 _JIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 _PART = {"nogil": True, "error_model": "numpy", "inline": "always"}
+#: rounds between two looks at what the messages say
+_LOOK = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ def choose(
     period: float = 0.0,
     ceiling: float = 10.0,
     most_rounds: int = 60,
-    settled: float = 1e-4,
+    settled: float = 1e-3,
     progress: Callable[[float], None] | None = None,
 ) -> Choice:
     """The best found choice among ``value`` (m, l) with costs (m, l), of which node i has count[i] >= 1."""
@@ -80,15 +83,15 @@ def choose(
     label, trial = np.zeros(len(value), np.uint8), np.zeros(len(value), np.uint8)
     energy, bound, rounds = np.inf, -np.inf, 0
     for rounds in range(1, most_rounds + 1):
-        before = bound
         _sweep(*fixed, message, True)
         bound = max(bound, _sweep(*fixed, message, False))
-        if rounds % 5 == 0 or rounds == most_rounds:
+        if rounds % _LOOK == 0 or rounds == most_rounds:
             _decode(*fixed, message, trial)
-            total = _energy(*fixed, trial)
+            total, before = _energy(*fixed, trial), energy
             if total < energy:
                 energy, label = total, trial.copy()
-            if energy - bound <= settled * max(abs(bound), 1.0) or bound - before <= 1e-6 * max(abs(bound), 1.0):
+            enough = settled * max(abs(bound), 1.0)
+            if energy - bound <= 0.1 * enough or before - energy <= enough:
                 break
         if progress is not None:
             progress(rounds / most_rounds)

@@ -52,11 +52,12 @@ def precession_sign(
 ) -> tuple[int, Evidence]:
     """(+1 or -1, evidence) of complex ``signals`` (x, y, z, n).
 
+    mask : voxels to ask, none of them with samples that are not finite; all usable ones where None
     fat_phasor : (n,) made with ``precession_sign = +1``; that of -1 is its conjugate
     """
     times = np.asarray(echo_times, dtype=np.float64)
     spare = 2 * len(times) - 6
-    usable = finite_voxels(signals) if mask is None else mask & finite_voxels(signals)
+    usable = finite_voxels(signals) if mask is None else mask
     order = np.flatnonzero(usable)
     if len(order) > _MOST_VOXELS:
         order = order[np.linspace(0, len(order) - 1, _MOST_VOXELS).round().astype(int)]
