@@ -29,7 +29,8 @@ _SEEN = 3.0
 _EQUAL = 1.92
 #: share of ambiguous voxels that is worth a word
 _MANY = 0.02
-#: T1 weighting of the fat fraction, in points at 10 % fat, that is worth a word where it cannot be undone
+#: R2* of muscle, held where three echoes cannot tell it
+_USUAL_R2STAR = 40.0
 _FAT_T1_3T, _WATER_T1_3T = 0.37, 1.4
 
 
@@ -57,6 +58,13 @@ class Options:
     )
     water_t1: float = option(_WATER_T1_3T, "T1 of muscle water", unit="s", low=0.1, high=5.0)
     fat_t1: float = option(_FAT_T1_3T, "T1 of fat", unit="s", low=0.05, high=2.0)
+    r2star: float | None = option(
+        None,
+        "R2* where it is to be held; fitted where not given, and 40 with three echoes",
+        unit="1/s",
+        low=0.0,
+        high=1000.0,
+    )
     field_range: float = option(
         1000.0, "how far fields are sought where echoes are unevenly spaced", unit="Hz", low=50.0, high=5000.0
     )
@@ -68,16 +76,11 @@ class Options:
 
 def _spectrum_constants() -> tuple[Constant, ...]:
     peaks = fat_physics.spectrum(fat_physics.DEFAULT_SPECTRUM)
-    said = {
-        "doi": peaks.doi,
-        "evidence": peaks.evidence,
-        "override": "fat_spectrum",
-        "sequence": "spectroscopy in vivo",
-    }
+    how, override = "spectroscopy in vivo", "fat_spectrum"
     return (
-        Constant("shifts of fat's peaks from water", peaks.ppm, "1e-6", peaks.tissue, **said),
-        Constant("amplitudes of fat's peaks", peaks.amplitudes, "1", peaks.tissue, **said),
-    )
+        Constant("shifts of fat's peaks from water", peaks.ppm, "1e-6", peaks.tissue, peaks.evidence, override, peaks.doi, None, how),
+        Constant("amplitudes of fat's peaks", peaks.amplitudes, "1", peaks.tissue, peaks.evidence, override, peaks.doi, None, how),
+    )  # fmt: skip
 
 
 def _relaxation_constant(name: str, value: float, tissue: str, override: str) -> Constant:
@@ -91,6 +94,8 @@ CONSTANTS = (
     _relaxation_constant("T1 of fat", _FAT_T1_3T, "subcutaneous-fat", "fat_t1"),
     Constant("shift of water from where the spectrum has it", 0.0, "1e-6", "body temperature, as the spectra were measured",
              "convention", "water_shift_ppm"),
+    Constant("R2* where three echoes cannot tell it", _USUAL_R2STAR, "1/s", "about that of muscle", "assumed", "r2star",
+             field_strength=3.0),
 )  # fmt: skip
 
 
@@ -150,19 +155,21 @@ def whole_image(
         imaging_frequency_hz=acquisition.imaging_frequency_hz, water_shift_ppm=options.water_shift_ppm,
     )  # fmt: skip
     sigma = options.noise if not isinstance(options.noise, str) else None
-    sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, said)
+    rate = _held_rate(len(times), options, said)
+    sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, said)
     progress(0.05)
     phasor = plus if sign > 0 else plus.conj()
     theta = _readout(signals, times, phasor, finite, spacing_mm, sign, options, threads, said)
     progress(0.15)
     chosen = fields.field_map(
-        signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma, theta=theta,
+        signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
+        theta=theta, r2star=rate,
         threads=threads, progress=lambda share: progress(0.15 + 0.55 * share),
     )  # fmt: skip
     weights = _weights(acquisition, options, said)
-    columns = _fit(signals, times, phasor, finite, chosen, theta, sign, weights, threads)
+    columns = _fit(signals, times, phasor, finite, chosen, theta, rate, sign, weights, threads)
     progress(0.95)
-    found = _mapped(columns, chosen, finite, mask, signals, sigma, len(times))
+    found = _mapped(columns, chosen, finite, mask, signals, sigma, fields.spare(len(times), rate))
     _doubts(found, chosen, finite, said)
     return Found(
         **found, sign=sign, sign_source=source, findings=tuple(said.findings), assumptions=tuple(said.assumptions)
@@ -173,8 +180,8 @@ def _require(acquisition: Acquisition, times: np.ndarray, options: Options) -> N
     if acquisition.field_strength is None and acquisition.imaging_frequency_hz is None:
         raise ProtocolError("E-NEEDS", where="pdff, gre", needed="the field strength or the imaging frequency",
                             found="neither in the sidecar", remedy="add MagneticFieldStrength or ImagingFrequency")  # fmt: skip
-    if len(np.unique(times)) < len(times) or len(times) < 4:
-        raise ProtocolError("E-PROTOCOL", where="pdff, gre", needed="at least four different echo times",
+    if len(np.unique(times)) < len(times) or len(times) < 3:
+        raise ProtocolError("E-PROTOCOL", where="pdff, gre", needed="at least three different echo times",
                             found=", ".join(f"{1e3 * t:.2f}" for t in times) + " ms", remedy="check the sidecars")  # fmt: skip
     if options.precession_sign == 0:
         raise OptionError(
@@ -182,15 +189,26 @@ def _require(acquisition: Acquisition, times: np.ndarray, options: Options) -> N
         )
 
 
+def _held_rate(echoes: int, options: Options, said: _Said) -> float | None:
+    """R2* in 1/s where it is not fitted."""
+    if options.r2star is not None or echoes > 3:
+        return options.r2star
+    why = "three echoes cannot tell R2* beside water, fat and field"
+    said.assumptions.append(Assumption("r2star", f"{_USUAL_R2STAR:g} 1/s", why, "gre"))
+    return _USUAL_R2STAR
+
+
 # --- what holds for the whole image -----------------------------------------------------------------------------------
 
 
 def _sense(
     signals: np.ndarray, times: np.ndarray, plus: np.ndarray, mask: np.ndarray, acquisition: Acquisition, options: Options,
-    sigma: float | None, said: _Said,
+    sigma: float | None, rate: float | None, said: _Said,
 ) -> tuple[int, str]:  # fmt: skip
     """The sense of precession and where it is from. What the data clearly say counts; a user's word counts above all."""
-    inferred, evidence = precession_sign(signals, times, plus, mask, field_range_hz=options.field_range, sigma=sigma)
+    inferred, evidence = precession_sign(
+        signals, times, plus, mask, field_range_hz=options.field_range, sigma=sigma, r2star=rate
+    )
     told = _told(inferred, evidence)
     given = options.precession_sign or acquisition.precession_sign
     who = "given by the user" if options.precession_sign else "stated in the files"
@@ -264,7 +282,7 @@ def _weights(acquisition: Acquisition, options: Options, said: _Said) -> tuple[f
 
 def _fit(
     signals: np.ndarray, times: np.ndarray, phasor: np.ndarray, mask: np.ndarray, chosen: fields.FieldMap, theta: np.ndarray | None,
-    sign: int, weights: tuple[float, float], threads: int,
+    rate: float | None, sign: int, weights: tuple[float, float], threads: int,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Every voxel of ``mask`` (m,): values and their sd for unit noise, residuals, and what did not go well."""
     order = np.flatnonzero(mask)
@@ -277,7 +295,14 @@ def _fit(
     def work(part: slice) -> None:
         here = order[part]
         fit = separate(
-            flat[here], times, phasor, start[here], precession_sign=sign, theta=0.0 if turn is None else turn[here]
+            flat[here],
+            times,
+            phasor,
+            start[here],
+            40.0 if rate is None else rate,
+            precession_sign=sign,
+            theta=0.0 if turn is None else turn[here],
+            hold_r2star=rate is not None,
         )
         spread = fit.covariance * scale[:, None] * scale
         water, fat = fit.water / weights[0], fit.fat / weights[1]
@@ -302,10 +327,10 @@ def _fit(
 
 def _mapped(
     columns: dict[str, np.ndarray], chosen: fields.FieldMap, finite: np.ndarray, mask: np.ndarray | None, signals: np.ndarray,
-    sigma: float | None, echoes: int,
+    sigma: float | None, dof: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Columns (m,) as images, with their sd for the noise there is, and reasons."""
-    dof, state = 2 * echoes - 6, columns["state"]
+    state, echoes = columns["state"], signals.shape[-1]
     noise = _noise(columns["rss"], state == Reason.OK, dof, sigma)
     total = np.abs(columns["W"].astype(np.float64) + columns["F"])
     seen = total > _SEEN * np.hypot(columns["W sd"], columns["F sd"]) * noise / np.sqrt(2)

@@ -114,7 +114,7 @@ BIOMARKER = Biomarker(
     title="proton density fat fraction (complex water-fat separation)",
     doi=("10.1002/mrm.21737", "10.1002/mrm.22177", "10.1002/mrm.21301"),
     needs={
-        "gre": SeriesNeed(kinds=("MEGRE",), part="complex", min_volumes=4, required=("echo_times",)),
+        "gre": SeriesNeed(kinds=("MEGRE",), part="complex", min_volumes=3, required=("echo_times",)),
         "fat": RegionNeed("subcutaneous-fat"),
     },
     gives=(

@@ -12,6 +12,7 @@ each field. Evenly spaced echoes make it periodic in 1/spacing, and all fields t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from numba import njit
 
 #: most candidates a voxel keeps
 MOST = 3
-#: R2* in 1/s at which residuals are looked at
+#: R2* in 1/s at which residuals are looked at, unless it is known
 RATES = (20.0, 65.0, 130.0, 220.0)
 #: fields looked at, per turn that the last echo makes against the first
 _PER_TURN = 12
@@ -68,9 +69,9 @@ def axis(echo_times: np.ndarray, field_range_hz: float) -> Axis:
     return Axis(values, period, lags, lag_of_pair.astype(np.int64).ravel())
 
 
-def projectors(echo_times: np.ndarray, fat_phasor: np.ndarray) -> np.ndarray:
-    """(rates, n, n): onto what water and fat together can give at each of `RATES`."""
-    decay = np.exp(-np.asarray(RATES)[:, None] * (echo_times - echo_times[0]))
+def projectors(echo_times: np.ndarray, fat_phasor: np.ndarray, rates: Sequence[float] = RATES) -> np.ndarray:
+    """(rates, n, n): onto what water and fat together can give at each R2*."""
+    decay = np.exp(-np.asarray(rates)[:, None] * (echo_times - echo_times[0]))
     columns = np.stack([decay, decay * fat_phasor], axis=-1)
     basis, _ = np.linalg.qr(columns)
     return basis @ basis.conj().swapaxes(-1, -2)

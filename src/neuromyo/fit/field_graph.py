@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -42,13 +43,14 @@ def of_mask(mask: np.ndarray, spacing_mm: Sequence[float], steepness: float) -> 
 def _bridges(mask: np.ndarray, index: np.ndarray, spacing_mm: Sequence[float]) -> tuple[np.ndarray, np.ndarray, int]:
     """From each voxel on a part's surface to the nearest voxel of another part: (2, e) numbers, (e,) mm."""
     from scipy import ndimage
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    part, parts = ndimage.label(mask)  # type: ignore[misc]
+    labelled: Any = ndimage.label(mask)
+    part, parts = labelled
     none = np.zeros((2, 0), np.int32), np.zeros(0), int(parts)
     if parts < 2:
         return none
-    surface = mask & ~ndimage.binary_erosion(mask)
+    surface = mask & ~np.asarray(ndimage.binary_erosion(mask), bool)
     place = np.argwhere(surface)
     owner = part[surface]
     number = index[surface]
@@ -61,9 +63,9 @@ def _bridges(mask: np.ndarray, index: np.ndarray, spacing_mm: Sequence[float]) -
         mine = owner == p
         if not others.any():
             continue
-        distance, nearest = cKDTree(where[others]).query(where[mine], distance_upper_bound=_REACH_MM)
+        distance, nearest = KDTree(where[others]).query(where[mine], distance_upper_bound=_REACH_MM)
         near = np.isfinite(distance)
-        found.append(np.stack([number[mine][near], number[others][nearest[near]]]))
+        found.append(np.stack([number[mine][near], number[others][np.asarray(nearest)[near]]]))
         lengths.append(distance[near])
     if not found:
         return none

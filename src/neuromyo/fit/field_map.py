@@ -3,7 +3,8 @@ r"""The field over a whole image, so that water and fat are told apart everywher
 A voxel of one substance alone fits nearly as well as the other substance in a field 3.4e-6 away, so single voxels mislead. Each has a
 few candidate fields (`fit.field_candidates`); of those the combination is taken that minimises, over all voxels together,
 
-.. math:: E = \sum_i \frac{J_i(\psi_i)}{2\sigma_i^2} + \sum_{(i,j)} \min\!\left(\frac{(\psi_i - \psi_j)^2}{2(g^2 d_{ij}^2 + v_i + v_j)}, T\right)
+.. math:: E = \sum_i \frac{J_i(\psi_i)}{2\sigma_i^2} + \sum_{(i,j)}
+        \min\!\left(\frac{(\psi_i - \psi_j)^2}{2(g^2 d_{ij}^2 + v_i + v_j)}, T\right)
 
 where :math:`\sigma_i^2` is the noise and a share of the signal that no spectrum is right about, d the distance of neighbours in mm,
 g how steep a field may be, and v the candidates' own variance. Parts that touch nowhere are joined by edges across the gap, which
@@ -86,6 +87,7 @@ def field_map(
     steepness: float = STEEPNESS,
     sigma: float | None = None,
     theta: np.ndarray | None = None,
+    r2star: float | None = None,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> FieldMap:
@@ -95,6 +97,7 @@ def field_map(
     fat_phasor : (n,) made with the same ``precession_sign``; spacing_mm : voxel size along each axis
     field_range_hz : sought on both sides of zero where echoes are unevenly spaced
     sigma : noise per real channel, estimated where None; theta : (x, y, z) rad, readout phase to be taken out first
+    r2star : 1/s where it is known, as it must be with three echoes
     """
     usable = finite_voxels(signals) if mask is None else mask
     order = np.flatnonzero(usable)
@@ -102,18 +105,24 @@ def field_map(
     axis = field_candidates.axis(np.asarray(echo_times, dtype=np.float64), field_range_hz)
     if not len(order):
         return FieldMap(field, confidence, axis.period, 0.0, 0.0, 0.0, 0)
-    found = _candidates(signals, order, echo_times, fat_phasor, axis, precession_sign, theta, threads)
+    times = np.asarray(echo_times, dtype=np.float64)
+    onto = field_candidates.projectors(times, np.asarray(fat_phasor), rates_of(r2star))
+    found = _candidates(signals, order, onto, axis, precession_sign, theta, threads)
     if sigma is None:
-        sigma = noise_of(found, signals.shape[-1])
+        sigma = noise_of(found, spare(signals.shape[-1], r2star))
     cost, variance, count = _likelihood(found, sigma, signals.shape[-1])
     if progress is not None:
         progress(0.2)
     edges, islands = field_graph.of_mask(usable, spacing_mm, steepness)
     tell = None if progress is None else (lambda share: progress(0.2 + 0.7 * share))
-    given = {"period": axis.period, "ceiling": CEILING}
-    choice = message_passing.choose(edges, found.field, cost, variance, count, progress=tell, **given)
-    label, energy = field_patches.exchange(edges, found.field, cost, variance, count, choice.label, **given)
-    doubt = field_patches.margin(edges, found.field, cost, variance, count, label, **given)
+    period = axis.period
+    choice = message_passing.choose(
+        edges, found.field, cost, variance, count, progress=tell, period=period, ceiling=CEILING
+    )
+    label, energy = field_patches.exchange(
+        edges, found.field, cost, variance, count, choice.label, period=period, ceiling=CEILING
+    )
+    doubt = field_patches.margin(edges, found.field, cost, variance, count, label, period=period, ceiling=CEILING)
     chosen = np.take_along_axis(found.field, label[:, None].astype(np.int64), axis=1)[:, 0]
     if axis.period > 0:
         chosen = field_graph.unwrapped(edges, chosen, axis.period)
@@ -145,12 +154,21 @@ def blocks(order: np.ndarray, size: int = _BLOCK) -> Iterator[slice]:
         yield slice(start, min(len(order), start + size))
 
 
+def rates_of(r2star: float | None) -> tuple[float, ...]:
+    """The R2* to look at."""
+    return field_candidates.RATES if r2star is None else (r2star,)
+
+
+def spare(echoes: int, r2star: float | None) -> int:
+    """Degrees of freedom of a voxel's residual."""
+    return 2 * echoes - (6 if r2star is None else 5)
+
+
 def _candidates(
-    signals: np.ndarray, order: np.ndarray, echo_times: Sequence[float] | ArrayLike, fat_phasor: np.ndarray,
-    axis: field_candidates.Axis, sign: int, theta: np.ndarray | None, threads: int,
+    signals: np.ndarray, order: np.ndarray, onto: np.ndarray, axis: field_candidates.Axis, sign: int, theta: np.ndarray | None,
+    threads: int,
 ) -> Candidates:  # fmt: skip
     flat = signals.reshape(-1, signals.shape[-1])
-    onto = field_candidates.projectors(np.asarray(echo_times, dtype=np.float64), np.asarray(fat_phasor))
     count = len(order)
     out = Candidates(
         np.empty((count, MOST), np.float32), np.empty((count, MOST), np.float32), np.empty(count, np.float32),
@@ -172,16 +190,15 @@ def _candidates(
     return out
 
 
-def noise_of(found: Candidates, echoes: int) -> float:
-    """Noise per real channel: the median of what the best candidates of strong voxels leave over. 0 for too few echoes."""
-    spare = 2 * echoes - 6
+def noise_of(found: Candidates, dof: int) -> float:
+    """Noise per real channel: the median of what the best candidates of strong voxels leave over. 0 where nothing can be left."""
     usable = (found.count > 0) & np.isfinite(found.residual[:, 0])
-    if spare <= 0 or not usable.any():
+    if dof <= 0 or not usable.any():
         return 0.0
     strong = usable & (found.power >= _STRONG**2 * np.quantile(found.power[usable], 0.9))
     from scipy.stats import chi2
 
-    return float(np.sqrt(np.median(found.residual[strong, 0]) / chi2.median(spare)))
+    return float(np.sqrt(np.median(found.residual[strong, 0]) / chi2.median(dof)))
 
 
 def _likelihood(found: Candidates, sigma: float, echoes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -177,9 +177,8 @@ def _sweep(first, to, spread, back_first, back, origin, value, cost, variance, c
 @njit(**_JIT)
 def _decode(first, to, spread, back_first, back, origin, value, cost, variance, count, period, ceiling, message, label):
     """Labels in order of the nodes: earlier neighbours as chosen, later ones by their messages."""
-    nodes, most = value.shape
     period, ceiling = np.float32(period), np.float32(ceiling)
-    for i in range(nodes):
+    for i in range(len(value)):
         best = np.float32(np.inf)
         for a in range(int(count[i])):
             total = cost[i, a]

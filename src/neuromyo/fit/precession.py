@@ -4,7 +4,7 @@ Scanners differ in the sign of the phase they store. Fat's peaks lie to both sid
 sense the mirrored spectrum is fitted, at another field, and fits worse. The two senses are compared over many voxels, each with its
 own best field; they are never averaged. One peak alone is its own mirror image, and water says nothing.
 
-*Assumes* a spectrum of several peaks and at least four echoes. *Breaks* where there is hardly any fat, and says so.
+*Assumes* a spectrum of several peaks, and at least four echoes or a known R2*. *Breaks* where there is hardly any fat, and says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuromyo.fit import field_candidates
-from neuromyo.fit.field_map import FIELD_RANGE_HZ, MODEL_ERROR, finite_voxels, noise_of
+from neuromyo.fit.field_map import FIELD_RANGE_HZ, MODEL_ERROR, finite_voxels, noise_of, rates_of, spare
 from neuromyo.fit.water_fat import separate
 
 _MOST_VOXELS = 16000
@@ -49,27 +49,28 @@ def precession_sign(
     *,
     field_range_hz: float = FIELD_RANGE_HZ,
     sigma: float | None = None,
+    r2star: float | None = None,
 ) -> tuple[int, Evidence]:
     """(+1 or -1, evidence) of complex ``signals`` (x, y, z, n).
 
     mask : voxels to ask, none of them with samples that are not finite; all usable ones where None
-    fat_phasor : (n,) made with ``precession_sign = +1``; that of -1 is its conjugate
+    fat_phasor : (n,) made with ``precession_sign = +1``; that of -1 is its conjugate; r2star : 1/s where it is known
     """
     times = np.asarray(echo_times, dtype=np.float64)
-    spare = 2 * len(times) - 6
+    dof = spare(len(times), r2star)
     usable = finite_voxels(signals) if mask is None else mask
     order = np.flatnonzero(usable)
     if len(order) > _MOST_VOXELS:
         order = order[np.linspace(0, len(order) - 1, _MOST_VOXELS).round().astype(int)]
-    if spare <= 0 or not len(order):
+    if dof <= 0 or not len(order):
         return 1, Evidence(0.0, 0.0, len(order), False)
     samples = signals.reshape(-1, signals.shape[-1])[order]
     axis = field_candidates.axis(times, field_range_hz)
     left, level = {}, np.inf
     for sign, phasor in ((1, np.asarray(fat_phasor)), (-1, np.conj(fat_phasor))):
-        found = field_candidates.find(samples, axis, field_candidates.projectors(times, phasor), sign)
-        left[sign] = _least(samples, times, phasor, sign, found.field[:, :_REFINED])
-        level = min(level, noise_of(found, len(times)) if sigma is None else sigma)
+        found = field_candidates.find(samples, axis, field_candidates.projectors(times, phasor, rates_of(r2star)), sign)
+        left[sign] = _least(samples, times, phasor, sign, found.field[:, :_REFINED], r2star)
+        level = min(level, noise_of(found, dof) if sigma is None else sigma)
     power = np.einsum("mn,mn->m", samples, samples.conj()).real.astype(np.float64)
     noise = level**2 + MODEL_ERROR**2 * power / len(times)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -83,10 +84,15 @@ def precession_sign(
     return (1 if total >= 0 else -1), Evidence(abs(total), z, len(order), bool(decided))
 
 
-def _least(samples: np.ndarray, times: np.ndarray, phasor: np.ndarray, sign: int, fields: np.ndarray) -> np.ndarray:
+def _least(
+    samples: np.ndarray, times: np.ndarray, phasor: np.ndarray, sign: int, fields: np.ndarray, r2star: float | None
+) -> np.ndarray:
     """(m,) the least residual from any of the starts ``fields`` (m, k): fitted, since a table's steps are not alike for both."""
     fits = [
-        separate(samples, times, phasor, fields[:, k], precession_sign=sign, covariance=False).rss
+        separate(
+            samples, times, phasor, fields[:, k], 40.0 if r2star is None else r2star, precession_sign=sign,
+            hold_r2star=r2star is not None, covariance=False,
+        ).rss
         for k in range(fields.shape[1])
-    ]
+    ]  # fmt: skip
     return np.min(fits, axis=0)

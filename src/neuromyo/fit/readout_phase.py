@@ -45,22 +45,24 @@ def estimate(
         order = order[np.linspace(0, len(order) - 1, _MOST_VOXELS).round().astype(int)]
     samples = part.reshape(-1, part.shape[-1])[order]
     at = np.stack([c[box].ravel()[order] for c in place], axis=1)
-    known = {"precession_sign": precession_sign}
+    sign = precession_sign
 
     def field_given(c: np.ndarray) -> np.ndarray:
-        chosen = field_map(part, times, fat_phasor, inner, spacing_mm, theta=plane(c, box), threads=threads, **known)
+        chosen = field_map(
+            part, times, fat_phasor, inner, spacing_mm, theta=plane(c, box), threads=threads, precession_sign=sign
+        )
         return chosen.field_hz.ravel()[order]
 
     def left(c: np.ndarray, start: np.ndarray) -> float:
-        fit = separate(samples, times, fat_phasor, start, theta=at @ c, covariance=False, **known)
+        fit = separate(samples, times, fat_phasor, start, theta=at @ c, covariance=False, precession_sign=sign)
         return float(np.nansum(fit.rss))
 
     nothing = np.zeros(4)
     start = field_given(nothing)
     best, least = nothing, (1 - _GAIN) * left(nothing, start)
-    for rough in _starts(signals, mask, place, times):
+    for rough in _starts(part, inner, [c[box] for c in place], times):
         start = field_given(rough) if rough.any() else start
-        fit = separate(samples, times, fat_phasor, start, theta=at @ rough, fit_theta=True, **known)
+        fit = separate(samples, times, fat_phasor, start, theta=at @ rough, fit_theta=True, precession_sign=sign)
         found = _plane_through(at, fit.theta, fit.covariance[:, 6, 6], rough)
         remains = left(found, start)
         if remains < least:
@@ -71,7 +73,10 @@ def estimate(
 def _starts(signals: np.ndarray, mask: np.ndarray, place: list[np.ndarray], times: np.ndarray) -> list[np.ndarray]:
     """Planes to start from: none, and for evenly spaced echoes what second differences of phase say."""
     spacing = np.diff(times)
-    return [np.zeros(4), *([_rough(signals, mask, place)] if np.ptp(spacing) < 0.02 * spacing.mean() else [])]
+    if np.ptp(spacing) > 0.02 * spacing.mean():
+        return [np.zeros(4)]
+    rough = _rough(signals, mask, place)
+    return [np.zeros(4), *([rough] if np.abs(rough).max() > NEGLIGIBLE else [])]
 
 
 def _design(shape: tuple[int, ...]):

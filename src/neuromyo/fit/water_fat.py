@@ -124,7 +124,7 @@ def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
     """
     total = water + fat
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (fat * total.conj()).real / (total.real**2 + total.imag**2)
+        return np.real(fat * np.conj(total)) / (np.real(total) ** 2 + np.imag(total) ** 2)
 
 
 def fat_fraction_sd(water: np.ndarray, fat: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def smooth(rng, shape, waves=4):
 def legs(seed, shape=(112, 64, 6), spacing=(2.5, 2.5, 5.0), snr=20.0, field_hz=500.0, r2_top=200.0, sign=1, te=TE, peaks=PEAKS,
          theta=None, larmor=LARMOR):  # fmt: skip
     rng = np.random.default_rng(seed)
-    x, y, z = np.meshgrid(
+    x, y, _ = np.meshgrid(
         *((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)), indexing="ij"
     )
     width, height = shape[0] * spacing[0], shape[1] * spacing[1]
