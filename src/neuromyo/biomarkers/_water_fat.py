@@ -15,7 +15,7 @@ from neuromyo.core.errors import Finding, OptionError, ProtocolError
 from neuromyo.core.options import option
 from neuromyo.core.reasons import Reason
 from neuromyo.fit import field_map as fields
-from neuromyo.fit import readout_phase
+from neuromyo.fit import fat_lines, readout_phase
 from neuromyo.fit.precession import Evidence, precession_sign
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.fit.water_fat import FIELD, R2STAR, RE_F, RE_W, amplitude_sd, fat_fraction, fat_fraction_sd, separate
@@ -23,6 +23,10 @@ from neuromyo.physics import fat as fat_physics
 
 QUANTITIES = ("FF", "R2star", "B0", "W", "F")
 _BLOCK = 8192
+#: towards which other published spectrum a subject's fat may lie
+_RIVAL = {"hamilton-6": "ren-marrow", "hamilton-9": "ren-marrow", "ren-marrow": "hamilton-6"}
+#: voxels asked about it
+_ASKED = 24000
 #: a sum of water and fat below this many of its own standard deviations is no signal
 _SEEN = 3.0
 #: log likelihood below which another field fits as well (95 % for one degree of freedom)
@@ -41,6 +45,10 @@ class Options:
     fat_spectrum: str | tuple[float, ...] = option(
         fat_physics.DEFAULT_SPECTRUM, "spectrum of fat", choices=tuple(fat_physics.SPECTRA),
         open_choice="a JSON file of pairs [shift from water in 1e-6, amplitude]",
+    )  # fmt: skip
+    adapt_spectrum: str = option(
+        "auto", "whether fat's spectrum may move towards another published one where the subject's fat clearly says so",
+        choices=("auto", "off"),
     )  # fmt: skip
     water_shift_ppm: float = option(
         0.0, "how much faster water is than the spectrum has it: about 0.01 per degree below 37 Celsius", unit="1e-6", low=-0.5,
@@ -166,6 +174,7 @@ def whole_image(
         theta=theta, r2star=rate,
         threads=threads, progress=lambda share: progress(0.15 + 0.55 * share),
     )  # fmt: skip
+    phasor = _own_fat(signals, acquisition, phasor, finite, chosen, theta, rate, sign, options, said)
     weights = _weights(acquisition, options, said)
     columns = _fit(signals, times, phasor, finite, chosen, theta, rate, sign, weights, threads)
     progress(0.95)
@@ -253,6 +262,33 @@ def _readout(
     said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * size):.1f} degrees (rms), which is taken out",
               level="note")  # fmt: skip
     return theta
+
+
+def _own_fat(
+    signals: np.ndarray, acquisition: Acquisition, phasor: np.ndarray, mask: np.ndarray, chosen: fields.FieldMap,
+    theta: np.ndarray | None, rate: float | None, sign: int, options: Options, said: _Said,
+) -> np.ndarray:  # fmt: skip
+    """The signal of the subject's own fat (n,): the chosen spectrum's, unless its fat clearly differs from that."""
+    name = options.fat_spectrum
+    if options.adapt_spectrum == "off" or not isinstance(name, str) or name not in _RIVAL or not mask.any():
+        return phasor
+    rival, times = _RIVAL[name], np.asarray(acquisition.echo_times, dtype=np.float64)
+    other = fat_physics.phasor(
+        rival, times, field_strength=acquisition.field_strength, imaging_frequency_hz=acquisition.imaging_frequency_hz,
+        precession_sign=sign, water_shift_ppm=options.water_shift_ppm,
+    )  # fmt: skip
+    order = np.flatnonzero(mask)
+    order = order[np.linspace(0, len(order) - 1, min(len(order), _ASKED)).round().astype(int)]
+    turn = 0.0 if theta is None else theta.ravel()[order]
+    samples = signals.reshape(-1, signals.shape[-1])[order]
+    moved = fat_lines.between(
+        samples, times, phasor, other, chosen.field_hz.ravel()[order], precession_sign=sign, theta=turn, r2star=rate
+    )
+    if moved.share:
+        said.warn("N-SPECTRUM", f"the subject's fat lies {100 * moved.share:.0f} % of the way from the spectrum {name} to {rival} (chi-square "
+                  f"falls by {moved.chi_square:.3g} over {moved.voxels} voxels), and is taken so",
+                  "--option adapt_spectrum=off keeps the spectrum", level="note")  # fmt: skip
+    return phasor + moved.share * (other - phasor)
 
 
 def _weights(acquisition: Acquisition, options: Options, said: _Said) -> tuple[float, float]:

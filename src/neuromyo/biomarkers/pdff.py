@@ -9,8 +9,8 @@ The field is chosen for the whole image at once (`fit.field_map`), s is told fro
 state, and FF is taken along the phase of water and fat together: noise scatters it to both sides of 0, and a region's mean is right.
 
 *Assumes* one R2* for water and fat, a known spectrum and known T1s. *Breaks* where R2* leaves no signal after the first echoes
-(tendon, cortical bone), in parts that touch nothing else and hold one substance only, and where fat has another spectrum (about
-one point for another published one).
+(tendon, cortical bone), in parts that touch nothing else and hold one substance only, and where fat has another spectrum and there
+are too few fatty voxels to tell (up to 3 points at 50 % fat between published ones; `fit.fat_lines` moves it where there are enough).
 
 *Cites* Yu et al., Magn Reson Med 2008;60:1122, doi:10.1002/mrm.21737; Hernando et al., Magn Reson Med 2010;63:79,
 doi:10.1002/mrm.22177; Liu et al., Magn Reson Med 2007;58:354, doi:10.1002/mrm.21301; Kolmogorov, IEEE Trans Pattern Anal Mach
