@@ -14,8 +14,8 @@ from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, OptionError, ProtocolError
 from neuromyo.core.options import option
 from neuromyo.core.reasons import Reason
-from neuromyo.fit import field_map as fields
 from neuromyo.fit import fat_lines, readout_phase
+from neuromyo.fit import field_map as fields
 from neuromyo.fit.precession import Evidence, precession_sign
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.fit.water_fat import FIELD, R2STAR, RE_F, RE_W, amplitude_sd, fat_fraction, fat_fraction_sd, separate
@@ -285,8 +285,8 @@ def _own_fat(
         samples, times, phasor, other, chosen.field_hz.ravel()[order], precession_sign=sign, theta=turn, r2star=rate
     )
     if moved.share:
-        said.warn("N-SPECTRUM", f"the subject's fat lies {100 * moved.share:.0f} % of the way from the spectrum {name} to {rival} (chi-square "
-                  f"falls by {moved.chi_square:.3g} over {moved.voxels} voxels), and is taken so",
+        said.warn("N-SPECTRUM", f"the subject's fat lies {100 * moved.share:.0f} % of the way from the spectrum {name} to {rival} "
+                  f"(chi-square falls by {moved.chi_square:.3g} over {moved.voxels} voxels), and is taken so",
                   "--option adapt_spectrum=off keeps the spectrum", level="note")  # fmt: skip
     return phasor + moved.share * (other - phasor)
 
