@@ -87,23 +87,24 @@ def _unwrap(first, to, back_first, back, origin, field, period):
     """Flood fill along the smallest differences first (in eight steps of size); returns the part of every node."""
     nodes, levels = len(field), 8
     part = np.full(nodes, -1, np.int32)
-    queue = np.empty((levels, 2 * len(to) + nodes), np.int32)
-    source = np.empty((levels, 2 * len(to) + nodes), np.int32)
+    room = 2 * len(to) + 1  # a part's own queues: every edge is put in at most once from each end
+    queue, source, after = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
     parts = 0
     for seed in range(nodes):
         if part[seed] >= 0:
             continue
-        head, tail = np.zeros(levels, np.int64), np.zeros(levels, np.int64)
-        queue[0, 0], source[0, 0] = seed, seed
-        tail[0] = 1
+        head, tail = np.full(levels, -1, np.int32), np.full(levels, -1, np.int32)
+        queue[0], source[0], after[0], used = seed, seed, -1, 1
+        head[0] = tail[0] = 0
         while True:
             level = 0
-            while level < levels and head[level] == tail[level]:
+            while level < levels and head[level] < 0:
                 level += 1
             if level == levels:
                 break
-            i, s = queue[level, head[level]], source[level, head[level]]
-            head[level] += 1
+            here = head[level]
+            i, s = queue[here], source[here]
+            head[level] = after[here]
             if part[i] >= 0:
                 continue
             part[i] = parts
@@ -115,7 +116,12 @@ def _unwrap(first, to, back_first, back, origin, field, period):
                     d = (field[j] - field[i]) / period
                     d = abs(d - np.floor(d + 0.5))
                     k = min(int(2 * levels * d), levels - 1)
-                    queue[k, tail[k]], source[k, tail[k]] = j, i
-                    tail[k] += 1
+                    queue[used], source[used], after[used] = j, i, -1
+                    if head[k] < 0:
+                        head[k] = used
+                    else:
+                        after[tail[k]] = used
+                    tail[k] = used
+                    used += 1
         parts += 1
     return part
