@@ -18,13 +18,12 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from tests.oracles.water_fat import vials
-
 from neuromyo.biomarkers import pdff
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.fit import runner
+from tests.oracles.water_fat import vials
 
 RATES = (20.0, 50.0, 100.0)
 

@@ -25,8 +25,6 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from tests.oracles.water_fat import hard_phantom
-
 from neuromyo.biomarkers import pdff
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.grid import Grid
@@ -34,6 +32,7 @@ from neuromyo.core.series import ArrayData, Series
 from neuromyo.fit import runner
 from neuromyo.fit.water_fat import fat_fraction, separate
 from neuromyo.physics.fat import phasor
+from tests.oracles.water_fat import hard_phantom
 
 EXCHANGED = 0.3
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1, spectrum
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, OptionError, ProtocolError
@@ -35,7 +36,6 @@ _EQUAL = 1.92
 _MANY = 0.02
 #: R2* of muscle, held where three echoes cannot tell it
 _USUAL_R2STAR = 40.0
-_FAT_T1_3T, _WATER_T1_3T = 0.37, 1.4
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Options:
     t1_weighting: str = option(
         "correct", "whether the different saturation of water and fat is undone", choices=("correct", "leave")
     )
-    water_t1: float = option(_WATER_T1_3T, "T1 of muscle water", unit="s", low=0.1, high=5.0)
-    fat_t1: float = option(_FAT_T1_3T, "T1 of fat", unit="s", low=0.05, high=2.0)
+    water_t1: float = option(WATER_T1.number, "T1 of muscle water", unit="s", low=0.1, high=5.0)
+    fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
     r2star: float | None = option(
         None,
         "R2* where it is to be held; fitted where not given, and 40 with three echoes",
@@ -82,28 +82,14 @@ class Options:
     )  # fmt: skip
 
 
-def _spectrum_constants() -> tuple[Constant, ...]:
-    peaks = fat_physics.spectrum(fat_physics.DEFAULT_SPECTRUM)
-    how, override = "spectroscopy in vivo", "fat_spectrum"
-    return (
-        Constant("shifts of fat's peaks from water", peaks.ppm, "1e-6", peaks.tissue, peaks.evidence, override, peaks.doi, None, how),
-        Constant("amplitudes of fat's peaks", peaks.amplitudes, "1", peaks.tissue, peaks.evidence, override, peaks.doi, None, how),
-    )  # fmt: skip
-
-
-def _relaxation_constant(name: str, value: float, tissue: str, override: str) -> Constant:
-    row = fat_physics.TISSUE[tissue]
-    return Constant(name, value, "s", row.source, row.evidence, override, row.doi, row.field_strength, row.sequence)
-
-
 CONSTANTS = (
-    *_spectrum_constants(),
-    _relaxation_constant("T1 of muscle water", _WATER_T1_3T, "muscle", "water_t1"),
-    _relaxation_constant("T1 of fat", _FAT_T1_3T, "subcutaneous-fat", "fat_t1"),
+    *spectrum(),
+    WATER_T1,
+    FAT_T1,
     Constant("shift of water from where the spectrum has it", 0.0, "1e-6", "body temperature, as the spectra were measured",
-             "convention", "water_shift_ppm"),
+             "convention", "water_shift_ppm", sequence="any"),
     Constant("R2* where three echoes cannot tell it", _USUAL_R2STAR, "1/s", "about that of muscle", "assumed", "r2star",
-             field_strength=3.0),
+             field_strength=3.0, sequence="gradient echoes"),
 )  # fmt: skip
 
 
