@@ -26,24 +26,26 @@ doi:10.1002/mrm.21732; Chen et al., Magn Reson Imaging 2018;46:130, doi:10.1016/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neuromyo.biomarkers import _mt_model as mt_model
+from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers import _stage_model as stage_model
-from neuromyo.biomarkers._constants import FAT_T1, spectrum
+from neuromyo.biomarkers._constants import FAT_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.errors import OptionError, ProtocolError
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.fit import field_map as field
-from neuromyo.fit import water_fat
+from neuromyo.fit.field_map import blocks, finite_voxels
 from neuromyo.fit.separable import NoiseLevel
 from neuromyo.fit.uncertainty import pool_variance
+from neuromyo.fit.water_fat import FIELD, WaterFat
 from neuromyo.physics import fat
 from neuromyo.physics.mt_saturation import steady
 
@@ -53,20 +55,13 @@ PD, T1W, MT = ROLES = ("pd", "t1", "mt")
 _BLOCK = 2048
 #: T1 (s) that a voxel may have; beyond, the three signals fit nothing real
 _T1 = (0.05, 6.0)
-#: an exchange of water and fat that would cost less (log likelihood) is possible
-_DOUBT = 3.0
 
 
 @dataclass(frozen=True)
-class Options(mt_model.PulseOptions):
+class Options(mt_model.PulseOptions, separation.Options):
     """What can be chosen."""
 
-    fat_t1: float = option(FAT_T1.value, "T1 of fat", unit="s", low=0.05, high=2.0)
-    fat_spectrum: str = option(fat.DEFAULT_SPECTRUM, "peaks of fat", choices=tuple(fat.SPECTRA))
-    noise: str | float = option(
-        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
-        choices=("estimate",),
-    )  # fmt: skip
+    fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
 
 
 # --- the signal -------------------------------------------------------------------------------------------------------
@@ -74,16 +69,23 @@ class Options(mt_model.PulseOptions):
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """One series: angle (rad), repetition time and gap after its MT pulse (s), echo times (n,), the signal of fat (n,)."""
+    """One series: angle (rad), repetition time and gap after its MT pulse (s), its acquisition with echoes in ascending order, and
+    that order."""
 
+    role: str
     tip: float
     time: float
     gap: float
-    echo_times: np.ndarray
-    phasor: np.ndarray
+    acquisition: Acquisition
+    order: np.ndarray
+
+    def signals(self, inputs: Inputs) -> np.ndarray:
+        """(..., n) complex, echoes in ascending order."""
+        found = inputs.signals[self.role]
+        return found if (np.diff(self.order) > 0).all() else found[..., self.order]
 
 
-def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options, sign: int) -> list[_Contrast]:
+def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options) -> list[_Contrast]:
     """What the acquisitions say; E-PROTOCOL where angles do not allow an estimate."""
     found = []
     for role in ROLES:
@@ -97,10 +99,9 @@ def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options, sign: 
         if not 0 <= gap < time:
             raise OptionError("E-OPTION", where="option saturation_gap", needed=f"less than the repetition time ({time:g} s)",
                               found=f"{gap:g} s", remedy="give the time from the MT pulse to the readout")  # fmt: skip
-        times = np.asarray(a.echo_times, dtype=np.float64)
-        phasor = fat.phasor(options.fat_spectrum, times, field_strength=a.field_strength,
-                            imaging_frequency_hz=a.imaging_frequency_hz, precession_sign=sign)  # fmt: skip
-        found.append(_Contrast(float(np.deg2rad(angles[0])), time, gap, times, phasor))
+        order = np.argsort(np.asarray(a.echo_times), kind="stable")
+        in_order = a.select(tuple(int(i) for i in order))
+        found.append(_Contrast(role, float(np.deg2rad(angles[0])), time, gap, in_order, order))
     if abs(found[0].tip - found[1].tip) < 0.02 * found[0].tip:
         raise ProtocolError("E-PROTOCOL", where="stage-mt, t1: flip angle", needed="another angle than that of pd",
                             found=f"{np.rad2deg(found[1].tip):g} degrees in both",
@@ -108,28 +109,28 @@ def _contrasts(acquisitions: Mapping[str, Acquisition], options: Options, sign: 
     return found
 
 
-def _sign(acquisitions: Mapping[str, Acquisition]) -> int:
-    return next((s for s in (acquisitions[r].precession_sign for r in ROLES) if s is not None), 1)
-
-
 def simulate(
     truth: Mapping[str, Any], acquisitions: Mapping[str, Acquisition], options: Options
 ) -> dict[str, np.ndarray]:
     """truth T1 (s, of water), M0, MTsat (at nominal B1), FF, R2star (1/s) or T2star (s), optionally B1, B0 (Hz), FatT1 (s),
     shape (...) -> complex signals (..., n) of each series."""
-    sign, decay = _sign(acquisitions), truth["R2star"] if "R2star" in truth else 1 / np.asarray(truth["T2star"], float)
+    decay = truth["R2star"] if "R2star" in truth else 1 / np.asarray(truth["T2star"], float)
     names = ("M0", "T1", "MTsat", "FF")
     given = [truth[n] for n in names] + [decay, truth.get("B1", 1.0), truth.get("B0", 0.0)]
     given.append(truth.get("FatT1", options.fat_t1))
     m0, t1, taken, share, decay, b1, b0, fat_t1 = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
     taken = taken / mt_model.to_nominal(b1, options)
     out = {}
-    for role, c in zip(ROLES, _contrasts(acquisitions, options, sign), strict=True):
+    for c in _contrasts(acquisitions, options):
+        a = acquisitions[c.role]
+        sign, times = options.precession_sign or a.precession_sign or 1, np.asarray(a.echo_times, dtype=np.float64)
+        phasor = fat.phasor(options.fat_spectrum, times, field_strength=a.field_strength, precession_sign=sign,
+                            imaging_frequency_hz=a.imaging_frequency_hz, water_shift_ppm=options.water_shift_ppm)  # fmt: skip
         tip = c.tip * b1
-        water = (1 - share) * steady(tip, c.time, 1 / t1, taken if role == MT else 0.0, c.gap).signal
+        water = (1 - share) * steady(tip, c.time, 1 / t1, taken if c.role == MT else 0.0, c.gap).signal
         lipid = share * steady(tip, c.time, 1 / fat_t1).signal
-        turn = np.exp((2j * np.pi * sign * b0 - decay)[..., None] * c.echo_times)
-        out[role] = m0[..., None] * (water[..., None] + lipid[..., None] * c.phasor) * turn
+        turn = np.exp((2j * np.pi * sign * b0 - decay)[..., None] * times)
+        out[c.role] = m0[..., None] * (water[..., None] + lipid[..., None] * phasor) * turn
     return out
 
 
@@ -139,39 +140,29 @@ def simulate(
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """All maps from complex signals (x, y, z, n) of the three series."""
     shape = inputs.signals[PD].shape[:-1]
-    sign = _sign(inputs.acquisitions)
-    contrasts = _contrasts(inputs.acquisitions, options, sign)
+    contrasts, said = _contrasts(inputs.acquisitions, options), separation.Said("stage-mt")
     usable = np.ones(shape, dtype=bool) if inputs.mask is None else inputs.mask.copy()
     for role in ROLES:
-        usable &= field.finite_voxels(inputs.signals[role])
+        usable &= finite_voxels(inputs.signals[role])
     assert inputs.grid is not None
-    found = field.field_map(
-        inputs.signals[PD], contrasts[0].echo_times, contrasts[0].phasor, usable, inputs.grid.spacing_mm,
-        precession_sign=sign, threads=inputs.threads, progress=lambda share: inputs.progress(0.7 * share),
+    known = separation.prepare(
+        contrasts[0].signals(inputs), contrasts[0].acquisition, usable, inputs.grid.spacing_mm, options, said, inputs.threads,
+        lambda share: inputs.progress(0.5 * share),
     )  # fmt: skip
-    where = np.flatnonzero(usable & np.isfinite(found.field_hz))
-    level = _noise(inputs, contrasts, where, found.field_hz, sign, options)
-    columns = {n: np.full(usable.size, np.nan) for n in (*_VALUES, *(f"sd {n}" for n in _VALUES), "residual")}
-    reason = np.full(usable.size, Reason.NOT_FINITE, dtype=np.uint8)
-    for part in field.blocks(where, _BLOCK):
-        here = where[part]
-        values, sd, why, residual = _block(inputs, contrasts, here, found.field_hz, sign, level, options)
-        why[(why == Reason.OK) & (found.confidence.ravel()[here] < _DOUBT)] = Reason.AMBIGUOUS
-        reason[here] = why
-        columns["residual"][here] = residual
-        for name in _VALUES:
-            columns[name][here], columns[f"sd {name}"][here] = values[name], sd[name]
-    inputs.progress(1.0)
+    where = np.flatnonzero(known.where)
+    columns = _columns(inputs, contrasts, known, where, options)
+    if "B1" not in inputs.known:
+        said.assumptions.append(Assumption(
+            "B1", "1", "no B1 map was given; T1 then errs by about twice, and MTsat by as much as, what B1 errs by", "B1"))  # fmt: skip
+    reason = columns.pop("reason").astype(np.uint8).reshape(shape)
     shaped = {n: v.reshape(shape) for n, v in columns.items()}
-    assumed = [] if "B1" in inputs.known else [Assumption(
-        "B1", "1", "no B1 map was given; T1 then errs by about twice, and MTsat by as much as, what B1 errs by", "B1")]  # fmt: skip
-    reasons = reason.reshape(shape)
     return Estimate(
         {n: shaped[n] for n in _VALUES},
-        _reasons(reasons, shaped, inputs),
+        _reasons(reason, shaped, inputs, held=known.rate is not None),
         {n: shaped[f"sd {n}"] for n in _VALUES},
         {"residual": shaped["residual"]},
-        assumptions=tuple(assumed),
+        findings=tuple(said.findings),
+        assumptions=tuple(said.assumptions),
     )
 
 
@@ -180,7 +171,7 @@ _VALUES = ("T1", "PD", "T2star", "MTR", "MTsat", "FF", "B0")
 _OF_WATER = ("T1", "MTR", "MTsat")
 
 
-def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs) -> dict[str, np.ndarray]:
+def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs, held: bool) -> dict[str, np.ndarray]:
     """Each quantity's own reasons: water without T1 spoils no fat fraction's R2*, but its T1, MTsat, PD and fat fraction."""
     out = {n: reason.copy() for n in _VALUES}
     b1 = np.asarray(inputs.known.get("B1", 1.0), float)
@@ -192,58 +183,86 @@ def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Input
         out[name][fine & t1_out] = Reason.NOT_IDENTIFIABLE
         out[name][fine & unknown] = Reason.NOT_KNOWN
     out["MTR"][fine & ~np.isfinite(shaped["MTR"])] = Reason.NOT_IDENTIFIABLE
+    if held:  # R2* was not measured
+        out["T2star"][fine] = Reason.NOT_IDENTIFIABLE
     return out
 
 
-def _separated(
-    inputs: Inputs, contrasts: list[_Contrast], here: np.ndarray, field_hz: np.ndarray, sign: int, sigma: float | None
-) -> list[water_fat.WaterFat]:
-    """Water and fat of each series in the voxels ``here`` (flat), each with a field of its own near the common one."""
-    start = field_hz.ravel()[here]
-    parts = []
-    for role, c in zip(ROLES, contrasts, strict=True):
-        samples = inputs.signals[role].reshape(-1, len(c.echo_times))[here]
-        parts.append(water_fat.separate(samples, c.echo_times, c.phasor, start, precession_sign=sign, sigma=sigma))
-    return parts
+def _columns(
+    inputs: Inputs, contrasts: list[_Contrast], known: separation.Known, where: np.ndarray, options: Options
+) -> dict[str, np.ndarray]:
+    """Values, sds, relative residuals and reasons of all voxels, flat; ``where`` are those to be estimated."""
+    size = known.where.size
+    out = {n: np.full(size, np.nan, np.float32) for n in (*_VALUES, *(f"sd {n}" for n in _VALUES), "residual")}
+    out["reason"] = np.full(size, Reason.NOT_FINITE, dtype=np.float32)
+    voxels = _Voxels(inputs, contrasts, known, options)
+    level = voxels.noise(where)
+    pieces = list(blocks(where, _BLOCK))
+
+    def work(part: slice) -> None:
+        here = where[part]
+        for name, column in voxels.estimate(here, level).items():
+            out[name][here] = column
+
+    with ThreadPoolExecutor(max_workers=max(1, inputs.threads)) as pool:
+        for number, _ in enumerate(pool.map(work, pieces), 1):
+            inputs.progress(0.5 + 0.5 * number / len(pieces))
+    return out
 
 
-def _noise(
-    inputs: Inputs, contrasts: list[_Contrast], where: np.ndarray, field_hz: np.ndarray, sign: int, options: Options
-) -> NoiseLevel:
-    """The noise of one channel, from what the fits of a sample of voxels leave over."""
-    if not isinstance(options.noise, str):
-        return NoiseLevel.known(options.noise)
-    sample = where[np.linspace(0, len(where) - 1, min(len(where), 4096)).round().astype(int)] if len(where) else where
-    parts = _separated(inputs, contrasts, sample, field_hz, sign, None)
-    rss, dof = sum(p.rss for p in parts), sum(p.dof for p in parts)
-    return pool_variance(np.asarray(rss) / dof, float(dof))
+@dataclass(frozen=True, eq=False)
+class _Voxels:
+    """The three series, and what is known of the whole image."""
 
+    inputs: Inputs
+    contrasts: list[_Contrast]
+    known: separation.Known
+    options: Options
 
-def _block(
-    inputs: Inputs, contrasts: list[_Contrast], here: np.ndarray, field_hz: np.ndarray, sign: int, level: NoiseLevel,
-    options: Options,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray, np.ndarray]:  # fmt: skip
-    """Values, sds, reasons and relative residuals of the voxels ``here``."""
-    parts = _separated(inputs, contrasts, here, field_hz, sign, 1.0)
-    rss, dof = np.sum([p.rss for p in parts], axis=0), sum(p.dof for p in parts)
-    fused = stage_model.fuse(parts)
-    b1 = np.broadcast_to(np.asarray(inputs.known.get("B1", 1.0), float), inputs.signals[PD].shape[:-1]).ravel()[here]
-    solve = _Solver(contrasts, b1, options)
-    amplitudes = np.concatenate([fused.water, fused.fat, fused.r2star[:, None]], axis=1)
-    values = solve(amplitudes)
-    pooled = np.isinf(level.dof)
-    variance = 0 * rss + level.sigma**2 if pooled else (level.dof * level.sigma**2 + rss) / (level.dof + dof)
-    sd = _propagated(solve, amplitudes, fused.covariance * variance[:, None, None])
-    weight = np.stack([p.covariance[:, water_fat.FIELD, water_fat.FIELD] for p in parts], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values["B0"] = parts[0].field_hz
-        sd["B0"] = np.sqrt(weight[:, 0] * variance)
-        first = np.abs(inputs.signals[PD].reshape(-1, len(contrasts[0].echo_times))[here, 0])
-        residual = np.sqrt(rss / sum(2 * len(c.echo_times) for c in contrasts)) / first
-    reason = np.full(len(here), Reason.OK, dtype=np.uint8)
-    reason[~np.all([p.converged for p in parts], axis=0)] = Reason.NO_CONVERGENCE
-    reason[np.any([p.at_bound for p in parts], axis=0)] = Reason.AT_BOUND
-    return values, sd, reason, residual
+    def separated(self, here: np.ndarray) -> list[WaterFat]:
+        """Water and fat of each series in the voxels ``here`` (flat), each with a field of its own near the common one."""
+        parts = []
+        for c in self.contrasts:
+            signals = c.signals(self.inputs)
+            samples = signals.reshape(-1, signals.shape[-1])[here]
+            parts.append(self.known.fit(samples, c.acquisition, self.known.phasor(c.acquisition), here))
+        return parts
+
+    def noise(self, where: np.ndarray) -> NoiseLevel:
+        """The noise of one channel, from what the fits of a sample of voxels leave over."""
+        if not isinstance(self.options.noise, str):
+            return NoiseLevel.known(self.options.noise)
+        if not len(where):
+            return NoiseLevel()
+        sample = where[np.linspace(0, len(where) - 1, min(len(where), 4096)).round().astype(int)]
+        parts = self.separated(sample)
+        dof = sum(p.dof for p in parts)
+        return pool_variance(np.sum([p.rss for p in parts], axis=0) / dof, float(dof)) if dof > 0 else NoiseLevel()
+
+    def estimate(self, here: np.ndarray, level: NoiseLevel) -> dict[str, np.ndarray]:
+        """Values, sds, residuals and reasons of the voxels ``here``, (m,) each."""
+        parts = self.separated(here)
+        rss, dof = np.sum([p.rss for p in parts], axis=0), sum(p.dof for p in parts)
+        fused = stage_model.fuse(parts)
+        pd = self.inputs.signals[PD]
+        b1 = np.broadcast_to(np.asarray(self.inputs.known.get("B1", 1.0), float), pd.shape[:-1]).ravel()[here]
+        solve = _Solver(self.contrasts, b1, self.options)
+        amplitudes = np.concatenate([fused.water, fused.fat, fused.r2star[:, None]], axis=1)
+        values = solve(amplitudes)
+        pooled = np.isinf(level.dof)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variance = 0 * rss + level.sigma**2 if pooled else (level.dof * level.sigma**2 + rss) / (level.dof + dof)
+            sd = _propagated(solve, amplitudes, fused.covariance * variance[:, None, None])
+            values["B0"] = parts[0].field_hz
+            sd["B0"] = np.sqrt(parts[0].covariance[:, FIELD, FIELD] * variance)
+            first = np.abs(self.contrasts[0].signals(self.inputs)[..., 0].ravel()[here])
+            samples = sum(2 * len(c.order) for c in self.contrasts)
+            residual = np.sqrt(rss / samples) / first
+        reason = np.full(len(here), Reason.OK, dtype=np.uint8)
+        reason[self.known.field.confidence.ravel()[here] < separation.EQUAL] = Reason.AMBIGUOUS
+        reason[~np.all([p.converged for p in parts], axis=0)] = Reason.NO_CONVERGENCE
+        reason[np.any([p.at_bound for p in parts], axis=0)] = Reason.AT_BOUND
+        return {**values, **{f"sd {n}": v for n, v in sd.items()}, "residual": residual, "reason": reason}
 
 
 @dataclass(frozen=True, eq=False)
@@ -368,6 +387,6 @@ BIOMARKER = Biomarker(
     provides=("FF", "B0"),
     caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
     "steady states, and a fat fraction free of T1 weighting.",
-    constants=(mt_model.B1_RESIDUAL, FAT_T1, *spectrum()),
+    constants=(mt_model.B1_RESIDUAL, FAT_T1, *separation.CONSTANTS),
     prominence=15,
 )

@@ -1,0 +1,267 @@
+"""What has to be known of a whole image before water and fat can be told apart in its voxels, for every biomarker that does so.
+
+The sense in which phase turns, the phase of echoes read to and fro, the field and the subject's own fat spectrum, in this order, each
+from the data of the whole image and each told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neuromyo.biomarkers._constants import spectrum
+from neuromyo.core.acquisition import Acquisition, Assumption
+from neuromyo.core.constant import Constant
+from neuromyo.core.errors import Finding, OptionError, ProtocolError
+from neuromyo.core.options import option
+from neuromyo.fit import fat_lines, readout_phase
+from neuromyo.fit import field_map as fields
+from neuromyo.fit.precession import Evidence, precession_sign
+from neuromyo.fit.water_fat import WaterFat, separate
+from neuromyo.physics import fat as fat_physics
+
+#: towards which other published spectrum a subject's fat may lie
+_RIVAL = {"hamilton-6": "ren-marrow", "hamilton-9": "ren-marrow", "ren-marrow": "hamilton-6"}
+#: voxels asked about it
+_ASKED = 24000
+#: log likelihood below which another field fits as well (95 % for one degree of freedom)
+EQUAL = 1.92
+#: R2* of muscle, held where three echoes cannot tell it
+_USUAL_R2STAR = 40.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen about telling water from fat."""
+
+    fat_spectrum: str | tuple[float, ...] = option(
+        fat_physics.DEFAULT_SPECTRUM, "spectrum of fat", choices=tuple(fat_physics.SPECTRA),
+        open_choice="a JSON file of pairs [shift from water in 1e-6, amplitude]",
+    )  # fmt: skip
+    adapt_spectrum: str = option(
+        "auto", "whether fat's spectrum may move towards another published one where the subject's fat clearly says so",
+        choices=("auto", "off"),
+    )  # fmt: skip
+    water_shift_ppm: float = option(
+        0.0, "how much faster water is than the spectrum has it: about 0.01 per degree below 37 Celsius", unit="1e-6", low=-0.5,
+        high=0.5,
+    )  # fmt: skip
+    precession_sign: int | None = option(
+        None, "+1 or -1: sense in which phase turns with frequency; told from the fat where not given", low=-1, high=1
+    )
+    readout: str = option(
+        "auto", "whether all echoes are read in one direction (unipolar) or to and fro (bipolar), which shifts their phases by turns",
+        choices=("auto", "unipolar", "bipolar"),
+    )  # fmt: skip
+    r2star: float | None = option(
+        None,
+        "R2* where it is to be held; fitted where not given, and 40 with three echoes",
+        unit="1/s",
+        low=0.0,
+        high=1000.0,
+    )
+    field_range: float = option(
+        1000.0, "how far fields are sought where echoes are unevenly spaced", unit="Hz", low=50.0, high=5000.0
+    )
+    noise: str | float = option(
+        "estimate", "noise per real channel in image units, or 'estimate' from the residuals of all voxels", low=0.0,
+        choices=("estimate",),
+    )  # fmt: skip
+
+
+CONSTANTS = (
+    *spectrum(),
+    Constant("shift of water from where the spectrum has it", 0.0, "1e-6", "body temperature, as the spectra were measured",
+             "convention", "water_shift_ppm", sequence="any"),
+    Constant("R2* where three echoes cannot tell it", _USUAL_R2STAR, "1/s", "about that of muscle", "assumed", "r2star",
+             field_strength=3.0, sequence="gradient echoes"),
+)  # fmt: skip
+
+
+@dataclass
+class Said:
+    """What is to be told, gathered on the way, by the biomarker ``who``."""
+
+    who: str
+
+    findings: list[Finding] = field(default_factory=list)
+    assumptions: list[Assumption] = field(default_factory=list)
+
+    def warn(self, code: str, message: str, remedy: str = "", consequence: str = "", level: str = "warn") -> None:
+        self.findings.append(Finding(level, code, self.who, message, remedy, consequence))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What was found out about a whole image.
+
+    where : (x, y, z) bool, the voxels it holds for
+    sign, sign_source : sense of precession, and how it is known
+    theta : (x, y, z) rad by which echoes read to and fro differ, or None
+    field : the field and its confidence; rate : R2* in 1/s where it is held; sigma : noise, where it was given
+    moved : how far fat's spectrum lies from the chosen one towards `rival`
+    """
+
+    where: np.ndarray
+    sign: int
+    sign_source: str
+    theta: np.ndarray | None
+    field: fields.FieldMap
+    rate: float | None
+    sigma: float | None
+    moved: float
+    options: Options
+
+    def phasor(self, acquisition: Acquisition) -> np.ndarray:
+        """Signal of the subject's fat (n,) at the echo times of any series of the same session."""
+        given = _phasor(acquisition, self.options.fat_spectrum, self.options, self.sign)
+        if not self.moved:
+            return given
+        other = _phasor(acquisition, _RIVAL[str(self.options.fat_spectrum)], self.options, self.sign)
+        return given + self.moved * (other - given)
+
+    def fit(self, samples: np.ndarray, acquisition: Acquisition, phasor: np.ndarray, here: np.ndarray) -> WaterFat:
+        """Water and fat of ``samples`` (m, n) of the voxels ``here`` (m,) (flat indices), for unit noise."""
+        return separate(
+            samples, np.asarray(acquisition.echo_times, dtype=np.float64), phasor, self.field.field_hz.ravel()[here],
+            40.0 if self.rate is None else self.rate, precession_sign=self.sign,
+            theta=0.0 if self.theta is None else self.theta.ravel()[here], hold_r2star=self.rate is not None,
+        )  # fmt: skip
+
+
+def prepare(
+    signals: np.ndarray, acquisition: Acquisition, mask: np.ndarray | None, spacing_mm: Sequence[float], options: Options, said: Said,
+    threads: int, progress: Callable[[float], None],
+) -> Known:  # fmt: skip
+    """What complex ``signals`` (x, y, z, n), echoes in ascending order, say about the whole image."""
+    times = np.asarray(acquisition.echo_times, dtype=np.float64)
+    _require(acquisition, times, options, said.who)
+    usable = fields.finite_voxels(signals)
+    finite = usable if mask is None else usable & mask
+    plus = _phasor(acquisition, options.fat_spectrum, options, 1)
+    sigma = options.noise if not isinstance(options.noise, str) else None
+    rate = _held_rate(len(times), options, said)
+    sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, said)
+    progress(0.07)
+    phasor = plus if sign > 0 else plus.conj()
+    theta = _readout(signals, times, phasor, finite, spacing_mm, sign, options, threads, said)
+    progress(0.2)
+    chosen = fields.field_map(
+        signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
+        theta=theta, r2star=rate, threads=threads, progress=lambda share: progress(0.2 + 0.75 * share),
+    )  # fmt: skip
+    moved = _own_fat(signals, acquisition, phasor, finite, chosen, theta, rate, sign, options, said)
+    progress(1.0)
+    return Known(finite, sign, source, theta, chosen, rate, sigma, moved, options)
+
+
+def _phasor(acquisition: Acquisition, name: str | tuple[float, ...], options: Options, sign: int) -> np.ndarray:
+    return fat_physics.phasor(
+        name, np.asarray(acquisition.echo_times, dtype=np.float64), field_strength=acquisition.field_strength,
+        imaging_frequency_hz=acquisition.imaging_frequency_hz, precession_sign=sign, water_shift_ppm=options.water_shift_ppm,
+    )  # fmt: skip
+
+
+def _require(acquisition: Acquisition, times: np.ndarray, options: Options, who: str) -> None:
+    if acquisition.field_strength is None and acquisition.imaging_frequency_hz is None:
+        raise ProtocolError("E-NEEDS", where=f"{who}, complex echoes", needed="the field strength or the imaging frequency",
+                            found="neither in the sidecar", remedy="add MagneticFieldStrength or ImagingFrequency")  # fmt: skip
+    if len(np.unique(times)) < len(times) or len(times) < 3:
+        raise ProtocolError("E-PROTOCOL", where=f"{who}, complex echoes", needed="at least three different echo times",
+                            found=", ".join(f"{1e3 * t:.2f}" for t in times) + " ms", remedy="check the sidecars")  # fmt: skip
+    if options.precession_sign == 0:
+        raise OptionError(
+            "E-OPTION", where="option precession_sign", needed="+1 or -1", found="0", remedy="give one of them"
+        )
+
+
+def _held_rate(echoes: int, options: Options, said: Said) -> float | None:
+    """R2* in 1/s where it is not fitted."""
+    if options.r2star is not None or echoes > 3:
+        return options.r2star
+    why = "three echoes cannot tell R2* beside water, fat and field"
+    said.assumptions.append(Assumption("r2star", f"{_USUAL_R2STAR:g} 1/s", why, "gre"))
+    return _USUAL_R2STAR
+
+
+# --- what holds for the whole image -----------------------------------------------------------------------------------
+
+
+def _sense(
+    signals: np.ndarray, times: np.ndarray, plus: np.ndarray, mask: np.ndarray, acquisition: Acquisition, options: Options,
+    sigma: float | None, rate: float | None, said: Said,
+) -> tuple[int, str]:  # fmt: skip
+    """The sense of precession and where it is from. What the data clearly say counts; a user's word counts above all."""
+    inferred, evidence = precession_sign(
+        signals, times, plus, mask, field_range_hz=options.field_range, sigma=sigma, r2star=rate
+    )
+    told = _told(inferred, evidence)
+    given = options.precession_sign or acquisition.precession_sign
+    who = "given by the user" if options.precession_sign else "stated in the files"
+    if given is None:
+        if not evidence.decided:
+            said.warn("W-PRECESSION", f"the data do not tell the sense of precession ({told}); +1 is assumed",
+                      "give --option precession_sign=1 or -1", "a wrong sense exchanges water and fat in places", )  # fmt: skip
+            said.assumptions.append(Assumption("precession_sign", "+1", f"the data do not tell: {told}", "gre"))
+            return 1, "assumed"
+        said.warn("N-PRECESSION", f"sense of precession {inferred:+d}, {told}", level="note")
+        return inferred, f"from the fat's spectrum ({told})"
+    if evidence.decided and inferred != given:
+        if options.precession_sign:
+            said.warn("W-PRECESSION", f"the sense of precession {given:+d} {who} is used against the data ({told})",
+                      "leave the option precession_sign out", "water and fat are probably exchanged in places")  # fmt: skip
+            return given, who
+        said.warn("W-PRECESSION", f"the sense of precession {given:+d} {who} contradicts the data; {inferred:+d} is used ({told})",
+                  "check how phase was converted; --option precession_sign=... overrules", "none, if the data are right")  # fmt: skip
+        return inferred, f"from the fat's spectrum ({told}), against {given:+d} {who}"
+    if not evidence.decided:
+        said.warn("N-PRECESSION", f"sense of precession {given:+d} {who}; the data do not tell ({told})", level="note")
+    return given, f"{who}; {told}"
+
+
+def _told(sign: int, evidence: Evidence) -> str:
+    return f"log likelihood {evidence.log_likelihood:.3g} for {sign:+d} over {evidence.voxels} voxels, {evidence.z:.1f} standard errors"
+
+
+def _readout(
+    signals: np.ndarray, times: np.ndarray, phasor: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float], sign: int,
+    options: Options, threads: int, said: Said,
+) -> np.ndarray | None:  # fmt: skip
+    """(x, y, z) rad by which echoes read to and fro differ, or None."""
+    if options.readout == "unipolar":
+        return None
+    theta = readout_phase.estimate(signals, times, phasor, mask, spacing_mm, precession_sign=sign, threads=threads)
+    if theta is None:
+        return None
+    size = float(np.sqrt(np.mean(theta[mask].astype(np.float64) ** 2)))
+    if options.readout == "auto" and size < readout_phase.NEGLIGIBLE:
+        return None
+    said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * size):.1f} degrees (rms), which is taken out",
+              level="note")  # fmt: skip
+    return theta
+
+
+def _own_fat(
+    signals: np.ndarray, acquisition: Acquisition, phasor: np.ndarray, mask: np.ndarray, chosen: fields.FieldMap,
+    theta: np.ndarray | None, rate: float | None, sign: int, options: Options, said: Said,
+) -> float:  # fmt: skip
+    """How far the subject's own fat lies towards the rival of the chosen spectrum; 0 unless it clearly differs."""
+    name = options.fat_spectrum
+    if options.adapt_spectrum == "off" or not isinstance(name, str) or name not in _RIVAL or not mask.any():
+        return 0.0
+    rival, times = _RIVAL[name], np.asarray(acquisition.echo_times, dtype=np.float64)
+    other = _phasor(acquisition, rival, options, sign)
+    order = np.flatnonzero(mask)
+    order = order[np.linspace(0, len(order) - 1, min(len(order), _ASKED)).round().astype(int)]
+    turn = 0.0 if theta is None else theta.ravel()[order]
+    samples = signals.reshape(-1, signals.shape[-1])[order]
+    moved = fat_lines.between(
+        samples, times, phasor, other, chosen.field_hz.ravel()[order], precession_sign=sign, theta=turn, r2star=rate
+    )
+    if moved.share:
+        said.warn("N-SPECTRUM", f"the subject's fat lies {100 * moved.share:.0f} % of the way from the spectrum {name} to {rival} "
+                  f"(chi-square falls by {moved.chi_square:.3g} over {moved.voxels} voxels), and is taken so",
+                  "--option adapt_spectrum=off keeps the spectrum", level="note")  # fmt: skip
+    return moved.share
