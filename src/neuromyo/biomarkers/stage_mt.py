@@ -167,8 +167,6 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
 
 
 _VALUES = ("T1", "PD", "T2star", "MTR", "MTsat", "FF", "B0")
-#: what needs water, and what needs B1 besides
-_OF_WATER = ("T1", "MTR", "MTsat")
 
 
 def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs, held: bool) -> dict[str, np.ndarray]:
