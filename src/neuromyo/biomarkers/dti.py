@@ -251,7 +251,8 @@ BIOMARKER = Biomarker(
                  "half of the voxel, as for water T2; residual fat has almost no diffusion and pulls MD down", "convention",
                  "fat_fraction_limit", sequence="fat-suppressed diffusion-weighted EPI"),
         Constant("residual at which a sample is an outlier, in sigma", OUTLIER_LIMIT, "1",
-                 "Chang et al. 2005 (RESTORE)", "recalled", "outlier_limit", doi="10.1002/mrm.20426"),
+                 "Chang et al. 2005 (RESTORE)", "recalled", "outlier_limit", doi="10.1002/mrm.20426",
+                 sequence="diffusion-weighted EPI"),
     ),
     caption="Mobility of water along and across the fibres of muscle and nerve, and their direction.",
 )  # fmt: skip

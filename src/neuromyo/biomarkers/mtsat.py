@@ -294,8 +294,8 @@ BIOMARKER = Biomarker(
     calibrate=calibrate,
     options=Options,
     typical={
-        "pd": _typical(6.0),
-        "t1": _typical(21.0),
+        "pd": _typical(6.0, mt_on=(False,)),
+        "t1": _typical(21.0, mt_on=(False,)),
         "mt": _typical(6.0, mt_on=(True,), mt_offset_hz=1200.0, mt_flip_angle_deg=500.0),
     },
     example={"T1": 1.4, "M0": 1000.0, "MTsat": 0.02, "R2star": 35.0},

@@ -372,8 +372,8 @@ BIOMARKER = Biomarker(
     scope="image",
     noise="complex",
     typical={
-        "pd": _typical(6.0),
-        "t1": _typical(24.0),
+        "pd": _typical(6.0, mt_on=(False,)),
+        "t1": _typical(24.0, mt_on=(False,)),
         "mt": _typical(6.0, mt_on=(True,), mt_offset_hz=2000.0, mt_flip_angle_deg=220.0),
     },
     example={"T1": 1.4, "M0": 1000.0, "MTsat": 0.02, "FF": 0.1, "R2star": 35.0, "B0": 20.0},

@@ -195,7 +195,8 @@ def _coarse(grid: Grid, pitch_mm: float) -> Grid:
 def _free(freedom: str, grid: Grid) -> tuple[bool, ...]:
     """Which of three angles and three shifts may change."""
     if freedom not in FREEDOMS:
-        raise OptionError("E-OPTION", where="freedom", needed=f"one of {', '.join(FREEDOMS)}", found=freedom)
+        raise OptionError("E-OPTION", where="freedom", needed=f"one of {', '.join(FREEDOMS)}", found=freedom,
+                          remedy="give one of them")  # fmt: skip
     axis = grid.slice_axis
     if freedom == "rigid" or (freedom == "auto" and grid.shape[axis] >= FEW_SLICES):
         return (True,) * 6

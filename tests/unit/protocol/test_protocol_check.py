@@ -261,10 +261,12 @@ def test_opposite_directions_count_once():
 def test_magnitudes_alone_are_half_of_a_complex_sequence():
     halves = session(part="mag")
     findings = check(halves, NERVE, [STAGE])
-    assert [(f.code, f.where) for f in findings] == [("W-MISSING", f"nerve_3t: {n}") for n in ("pdw", "mtw", "t1w")]
-    assert all("toy-stage cannot be computed" in f.consequence for f in findings)
-    phases = [s for s in session(part="phase") if s.kind == "MPM"]
-    assert check([*halves, *phases], NERVE, [STAGE]) == ()
+    assert [f.where for f in findings if f.code == "W-NEEDS"] == [f"toy-stage: {r}" for r in STAGE.series_roles]
+    missing = [f for f in findings if f.code == "W-MISSING"]
+    assert [f.where for f in missing] == [f"nerve_3t: {n}" for n in ("pdw", "mtw", "t1w")]
+    assert all("toy-stage cannot be computed" in f.consequence for f in missing)
+    phases, joined = ([s for s in session(part=part) if s.kind == "MPM"] for part in ("phase", "complex"))
+    assert check([*halves, *phases, *joined], NERVE, [STAGE]) == ()
 
 
 def test_a_missing_sequence_is_named_with_its_entities_and_what_it_was_for():
