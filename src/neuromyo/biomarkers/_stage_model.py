@@ -104,6 +104,30 @@ def relaxation(
         return rate, first / one.signal
 
 
+def trusted(
+    water: np.ndarray, covariance: np.ndarray, tips: tuple[np.ndarray, np.ndarray], times: tuple[float, float], rate: np.ndarray,
+    prior: float, prior_sd: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """How much ln R1 of the water is worth beside what is usual: its share (m,) in the precision-weighted mean, 0 where it could not be
+    found, and that mean's R1.
+
+    water : (m, 2) of the two series; covariance : (m, 2, 2) of these; prior, prior_sd : usual R1 (1/s) and the sd of its logarithm
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        one, two = (steady(tip, tr, rate) for tip, tr in zip(tips, times, strict=True))
+        slope = one.by_log_rate / one.signal - two.by_log_rate / two.signal
+        by = np.stack([1 / water[:, 0], -1 / water[:, 1]], axis=1) / slope[:, None]
+        variance = np.einsum("mi,mij,mj->m", by, covariance, by)
+        share = prior_sd**2 / (prior_sd**2 + variance)
+        share = np.where(np.isfinite(share) & np.isfinite(rate), share, 0.0)
+        return share, believed(rate, share, prior)
+
+
+def believed(rate: np.ndarray, share: np.ndarray, prior: float) -> np.ndarray:
+    """R1 (m,) between the one found and the usual one, by ``share``."""
+    return np.exp(share * np.log(np.where(share > 0, rate, prior)) + (1 - share) * np.log(prior))
+
+
 def saturation(
     signal: np.ndarray, equilibrium: np.ndarray, tip: np.ndarray, time: float, rate: np.ndarray, gap: float
 ) -> np.ndarray:
@@ -112,7 +136,9 @@ def saturation(
         return saturation_of(signal, equilibrium, tip, time, rate, gap)
 
 
-def equilibrium_fat(fat: np.ndarray, tips: Sequence[np.ndarray], times: Sequence[float], rate: float) -> np.ndarray:
-    """Equilibrium amplitude of fat (...) from its amplitudes in all series (..., k), least squares with its R1 known."""
+def equilibrium(
+    found: np.ndarray, tips: Sequence[np.ndarray], times: Sequence[float], rate: np.ndarray | float
+) -> np.ndarray:
+    """Equilibrium amplitude (...) from the amplitudes in unsaturated series (..., k), least squares with R1 known."""
     shares = np.stack([steady(tip, tr, rate).signal for tip, tr in zip(tips, times, strict=True)], axis=-1)
-    return (fat * shares).sum(axis=-1) / (shares**2).sum(axis=-1)
+    return (found * shares).sum(axis=-1) / (shares**2).sum(axis=-1)

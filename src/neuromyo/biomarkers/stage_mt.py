@@ -11,7 +11,8 @@ water's amplitudes alone give its R1 and A (pd against t1, B1 in both angles), t
 :math:`MTR = 1 - W_{mt}/W_{pd}`; the fat's give :math:`A_f` at a known T1. So
 
 * T1, MTsat and MTR are those of water: fat, which has no MT effect and a short T1, is not in them;
-* :math:`FF = A_f / (A_w + A_f)` is free of T1 weighting, and :math:`PD = A_w + A_f` is at echo time 0;
+* :math:`FF = A_f / (A_w + A_f)` is free of T1 weighting, and :math:`PD = A_w + A_f` is at echo time 0 (where there is too little water to
+  tell its T1, as in fat, the :math:`A_w` of these two leans on a usual T1, by as much as the measured one is uncertain);
 * all echoes of all series share one R2*.
 
 PD carries the receive field: `proton-density` corrects for that. MTsat is brought to nominal B1 as in `mtsat`.
@@ -35,7 +36,7 @@ import numpy as np
 from neuromyo.biomarkers import _mt_model as mt_model
 from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers import _stage_model as stage_model
-from neuromyo.biomarkers._constants import FAT_T1
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.errors import OptionError, ProtocolError
@@ -55,6 +56,8 @@ PD, T1W, MT = ROLES = ("pd", "t1", "mt")
 _BLOCK = 2048
 #: T1 (s) that a voxel may have; beyond, the three signals fit nothing real
 _T1 = (0.05, 6.0)
+#: sd of the logarithm of the water's T1 from tissue to tissue: 1 to 2 s is within one
+_USUAL_SPREAD = 0.35
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class Options(mt_model.PulseOptions, separation.Options):
     """What can be chosen."""
 
     fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
+    water_t1: float = option(
+        WATER_T1.number, "usual T1 of water, leant on for PD and fat fraction where there is too little water to tell", unit="s",
+        low=0.1, high=5.0,
+    )  # fmt: skip
 
 
 # --- the signal -------------------------------------------------------------------------------------------------------
@@ -170,17 +177,19 @@ _VALUES = ("T1", "PD", "T2star", "MTR", "MTsat", "FF", "B0")
 
 
 def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs, held: bool) -> dict[str, np.ndarray]:
-    """Each quantity's own reasons: water without T1 spoils no fat fraction's R2*, but its T1, MTsat, PD and fat fraction."""
+    """Each quantity's own reasons: water of which there is too little for a T1 spoils neither PD nor fat fraction."""
     out = {n: reason.copy() for n in _VALUES}
     b1 = np.asarray(inputs.known.get("B1", 1.0), float)
     unknown = np.broadcast_to(~(np.isfinite(b1) & (b1 > 0)), reason.shape)
     fine = (reason == Reason.OK) | (reason == Reason.AMBIGUOUS)
     with np.errstate(invalid="ignore"):
         t1_out = ~((shaped["T1"] >= _T1[0]) & (shaped["T1"] <= _T1[1]))
-    for name in ("T1", "MTsat", "PD", "FF"):
+    for name in ("T1", "MTsat"):
         out[name][fine & t1_out] = Reason.NOT_IDENTIFIABLE
+    for name in ("T1", "MTsat", "PD", "FF"):
         out[name][fine & unknown] = Reason.NOT_KNOWN
-    out["MTR"][fine & ~np.isfinite(shaped["MTR"])] = Reason.NOT_IDENTIFIABLE
+    for name in ("MTR", "PD", "FF"):
+        out[name][(out[name] == Reason.OK) & ~np.isfinite(shaped[name])] = Reason.NOT_IDENTIFIABLE
     if held:  # R2* was not measured
         out["T2star"][fine] = Reason.NOT_IDENTIFIABLE
     return out
@@ -244,12 +253,12 @@ class _Voxels:
         fused = stage_model.fuse(parts)
         pd = self.inputs.signals[PD]
         b1 = np.broadcast_to(np.asarray(self.inputs.known.get("B1", 1.0), float), pd.shape[:-1]).ravel()[here]
-        solve = _Solver(self.contrasts, b1, self.options)
         amplitudes = np.concatenate([fused.water, fused.fat, fused.r2star[:, None]], axis=1)
-        values = solve(amplitudes)
         pooled = np.isinf(level.dof)
         with np.errstate(invalid="ignore", divide="ignore"):
             variance = 0 * rss + level.sigma**2 if pooled else (level.dof * level.sigma**2 + rss) / (level.dof + dof)
+            solve = _Solver.of(self.contrasts, b1, self.options, fused, variance)
+            values = solve(amplitudes)
             sd = _propagated(solve, amplitudes, fused.covariance * variance[:, None, None])
             values["B0"] = parts[0].field_hz
             sd["B0"] = np.sqrt(parts[0].covariance[:, FIELD, FIELD] * variance)
@@ -265,31 +274,48 @@ class _Voxels:
 
 @dataclass(frozen=True, eq=False)
 class _Solver:
-    """Fused amplitudes (m, 7) of (water of each series, fat of each series, R2*) -> quantities (m,)."""
+    """Fused amplitudes (m, 7) of (water of each series, fat of each series, R2*) -> quantities (m,).
+
+    share : how much the water's own T1 counts beside the usual one, for PD and fat fraction
+    """
 
     contrasts: list[_Contrast]
     b1: np.ndarray
     options: Options
+    share: np.ndarray
+
+    @staticmethod
+    def of(
+        contrasts: list[_Contrast], b1: np.ndarray, options: Options, fused: stage_model.Fused, variance: Any
+    ) -> _Solver:
+        """With the share that the amplitudes' covariance (for unit noise) and the noise ``variance`` (m,) leave to T1."""
+        tips, times = (contrasts[0].tip * b1, contrasts[1].tip * b1), (contrasts[0].time, contrasts[1].time)
+        rate, _ = stage_model.relaxation(fused.water[:, 0], fused.water[:, 1], tips, times)
+        spread = fused.covariance[:, :2, :2] * variance[:, None, None]
+        share, _ = stage_model.trusted(
+            fused.water[:, :2], spread, tips, times, rate, 1 / options.water_t1, _USUAL_SPREAD
+        )
+        return _Solver(contrasts, b1, options, share)
 
     def __call__(self, amplitudes: np.ndarray) -> dict[str, np.ndarray]:
         pd, t1w, mt = self.contrasts
-        tips = [c.tip * self.b1 for c in self.contrasts]
+        tips, times = [c.tip * self.b1 for c in self.contrasts], [c.time for c in self.contrasts]
         water, lipid, decay = amplitudes[:, :3], amplitudes[:, 3:6], amplitudes[:, 6]
-        rate, equilibrium = stage_model.relaxation(water[:, 0], water[:, 1], (tips[0], tips[1]), (pd.time, t1w.time))
-        taken = stage_model.saturation(water[:, 2], equilibrium, tips[2], mt.time, rate, mt.gap)
-        fat_times = [c.time for c in self.contrasts]
-        fat_equilibrium = stage_model.equilibrium_fat(lipid, tips, fat_times, 1 / self.options.fat_t1)
+        rate, alone = stage_model.relaxation(water[:, 0], water[:, 1], (tips[0], tips[1]), (pd.time, t1w.time))
+        taken = stage_model.saturation(water[:, 2], alone, tips[2], mt.time, rate, mt.gap)
+        of_fat = stage_model.equilibrium(lipid, tips, times, 1 / self.options.fat_t1)
+        leant = stage_model.believed(rate, np.where(np.isfinite(rate), self.share, 0.0), 1 / self.options.water_t1)
+        of_water = stage_model.equilibrium(water[:, :2], tips[:2], times[:2], leant)
         with np.errstate(invalid="ignore", divide="ignore"):
-            total = equilibrium + fat_equilibrium
             # the mt series may have an angle or repetition time of its own: compare with the same without its pulse
-            unsaturated = equilibrium * steady(tips[2], mt.time, rate).signal
+            unsaturated = alone * steady(tips[2], mt.time, rate).signal
             return {
                 "T1": 1 / rate,
-                "PD": total,
+                "PD": of_water + of_fat,
                 "T2star": 1 / decay,
                 "MTR": 1 - water[:, 2] / unsaturated,
                 "MTsat": taken * mt_model.to_nominal(self.b1, self.options),
-                "FF": fat_equilibrium / total,
+                "FF": of_fat / (of_water + of_fat),
             }
 
 
@@ -385,6 +411,6 @@ BIOMARKER = Biomarker(
     provides=("FF", "B0"),
     caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
     "steady states, and a fat fraction free of T1 weighting.",
-    constants=(mt_model.B1_RESIDUAL, FAT_T1, *separation.CONSTANTS),
+    constants=(mt_model.B1_RESIDUAL, FAT_T1, WATER_T1, *separation.CONSTANTS),
     prominence=15,
 )
