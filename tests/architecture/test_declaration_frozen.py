@@ -10,7 +10,7 @@ from neuromyo.core import biomarker as declaration
 
 FROZEN = {
     "Biomarker": "id title doi needs gives simulate estimate typical example calibrate options scope noise domain bias_table provides "
-    "caption exclude prominence derive review constants",
+    "caption exclude exclude_from prominence derive review constants",
     "SeriesNeed": "kinds part min_volumes required assumable entities optional separate",
     "MapNeed": "quantity display plausible optional",
     "RegionNeed": "region min_voxels optional",

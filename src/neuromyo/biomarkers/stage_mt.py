@@ -409,6 +409,8 @@ BIOMARKER = Biomarker(
         quantities=("T1", "MTsat", "FF"),
     ),
     provides=("FF", "B0"),
+    exclude=("FF", 0.5),
+    exclude_from=("T1", "MTsat", "MTR"),
     caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
     "steady states, and a fat fraction free of T1 weighting.",
     constants=(mt_model.B1_RESIDUAL, FAT_T1, WATER_T1, *separation.CONSTANTS),

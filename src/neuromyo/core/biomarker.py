@@ -224,8 +224,8 @@ class Biomarker:
     provides : quantities that other biomarkers may take as their known maps (a B1 mapping provides B1)
     options : frozen dataclass of `neuromyo.core.options.option` fields
     caption : one or two sentences for the report and the methods text
-    exclude : leave a voxel out of the first quantity's regional summaries where another one is above a limit:
-        (that quantity, limit in SI)
+    exclude : leave a voxel out of regional summaries where a quantity is above a limit: (that quantity, limit in SI)
+    exclude_from : the quantities whose summaries that concerns; the first one where none is named
     prominence : reports speak of the biomarkers with the highest first
     derive : in voxel scope, maps that need whole images or the place of a voxel (a field's gradient, a slab's profile), made once
         before `calibrate`; estimates find them in ``inputs.known``, as any known map
@@ -252,6 +252,7 @@ class Biomarker:
     provides: tuple[str, ...] = ()
     caption: str = ""
     exclude: tuple[str, float] | None = None
+    exclude_from: tuple[str, ...] = ()
     prominence: int = 0
     derive: Derive | None = None
     review: Callable[[Maps, Mapping[str, np.ndarray], Any], tuple[Finding, ...]] | None = None

@@ -139,6 +139,7 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
                 options=SummaryOptions(),
                 refit=usable,
                 exclude=one.biomarker.exclude,
+                exclude_from=one.biomarker.exclude_from,
             )
         )
         shown += samples.of(one.biomarker, one.maps, one.task.series, one.labels, one.options, known, scalars)

@@ -78,12 +78,14 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
 
 
 def kinds(options: RunOptions) -> frozenset[str]:
-    """The kinds of series that could serve what is asked for; others are not even opened."""
+    """The kinds of series that could serve what is asked for or are declared by the protocol; others are not even opened."""
     from neuromyo.io.complex_parts import FIELD_MAPS
+    from neuromyo.protocol import protocol as protocols
 
     needs = _needs(options)
     series = {kind for n in needs if isinstance(n, SeriesNeed) for kind in n.kinds}
     series |= {part for kind in series for part in FIELD_MAPS.get(kind, ())}
+    series |= {one.kind for one in protocols.load(options.protocol).sequences.values()} if options.protocol else set()
     return frozenset(
         series | {plan.MAP_SUFFIX.get(n.quantity, f"{n.quantity}map") for n in needs if isinstance(n, MapNeed)}
     )

@@ -76,12 +76,14 @@ def summarise(
     options: SummaryOptions = DEFAULT,
     refit: Refit | None = None,
     exclude: tuple[str, float] | None = None,
+    exclude_from: Sequence[str] = (),
 ) -> Measurements:
     """Rows for every region of ``labels`` and every scalar quantity of ``maps``, and one for each subject-level scalar.
 
     labels : on the maps' grid, or on any other: those are placed by geometry (see `place_labels`)
     refit : fits the mean signal of a region, given by the pipeline
-    exclude : (quantity, limit in SI): voxels where it is above the limit do not enter the first quantity's summaries
+    exclude : (quantity, limit in SI): voxels where it is above the limit do not enter the summaries of the quantities
+        ``exclude_from``, of the first one where none is named
 
     ``n_failed`` counts voxels, of those that erosion and vessels leave, that have no usable value. ``coverage`` is the
     share of the whole region that entered. ``se`` is explained in `neuromyo.study.spread`; a median's is sqrt(pi/2)
@@ -94,7 +96,8 @@ def summarise(
         needed = f"the map {exclude[0]} to exclude voxels by"
         raise DataError("E-NEEDS", where=f"summary of {maps.biomarker}", needed=needed, found=", ".join(maps.maps),
                         remedy="name a map that it gives")  # fmt: skip
-    job = _Job(maps, options, refit, exclude, _above(maps, exclude), _common(maps, subject, session))
+    concerned = tuple(exclude_from) or (next(iter(maps.maps)),)
+    job = _Job(maps, options, refit, exclude, concerned, _above(maps, exclude), _common(maps, subject, session))
     labels = [with_sides(one) for one in labels]
     placed = [_placed(one, maps.grid) for one in labels]
     regions = extents(
@@ -124,6 +127,7 @@ class _Job:
     options: SummaryOptions
     refit: Refit | None
     exclude: tuple[str, float] | None
+    concerned: tuple[str, ...]
     above: np.ndarray | None
     common: Mapping[str, Any]
 
@@ -131,8 +135,7 @@ class _Job:
         fits: dict[bool, tuple[np.ndarray, Mapping[str, tuple[float, float]]]] = {}
         for name, map_ in self.maps.maps.items():
             if map_.quantity.rank == "scalar" and map_.quantity.level == "voxel" and map_.quantity.summarised:
-                first = name == next(iter(self.maps.maps))
-                ask = _Ask(self, extent, map_, self.above if first else None, volume_ml)
+                ask = _Ask(self, extent, map_, self.above if name in self.concerned else None, volume_ml)
                 yield from ask.rows()
                 if self.refit is not None:
                     limited = ask.above is not None
@@ -264,7 +267,7 @@ def stored_slice(grid: Grid, index: int) -> int:
 
 
 def _above(maps: Maps, exclude: tuple[str, float] | None) -> np.ndarray | None:
-    """(x, y, z) bool: voxels left out of the first quantity's summaries for what this one is there."""
+    """(x, y, z) bool: voxels left out of the concerned quantities' summaries for what this one is there."""
     if exclude is None:
         return None
     with np.errstate(invalid="ignore"):

@@ -72,7 +72,9 @@ def quantities_are_consistent(case: Case) -> None:
 
 def _domain_is_consistent(case: Case) -> None:
     b, names = case.biomarker, {q.name for q in case.biomarker.gives}
-    for listed, what in ((b.provides, "provides"), ((b.exclude or ("",))[:1] if b.exclude else (), "exclude")):
+    for listed, what in (
+        (b.provides, "provides"), (b.exclude[:1] if b.exclude else (), "exclude"), (b.exclude_from, "exclude_from")
+    ):  # fmt: skip
         assert set(listed) <= names, f"{what} names {set(listed) - names}, which it does not give"
     if b.domain is None:
         assert b.bias_table.strip(), "without a domain a biomarker must name its published bias table"
