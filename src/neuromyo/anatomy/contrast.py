@@ -19,25 +19,69 @@ from neuromyo.core.series import Series
 #: echoes later than this (s) are noise in muscle and say little more about fat
 _LATEST = 0.1
 #: in-plane smoothing (mm), which matters for fine pixels only
-_SMOOTH_MM = 0.8
+SMOOTH_MM = 0.8
 #: a slice component smaller than this (mm2) is no leg
 SMALLEST_LEG_MM2 = 400.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a contrast's fatness is read.
+
+    boundary : where what divides muscle from fat may lie
+    range : beyond it, values say no more
+    pure : share of the level of fat under the skin above which a voxel is nothing but fat
+    fluid : times that level above which it is fluid
+    muscle_to_fat : brightness of muscle over that of fat, for where there is hardly any muscle
+    ratios : values are compared by ratio (T2), not by difference
+    """
+
+    boundary: tuple[float, float]
+    range: tuple[float, float]
+    pure: float
+    fluid: float
+    muscle_to_fat: float
+    ratios: bool = False
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values within the range, evenly spaced in what they say."""
+        clipped = np.clip(values, *self.range)
+        return np.log(clipped) if self.ratios else clipped
+
+    def back(self, spread: float) -> float:
+        """The value of a `spread` one."""
+        return float(np.exp(spread)) if self.ratios else spread
+
+    def middle(self, a: float, b: float) -> float:
+        """Half way between two values."""
+        return float(np.sqrt(a * b)) if self.ratios else (a + b) / 2
+
+    def bounded(self, value: float) -> float:
+        """The value, or the end of `boundary` that it is beyond."""
+        return float(np.clip(value, *self.boundary))
+
+
+#: of the apparent T2 (s) in a train of spin echoes
+T2_SCALE = Scale((0.045, 0.085), (0.015, 0.3), pure=0.75, fluid=2.2, muscle_to_fat=0.6, ratios=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
     """Two images with the slice axis last, (a, b, z) float32, and the tissue mask.
 
-    early : root mean square of the first echoes, noise power removed (image units)
-    t2 : the mono-exponential T2 (s) that has the observed ratio of late to early signal; 0 outside the body
+    bright : how much signal there is before it decays, noise power removed (image units)
+    fatness : what is larger in fat than in muscle: the mono-exponential T2 (s) that has the observed ratio of late to early
+        signal, or the fat fraction; 0 outside the body
     body : tissue as against air, holes filled
     spacing_mm : in-plane pixel (a, b)
+    scale : how fatness is read
     """
 
-    early: np.ndarray
-    t2: np.ndarray
+    bright: np.ndarray
+    fatness: np.ndarray
     body: np.ndarray
     spacing_mm: tuple[float, float]
+    scale: Scale
 
 
 def slices_back(array: np.ndarray, grid: Grid) -> np.ndarray:
@@ -62,15 +106,15 @@ def measure(series: Series) -> Contrast:
     a, b = series.grid.in_plane_axes
     spacing = (series.grid.spacing_mm[a], series.grid.spacing_mm[b])
     early_power, late_power = _powers(series, first, last, spacing)
-    body = _body(np.sqrt(early_power), spacing, series.name)
+    body = tissue(np.sqrt(early_power), spacing, series.name)
     noise = _noise_power(late_power, body)
     early_power = np.maximum(early_power - noise, 0)
     ratio = np.sqrt(np.maximum(late_power - noise, 0) / np.maximum(early_power, np.finfo(np.float32).tiny))
     if np.median(ratio[body]) > 0.93:
-        raise _no_signal(series.name, "an image that does not decay from echo to echo")
+        raise no_signal(series.name, "an image that does not decay from echo to echo")
     times = np.asarray(series.acquisition.echo_times, float)
     t2 = np.where(body, _t2_of_ratio(ratio, times[first], times[last]), 0).astype(np.float32)
-    return Contrast(np.sqrt(early_power), t2, body, spacing)
+    return Contrast(np.sqrt(early_power), t2, body, spacing, T2_SCALE)
 
 
 def _windows(series: Series) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +132,7 @@ def _windows(series: Series) -> tuple[np.ndarray, np.ndarray]:
     return first, last
 
 
-def _slices(series: Series) -> Iterator[tuple[int, np.ndarray]]:
+def slices(series: Series) -> Iterator[tuple[int, np.ndarray]]:
     """The train slice by slice, (a, b, n) float32, finite and not negative."""
     axis = series.grid.slice_axis
     for k in range(series.grid.shape[axis]):
@@ -106,19 +150,19 @@ def _powers(
     a, b = series.grid.in_plane_axes
     shape = (series.grid.shape[a], series.grid.shape[b], series.grid.shape[series.grid.slice_axis])
     early, late = np.empty(shape, np.float64), np.empty(shape, np.float64)
-    sigma = tuple(_SMOOTH_MM / s for s in spacing)
-    for k, train in _slices(series):
+    sigma = tuple(SMOOTH_MM / s for s in spacing)
+    for k, train in slices(series):
         for window, power in ((first, early), (last, late)):
             square = np.mean(np.square(train[..., window], dtype=np.float64), -1)
             power[..., k] = ndimage.gaussian_filter(square, sigma, mode="nearest")
     top = early.max(initial=0.0)
     if not top > 0 or np.ptp(early) <= 1e-6 * top:
-        raise _no_signal(series.name, "a constant or empty image")
+        raise no_signal(series.name, "a constant or empty image")
     return (early / top).astype(np.float32), (late / top).astype(np.float32)
 
 
-def _body(early: np.ndarray, spacing: tuple[float, float], name: str) -> np.ndarray:
-    """Tissue: brighter than air, closed, holes filled, in pieces of a leg's size."""
+def tissue(early: np.ndarray, spacing: tuple[float, float], name: str) -> np.ndarray:
+    """(a, b, z) bool: brighter than air, closed, holes filled, in pieces of a leg's size."""
     bright = float(np.percentile(early, 99))
     dim = early[early < 0.2 * bright]
     threshold = 0.08 * bright
@@ -130,7 +174,7 @@ def _body(early: np.ndarray, spacing: tuple[float, float], name: str) -> np.ndar
     for k in range(early.shape[2]):
         body[..., k] = _solid(early[..., k] > threshold, spacing)
     if not body.any():
-        raise _no_signal(name, "no tissue as large as a leg")
+        raise no_signal(name, "no tissue as large as a leg")
     return body
 
 
@@ -161,6 +205,7 @@ def _t2_of_ratio(ratio: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.n
     return np.interp(ratio, rms[1] / rms[0], grid)
 
 
-def _no_signal(name: str, found: str) -> DataError:
+def no_signal(name: str, found: str) -> DataError:
+    """E-NOSIGNAL: there is no leg to draw in."""
     return DataError("E-NOSIGNAL", where=name, needed="a leg in air", found=found,
-                     remedy="see whether this is a multi-echo spin echo of a limb")  # fmt: skip
+                     remedy="see whether these are echoes of a limb, and its own sidecars")  # fmt: skip

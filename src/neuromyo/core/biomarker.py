@@ -59,6 +59,7 @@ class SeriesNeed:
     required : fields of `Acquisition` without which nothing can be said
     assumable : fields that may be assumed, openly
     entities : entity values that the series must have (``{"flip": "1"}``)
+    entities_if_any : entity values that it must have where it bears the entity at all
     separate : whether its scans (or it and other roles') were acquired one after another, so that motion between them is
         measured and corrected; None: as its kind says (VFA, MTR, TB1DAM, dwi, MPM and MTS were)
     """
@@ -71,6 +72,7 @@ class SeriesNeed:
     entities: tuple[tuple[str, str], ...] = ()
     optional: bool = False
     separate: bool | None = None
+    entities_if_any: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

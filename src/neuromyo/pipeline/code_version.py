@@ -42,13 +42,16 @@ def source_hash(*modules: str) -> str:
 
 
 def of_declaration(declaration: Biomarker | Segmenter) -> str:
-    """The code version of one biomarker or segmenter: its own file, what its package shares, and the rooms below."""
+    """The code version of one biomarker or segmenter: its own file (of a segmenter its whole room, since segmenters share how
+    they draw), what its package shares, and the rooms below."""
     work = declaration.estimate if isinstance(declaration, Biomarker) else declaration.segment
     module = inspect.getmodule(work)
     name = module.__name__ if module is not None else declaration.id
     package = name.rpartition(".")[0]
     if not name.startswith("neuromyo."):
         return source_hash(*_FIT_ROOMS, name.partition(".")[0])
+    if isinstance(declaration, Segmenter):
+        return source_hash(*_FIT_ROOMS, package)
     shared = [
         f"{package}.{p.stem}" for n, p in _files(package) if n.startswith("_") and p.suffix == ".py" and n[1] != "_"
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
-from neuromyo.pipeline import known
+from neuromyo.pipeline import known, nearest
 from neuromyo.pipeline.plan import Origin, Task
 from neuromyo.space.interpolate import map_to_grid
+from neuromyo.space.overlap import LEAST_OVERLAP, shared_field
 from neuromyo.space.resample import labels_to_grid
 
 
@@ -42,7 +42,9 @@ def gather(
         need = biomarker.needs[role]
         assert isinstance(need, RegionNeed)
         mask = None if any(origin.labels is one for one in refused) else _region(origin, grid, labels)
-        if mask is None or mask.sum() < need.min_voxels:
+        if isinstance(mask, str):
+            findings.append(_unusable(task, role, origin, mask))
+        elif mask is None or mask.sum() < need.min_voxels:
             findings.append(_went_without(task, role, origin, mask, need.min_voxels))
         else:
             regions[role] = mask
@@ -75,15 +77,23 @@ def refuse_implausible(values: np.ndarray, need: MapNeed, where: str) -> None:
                         found=f"a median of {middle:g}", remedy="state the map's Units in its sidecar")  # fmt: skip
 
 
-def _region(origin: Origin, grid: Grid, labels: Mapping[str, Labels]) -> np.ndarray | None:
+def _region(origin: Origin, grid: Grid, labels: Mapping[str, Labels]) -> np.ndarray | str | None:
+    """(x, y, z) bool on the grid, by geometry; None where nobody drew it, words where it was drawn somewhere else."""
     found = origin.labels if origin.labels is not None else labels.get(origin.task)
     if found is None:
         return None
+    if nearest.lies_elsewhere(found.grid, grid):
+        share = 100 * shared_field(found.grid, grid)
+        return f"{share:.0f} % of the smaller field of view lies within the other, where {100 * LEAST_OVERLAP:.0f} % are needed"
     placed = found if found.grid.same_as(grid) else labels_to_grid(found, grid)[0]
     return placed.mask(origin.name)
 
 
 def _went_without(task: Task, role: str, origin: Origin, mask: np.ndarray | None = None, least: int = 0) -> Finding:
-    found: Any = "it failed" if mask is None else f"{int(mask.sum())} voxels where {least} are needed"
+    found = "it failed" if mask is None else f"{int(mask.sum())} voxels where {least} are needed"
+    return _unusable(task, role, origin, found)
+
+
+def _unusable(task: Task, role: str, origin: Origin, found: str) -> Finding:
     return Finding("warn", "W-WITHOUT", f"{task.name}, {role}", f"{origin.said} could not be used: {found}", "",
                    f"{task.id} was estimated without it")  # fmt: skip

@@ -26,6 +26,9 @@ def shortcoming(need: SeriesNeed, series: Series) -> str:
     for entity, value in need.entities:
         if series.entities.get(entity) != value:
             return f"{series.name} lacks {entity}-{value}"
+    for entity, value in need.entities_if_any:
+        if series.entities.get(entity, value) != value:
+            return f"{series.name} has {entity}-{series.entities[entity]}, not {entity}-{value}"
     if series.n < need.min_volumes:
         return f"{series.name} has {series.n} volumes where {need.min_volumes} are needed"
     missing = [field for field in need.required if not series.acquisition.stated(field)]

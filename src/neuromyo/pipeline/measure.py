@@ -17,7 +17,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.series import Series
 from neuromyo.fit.runner import known_maps
-from neuromyo.pipeline import code_version, inputs, keys, ledger, match, samples
+from neuromyo.pipeline import code_version, inputs, keys, ledger, match, nearest, samples
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
@@ -29,13 +29,14 @@ from neuromyo.study.summarise import SummaryOptions, summarise, volumes
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """One biomarker's results with what they were made from; ``labels`` are on the maps' grid."""
+    """One biomarker's results with what they were made from; ``labels`` are on the maps' grid, ``drawn`` are the same as drawn."""
 
     task: Task
     maps: Maps
     options: Any
     labels: tuple[Labels, ...]
     known: Mapping[str, np.ndarray]
+    drawn: tuple[Labels, ...]
 
     @property
     def biomarker(self) -> Biomarker:
@@ -56,25 +57,25 @@ def fitted(
     known, _, _ = inputs.gather(task, maps, drawn, root, refused)
     grid = maps[task.name].grid
     given = [one for one in given if one.grid.same_as(grid)]
-    series = match.label(task.main)
-    own_first = sorted(drawn, key=lambda name: not name.endswith(f"@{series}"))
-    labels = on_grid([*(drawn[name] for name in own_first), *given], grid)
-    return Fitted(task, maps[task.name], options, labels, known)
+    chosen = (*nearest.of_each_family(drawn, grid, match.label(task.main)), *given)
+    return Fitted(task, maps[task.name], options, on_grid(chosen, grid), known, _each_source(chosen))
 
 
 def on_grid(labels: Sequence[Labels], grid: Grid) -> tuple[Labels, ...]:
-    """Label volumes on a grid, by geometry; of several by one source (a segmenter's, one a series) the first on this
-    very grid, else the first."""
-    chosen: dict[str, Labels] = {}
-    for one in sorted(labels, key=lambda one: not one.grid.same_as(grid)):
-        chosen.setdefault(one.source, one)
-    return tuple(one if one.grid.same_as(grid) else labels_to_grid(one, grid)[0] for one in chosen.values())
+    """Label volumes on a grid, by geometry; of several by one source the first on this very grid, else the first."""
+    first = _each_source(sorted(labels, key=lambda one: not one.grid.same_as(grid)))
+    return tuple(one if one.grid.same_as(grid) else labels_to_grid(one, grid)[0] for one in first)
 
 
 def all_labels(drawn: Mapping[str, Labels], given: Sequence[Labels]) -> tuple[Labels, ...]:
-    """Every label volume of a session once, for its page."""
+    """Every region of a session once, for its page."""
+    return (*nearest.apart(drawn), *_each_source(given))
+
+
+def _each_source(labels: Sequence[Labels]) -> tuple[Labels, ...]:
+    """The first label volume of each source."""
     chosen: dict[str, Labels] = {}
-    for one in [*drawn.values(), *given]:
+    for one in labels:
         chosen.setdefault(one.source, one)
     return tuple(chosen.values())
 
@@ -143,7 +144,7 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
             )
         )
         shown += samples.of(one.biomarker, one.maps, one.task.series, one.labels, one.options, known, scalars)
-        fresh = [labels for labels in one.labels if labels.source not in seen]
+        fresh = [labels for labels in one.drawn if labels.source not in seen]
         seen |= {labels.source for labels in fresh}
         if fresh:
             tables.append(volumes(fresh, subject=subject, session=session))

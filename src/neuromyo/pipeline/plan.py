@@ -15,13 +15,11 @@ from neuromyo.core.biomarker import Biomarker, MapNeed, RegionNeed, Segmenter, S
 from neuromyo.core.errors import NeuromyoError, ProtocolError
 from neuromyo.core.labels import Labels
 from neuromyo.core.series import Series
-from neuromyo.pipeline import match
+from neuromyo.pipeline import match, nearest
+from neuromyo.pipeline.nearest import SUMMARY_SEGMENTERS
 
 #: BIDS suffix of the map that carries a quantity another biomarker may know
 MAP_SUFFIX = {"B1": "TB1map", "T1": "T1map", "T2": "T2map", "T2star": "T2starmap", "B0": "fieldmap"}
-
-#: segmenters that always run where they can, so that there are regions to measure without anyone's label maps
-SUMMARY_SEGMENTERS = ("compartments",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,14 +245,15 @@ class _Planner:
                 return Origin(
                     f"{need.region} of {labels.source or 'the label maps given'}", labels=labels, name=need.region
                 )
+        drawn: list[Task] = []
         for segmenter in self.segmenters:
-            if need.region not in segmenter.gives:
-                continue
-            tasks = self.try_segmenter(segmenter, f"draws {need.region} for {self.path[-1]}")
-            if tasks:
-                mains = [t.main for t in tasks]
-                task = tasks[mains.index(match.nearest(main, mains))]
-                return Origin(f"{need.region} of {task.id}", task=task.name, name=need.region)
+            of_family = not drawn or nearest.family(segmenter.id) == nearest.family(drawn[0].id)
+            if need.region in segmenter.gives and of_family:
+                drawn += self.try_segmenter(segmenter, f"draws {need.region} for {self.path[-1]}")
+        if drawn:
+            alike = match.nearest(main, [t.main for t in drawn])
+            task = min(drawn, key=lambda t: (*nearest.rank(t.id, t.main.grid, main.grid), t.main is not alike))
+            return Origin(f"{need.region} of {task.id}", task=task.name, name=need.region)
         return f"nothing here draws {need.region}"
 
     # --- segmenters ---

@@ -101,9 +101,14 @@ def rough_body(volume: np.ndarray, slice_axis: int) -> np.ndarray:
 def shared_field(a: Grid, b: Grid) -> float:
     """Share of the smaller image's field of view that lies within the other's, 0 to 1, from 24 points an axis."""
     small, large = (a, b) if a.n_voxels * a.voxel_volume_mm3 <= b.n_voxels * b.voxel_volume_mm3 else (b, a)
-    axes = [(np.arange(_POINTS) + 0.5) / _POINTS * n - 0.5 for n in small.shape]
+    return covered(small, large)
+
+
+def covered(grid: Grid, by: Grid) -> float:
+    """Share of a field of view that lies within another, 0 to 1, from 24 points an axis."""
+    axes = [(np.arange(_POINTS) + 0.5) / _POINTS * n - 0.5 for n in grid.shape]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return float(grid_contains(large, small.to_world(points)).mean())
+    return float(grid_contains(by, grid.to_world(points)).mean())
 
 
 def require_overlap(a: Grid, b: Grid, *, where: str = "images", least: float = LEAST_OVERLAP) -> float:

@@ -15,7 +15,7 @@ from neuromyo.core.options import NoOptions
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
 from neuromyo.core.series import ArrayData, Series
-from neuromyo.pipeline import cache, code_version, inputs, known, measure, outcome, plan, registries, samples
+from neuromyo.pipeline import cache, code_version, inputs, known, measure, nearest, outcome, plan, registries, samples
 from neuromyo.pipeline.options import RunOptions, split_assignments
 from neuromyo.pipeline.refit import Refitter, mean_signal
 from neuromyo.report.view import SampleFit
@@ -174,6 +174,52 @@ def test_label_volumes_are_measured_once_a_source():
     a = toys.draw({"main": toys.series()}, None)
     b = replace(a, volume=np.zeros_like(a.volume))
     assert measure.on_grid([a, b], grid) == (a,)
+
+
+def drawn_at(source, x=0.0, mm=2.0):
+    affine = np.diag([mm, mm, 8.0, 1.0])
+    affine[0, 3] = x
+    labels = toys.draw({"main": toys.series(affine=affine)}, None)
+    return replace(labels, source=source)
+
+
+def test_of_drawings_of_the_same_regions_each_map_is_measured_in_one():
+    train, echoes, other = drawn_at("compartments"), drawn_at("compartments-gre", mm=1.0), drawn_at("deep")
+    drawn = {"compartments@MESE": train, "compartments-gre@MEGRE": echoes, "deep@MESE": other}
+    assert nearest.of_each_family(drawn, train.grid, "MESE") == (train, other)
+    assert nearest.of_each_family(drawn, echoes.grid, "MEGRE") == (echoes, other)
+    within = toys.series(shape=(3, 3, 2), affine=np.diag([1.5, 1.5, 8.0, 1.0])).grid
+    assert nearest.of_each_family(drawn, within, "dwi") == (train, other)  # both cover it: the first segmenter's
+    far = drawn_at("compartments", x=500.0)
+    drawn = {"compartments@acq-knee_MESE": far, "compartments-gre@MEGRE": echoes}
+    assert nearest.of_each_family(drawn, within, "dwi") == (echoes,)
+    assert nearest.apart({**drawn, "compartments@acq-again_MESE": train}) == (far, echoes)
+
+
+def test_of_equal_drawings_that_on_the_image_itself_serves():
+    a, b = drawn_at("compartments"), drawn_at("compartments")
+    drawn = {"compartments@acq-a_MESE": a, "compartments@acq-b_MESE": b}
+    assert nearest.of_each_family(drawn, a.grid, "acq-b_MESE")[0] is b
+    assert nearest.of_each_family(drawn, a.grid, "acq-a_MESE")[0] is a
+
+
+def test_regions_drawn_elsewhere_in_the_body_are_done_without_and_said():
+    one = toys.biomarker(needs={"main": toys.series_need(), "fat": toys.FAT})
+    (_, task) = plan.make([toys.series()], [one], [toys.segmenter()]).tasks
+    shifted = drawn_at("toy-regions", x=8.0)
+    _, regions, found = inputs.gather(task, {}, {"toy-regions@MESE": shifted}, None)
+    assert regions == {}
+    assert "33 % of the smaller field of view" in found[0].message
+    _, regions, found = inputs.gather(task, {}, {"toy-regions@MESE": drawn_at("toy-regions", x=2.0)}, None)
+    assert regions["fat"].sum() == 50  # five of six columns
+    assert found == ()
+
+
+def test_what_segmenters_share_is_in_their_keys(monkeypatch):
+    asked = []
+    monkeypatch.setattr(code_version, "source_hash", lambda *modules: asked.append(modules) or "hash")
+    code_version.of_declaration(registries.segmenters().get("compartments"))
+    assert "neuromyo.anatomy" in asked[0]
 
 
 def test_any_exception_has_a_code_and_crosses_processes():

@@ -1,5 +1,6 @@
 """The plan: order, assumptions, what is done without, and what is left out."""
 
+import numpy as np
 import pytest
 
 from neuromyo.core.biomarker import SeriesNeed
@@ -111,6 +112,36 @@ def test_the_users_own_region_is_preferred_to_a_segmenter():
 def test_compartments_run_wherever_they_can():
     made = plan.make([toys.series()], [toys.biomarker()], [toys.segmenter("compartments")])
     assert names(made) == ["compartments@MESE", "toy@MESE"]
+
+
+def test_of_two_segmenters_each_image_takes_the_nearer_ones_regions():
+    """Both draw on their own series; an image of another grid goes by how much of it they cover, and then by their order."""
+    fine = np.diag([1.0, 1.0, 4.0, 1.0])
+    both = [toys.segmenter("compartments"), toys.segmenter("compartments-gre", kind="MEGRE")]
+    series = [toys.series(), toys.series("MEGRE", affine=fine), toys.series("dwi", affine=fine @ np.diag([2, 2, 1, 1]))]
+    ones = [
+        toys.biomarker(id_, {"main": toys.series_need(kind), "fat": toys.FAT})
+        for id_, kind in (("of-mese", "MESE"), ("of-gre", "MEGRE"), ("of-dwi", "dwi"))
+    ]
+    made = plan.make(series, ones, both)
+    took = {t.id: t.regions["fat"].task for t in made.tasks if not t.segments}
+    assert names(made)[:2] == ["compartments@MESE", "compartments-gre@MEGRE"]
+    assert took["of-mese"] == "compartments@MESE"
+    assert took["of-gre"] == "compartments-gre@MEGRE"
+    assert took["of-dwi"] == "compartments@MESE"  # the gradient echoes lie in a quarter of it
+    made = plan.make(series[1:], ones[1:], both)
+    assert {t.regions["fat"].task for t in made.tasks if not t.segments} == {"compartments-gre@MEGRE"}
+
+
+def test_entities_that_count_only_where_they_are():
+    need = SeriesNeed(("MEGRE", "MPM"), entities_if_any=(("flip", "1"), ("mt", "off")))
+    right, turned, on = (
+        toys.series("MPM", entities={"flip": f, "mt": m}) for f, m in (("1", "off"), ("2", "off"), ("1", "on"))
+    )
+    assert match.serving(need, [turned, on, right]) == (right,)
+    assert "has flip-2, not flip-1" in match.missing(need, [turned])
+    plain = toys.series("MEGRE")
+    assert match.serving(need, [right, plain]) == (plain,)
 
 
 def test_assumptions_are_listed_before_anything_runs():

@@ -41,8 +41,8 @@ def draw(series, options):
     return Labels(volume, main.grid, (Region(1, "fat", "left", "leg"),), "toy-regions")
 
 
-def segmenter(id_="toy-regions", gives=("fat", "leg")):
-    return Segmenter(id_, "toy regions", {"main": series_need()}, gives, draw)
+def segmenter(id_="toy-regions", gives=("fat", "leg"), kind="MESE"):
+    return Segmenter(id_, "toy regions", {"main": series_need(kind)}, gives, draw)
 
 
 def series(kind="MESE", n=3, entities=None, stated=True, shape=(6, 5, 2), part="mag", affine=None):
