@@ -26,6 +26,8 @@ AUTO = "auto"
 _ASKED = 24000
 #: sd of the double bonds beyond which they are not told: half a point of fat fraction at 50 % fat
 _SD_AT_MOST = 0.15
+#: they are taken where they differ by so many sd from those to begin with, and by so much that it matters (a seventh of a point)
+_DIFFERENT, _MATTERS = 3.0, 0.05
 #: a published spectrum that lumps neighbouring peaks, and is outside the family for that
 _RIVALS = ("hamilton-6",)
 
@@ -95,12 +97,18 @@ def learn(
     if why:
         assumed = f"that of {fat.TYPICAL_DOUBLE_BONDS:g} double bonds per triglyceride"
         return OwnFat(first, assumptions=(Assumption("fat_spectrum", assumed, why, role),))
-    own = fat.triglyceride(found.double_bonds) if found.rival is None else rivals[found.rival]
     told = (
         f"{found.double_bonds:.2f} +- {found.sd:.2f} double bonds per triglyceride, from {found.voxels} voxels with fat"
     )
     if found.rival is not None:
-        told += f"; the spectrum {own.name} fits clearly better than any triglyceride's, and is taken"
+        own, told = (
+            rivals[found.rival],
+            f"{told}; the spectrum {rivals[found.rival].name} fits clearly better, and is taken",
+        )
+    elif abs(found.double_bonds - fat.TYPICAL_DOUBLE_BONDS) > max(_DIFFERENT * found.sd, _MATTERS):
+        own = fat.triglyceride(found.double_bonds)
+    else:
+        own, told = first, f"{told}; {fat.TYPICAL_DOUBLE_BONDS:g} fit as well, and are taken"
     note = Finding(
         "note", "N-SPECTRUM", biomarker, f"the subject's fat has {told}", "--option fat_spectrum=... overrules", ""
     )

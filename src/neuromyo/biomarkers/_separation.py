@@ -237,4 +237,3 @@ def _readout(
     said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * size):.1f} degrees (rms), which is taken out",
               level="note")  # fmt: skip
     return theta
-
