@@ -41,8 +41,8 @@ _GROUPS = 32
 #: halves of the brackets by which the minimum is narrowed down
 _NARROWER = (0.1, 0.05)
 _COARSE = np.linspace(*BOUNDS, 10)
-#: fall of chi-square, and share by which the residual falls, from which a rival is clearly better
-_CLEAR, _SHARE = 25.0, 0.01
+#: fall of chi-square, and least share by which the residual falls, from which a rival is clearly better
+_CLEAR, _SHARE = 25.0, 0.001
 _START_RATE = 40.0
 
 

@@ -133,7 +133,7 @@ def test_three_echoes_hold_r2star():
         image, np.ones((12, 12, 2), bool), kept, ACQUISITION.with_(echo_times=tuple(times), precession_sign=1)
     )
     assert np.abs(maps["FF"].values - share).max() < 2e-3
-    assert np.allclose(maps["R2star"].values, 40) and "r2star" in {a.field for a in maps.assumptions}
+    assert np.isnan(maps["R2star"].values).all() and "r2star" in {a.field for a in maps.assumptions}
 
 
 def test_the_phase_does_not_decide_which_volume_comes_first():

@@ -55,6 +55,13 @@ def test_its_sd_is_what_repeats_scatter():
     assert 0.7 < scatter / said < 1.35
 
 
+def test_a_misfit_with_another_cause_widens_the_sd():
+    """Water 0.15 ppm from where the spectrum has it (a phantom at room temperature)."""
+    ppm, area, water = SPECTRA["ren-2008"]
+    right, wrong = (found(*made((ppm, area, water + shift), 8)).sd for shift in (0.0, 0.15))
+    assert np.isnan(wrong) or wrong > 2 * right
+
+
 def test_readout_phase_is_known():
     samples, field = made("ren-2008", bipolar=0.3)
     assert found(samples, field, theta=0.3).double_bonds == pytest.approx(published("ren-2008"), abs=0.15)
