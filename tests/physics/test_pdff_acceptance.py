@@ -58,15 +58,34 @@ class TestVials:
         assert np.abs(found - truth).max() < 0.015, np.round(100 * (found - truth), 2)
         hold_line(truth, found)
 
+    @pytest.mark.parametrize("spectrum", ["hamilton-2011", "hamilton-2011-9", "ren-2008", "karampinos-2014"])
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_fat_of_any_composition(self, spectrum, sign):
+        """The spectrum is learned from the data: that of the nine lines of which no program is told here, and another's."""
+        phantom = vials(spectrum=spectrum, seed=4, sign=sign)
+        maps, _ = fitted(phantom)
+        truth, found = vial_means(phantom, maps["FF"].values)
+        limit = 0.005 if spectrum.startswith("hamilton") else 0.015
+        assert np.abs(found - truth).max() < limit, np.round(100 * (found - truth), 2)
+        hold_line(truth, found)
+
     @pytest.mark.parametrize("spectrum", ["ren-2008", "karampinos-2014"])
-    def test_fat_of_another_composition(self, spectrum):
-        """Marrow's fat, with a tenth less methylene, fitted as liver's: any least squares is then up to 3.5 points low
-        near 50 % (without noise: 2.8 and 3.3), and no more than that; the ends stay put."""
+    def test_a_spectrum_that_is_given_is_kept(self, spectrum):
+        """Fat of another composition fitted as liver's, as asked: any least squares is then up to 3.5 points low near 50 %
+        (without noise: 2.8 and 3.3), and no more than that; the ends stay put."""
         phantom = vials(spectrum=spectrum, seed=4)
         maps, _ = fitted(phantom, fat_spectrum=SAME)
         truth, found = vial_means(phantom, maps["FF"].values)
-        assert np.abs(found - truth).max() < 0.038, np.round(100 * (found - truth), 2)
+        assert 0.02 < np.abs(found - truth).max() < 0.038, np.round(100 * (found - truth), 2)
         assert np.abs(found - truth)[truth == 0].max() < 0.003 and np.abs(found - truth)[truth == 1].max() < 0.01
+
+    @pytest.mark.parametrize("spectrum", ["ren-2008", "karampinos-2014"])
+    def test_little_fat_of_another_composition(self, spectrum):
+        """Up to 40 % only: no pure fat to learn from."""
+        phantom = vials((0.0, 0.1, 0.2, 0.3, 0.4), spectrum=spectrum, seed=4)
+        maps, _ = fitted(phantom)
+        truth, found = vial_means(phantom, maps["FF"].values)
+        assert np.abs(found - truth).max() < 0.015, np.round(100 * (found - truth), 2)
 
     def test_decay_comes_out_too(self):
         phantom = vials(seed=5)

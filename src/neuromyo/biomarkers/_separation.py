@@ -11,21 +11,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neuromyo.biomarkers._constants import spectrum
+from neuromyo.biomarkers import _own_fat
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.constant import Constant
 from neuromyo.core.errors import Finding, OptionError, ProtocolError
+from neuromyo.core.maps import Scalar
 from neuromyo.core.options import option
-from neuromyo.fit import fat_lines, readout_phase
 from neuromyo.fit import field_map as fields
+from neuromyo.fit import readout_phase
 from neuromyo.fit.precession import Evidence, precession_sign
 from neuromyo.fit.water_fat import WaterFat, separate
 from neuromyo.physics import fat as fat_physics
 
-#: towards which other published spectrum a subject's fat may lie
-_RIVAL = {"hamilton-6": "ren-marrow", "hamilton-9": "ren-marrow", "ren-marrow": "hamilton-6"}
-#: voxels asked about it
-_ASKED = 24000
 #: log likelihood below which another field fits as well (95 % for one degree of freedom)
 EQUAL = 1.92
 #: R2* of muscle, held where three echoes cannot tell it
@@ -36,14 +33,7 @@ _USUAL_R2STAR = 40.0
 class Options:
     """What can be chosen about telling water from fat."""
 
-    fat_spectrum: str | tuple[float, ...] = option(
-        fat_physics.DEFAULT_SPECTRUM, "spectrum of fat", choices=tuple(fat_physics.SPECTRA),
-        open_choice="a JSON file of pairs [shift from water in 1e-6, amplitude]",
-    )  # fmt: skip
-    adapt_spectrum: str = option(
-        "auto", "whether fat's spectrum may move towards another published one where the subject's fat clearly says so",
-        choices=("auto", "off"),
-    )  # fmt: skip
+    fat_spectrum: str | tuple[float, ...] = _own_fat.spectrum_option()
     water_shift_ppm: float = option(
         0.0, "how much faster water is than the spectrum has it: about 0.01 per degree below 37 Celsius", unit="1e-6", low=-0.5,
         high=0.5,
@@ -72,7 +62,7 @@ class Options:
 
 
 CONSTANTS = (
-    *spectrum(),
+    *_own_fat.CONSTANTS,
     Constant("shift of water from where the spectrum has it", 0.0, "1e-6", "body temperature, as the spectra were measured",
              "convention", "water_shift_ppm", sequence="any"),
     Constant("R2* where three echoes cannot tell it", _USUAL_R2STAR, "1/s", "about that of muscle", "assumed", "r2star",
@@ -101,7 +91,7 @@ class Known:
     sign, sign_source : sense of precession, and how it is known
     theta : (x, y, z) rad by which echoes read to and fro differ, or None
     field : the field and its confidence; rate : R2* in 1/s where it is held; sigma : noise, where it was given
-    moved : how far fat's spectrum lies from the chosen one towards `rival`
+    spectrum : of the subject's fat; double_bonds : of its triglycerides, where they were told
     """
 
     where: np.ndarray
@@ -111,16 +101,17 @@ class Known:
     field: fields.FieldMap
     rate: float | None
     sigma: float | None
-    moved: float
+    spectrum: fat_physics.Spectrum
+    double_bonds: Scalar | None
     options: Options
 
     def phasor(self, acquisition: Acquisition) -> np.ndarray:
         """Signal of the subject's fat (n,) at the echo times of any series of the same session."""
-        given = _phasor(acquisition, self.options.fat_spectrum, self.options, self.sign)
-        if not self.moved:
-            return given
-        other = _phasor(acquisition, _RIVAL[str(self.options.fat_spectrum)], self.options, self.sign)
-        return given + self.moved * (other - given)
+        return _phasor(acquisition, self.spectrum, self.options, self.sign)
+
+    def scalars(self) -> dict[str, Scalar]:
+        """What was found out that is a number of the subject, by name."""
+        return {} if self.double_bonds is None else {self.double_bonds.quantity.name: self.double_bonds}
 
     def fit(self, samples: np.ndarray, acquisition: Acquisition, phasor: np.ndarray, here: np.ndarray) -> WaterFat:
         """Water and fat of ``samples`` (m, n) of the voxels ``here`` (m,) (flat indices), for unit noise."""
@@ -140,7 +131,7 @@ def prepare(
     _require(acquisition, times, options, said.who)
     usable = fields.finite_voxels(signals)
     finite = usable if mask is None else usable & mask
-    plus = _phasor(acquisition, options.fat_spectrum, options, 1)
+    plus = _phasor(acquisition, _own_fat.start(options.fat_spectrum), options, 1)
     sigma = options.noise if not isinstance(options.noise, str) else None
     rate = _held_rate(len(times), options, said)
     sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, said)
@@ -152,14 +143,19 @@ def prepare(
         signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
         theta=theta, r2star=rate, threads=threads, progress=lambda share: progress(0.2 + 0.75 * share),
     )  # fmt: skip
-    moved = _own_fat(signals, acquisition, phasor, finite, chosen, theta, rate, sign, options, said)
+    own = _own_fat.learn(
+        signals, acquisition, finite, chosen.field_hz, options.fat_spectrum, precession_sign=sign, theta=theta, r2star=rate,
+        water_shift_ppm=options.water_shift_ppm, biomarker=said.who,
+    )  # fmt: skip
+    said.findings += own.findings
+    said.assumptions += own.assumptions
     progress(1.0)
-    return Known(finite, sign, source, theta, chosen, rate, sigma, moved, options)
+    return Known(finite, sign, source, theta, chosen, rate, sigma, own.spectrum, own.double_bonds, options)
 
 
-def _phasor(acquisition: Acquisition, name: str | tuple[float, ...], options: Options, sign: int) -> np.ndarray:
+def _phasor(acquisition: Acquisition, peaks: fat_physics.Spectrum, options: Options, sign: int) -> np.ndarray:
     return fat_physics.phasor(
-        name, np.asarray(acquisition.echo_times, dtype=np.float64), field_strength=acquisition.field_strength,
+        peaks, np.asarray(acquisition.echo_times, dtype=np.float64), field_strength=acquisition.field_strength,
         imaging_frequency_hz=acquisition.imaging_frequency_hz, precession_sign=sign, water_shift_ppm=options.water_shift_ppm,
     )  # fmt: skip
 
@@ -241,27 +237,3 @@ def _readout(
     said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * size):.1f} degrees (rms), which is taken out",
               level="note")  # fmt: skip
     return theta
-
-
-def _own_fat(
-    signals: np.ndarray, acquisition: Acquisition, phasor: np.ndarray, mask: np.ndarray, chosen: fields.FieldMap,
-    theta: np.ndarray | None, rate: float | None, sign: int, options: Options, said: Said,
-) -> float:  # fmt: skip
-    """How far the subject's own fat lies towards the rival of the chosen spectrum; 0 unless it clearly differs."""
-    name = options.fat_spectrum
-    if options.adapt_spectrum == "off" or not isinstance(name, str) or name not in _RIVAL or not mask.any():
-        return 0.0
-    rival, times = _RIVAL[name], np.asarray(acquisition.echo_times, dtype=np.float64)
-    other = _phasor(acquisition, rival, options, sign)
-    order = np.flatnonzero(mask)
-    order = order[np.linspace(0, len(order) - 1, min(len(order), _ASKED)).round().astype(int)]
-    turn = 0.0 if theta is None else theta.ravel()[order]
-    samples = signals.reshape(-1, signals.shape[-1])[order]
-    moved = fat_lines.between(
-        samples, times, phasor, other, chosen.field_hz.ravel()[order], precession_sign=sign, theta=turn, r2star=rate
-    )
-    if moved.share:
-        said.warn("N-SPECTRUM", f"the subject's fat lies {100 * moved.share:.0f} % of the way from the spectrum {name} to {rival} "
-                  f"(chi-square falls by {moved.chi_square:.3g} over {moved.voxels} voxels), and is taken so",
-                  "--option adapt_spectrum=off keeps the spectrum", level="note")  # fmt: skip
-    return moved.share

@@ -13,6 +13,7 @@ from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.errors import Finding
+from neuromyo.core.maps import Scalar
 from neuromyo.core.options import option
 from neuromyo.core.reasons import Reason, keeps_value
 from neuromyo.fit import field_map as fields
@@ -51,6 +52,7 @@ class Found:
     residual: np.ndarray
     sign: int
     sign_source: str
+    double_bonds: Scalar | None = None
     findings: tuple[Finding, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
 
@@ -89,6 +91,7 @@ def whole_image(
         **found,
         sign=known.sign,
         sign_source=known.sign_source,
+        double_bonds=known.double_bonds,
         findings=tuple(said.findings),
         assumptions=tuple(said.assumptions),
     )

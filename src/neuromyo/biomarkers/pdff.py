@@ -8,13 +8,16 @@ theta the phase by which echoes read to and fro differ, and k the T1 weight of a
 The field is chosen for the whole image at once (`fit.field_map`), s is told from the fat itself and checked against what the files
 state, and FF is taken along the phase of water and fat together: noise scatters it to both sides of 0, and a region's mean is right.
 
-*Assumes* one R2* for water and fat, a known spectrum and known T1s. *Breaks* where R2* leaves no signal after the first echoes
-(tendon, cortical bone), in parts that touch nothing else and hold one substance only, and where fat has another spectrum and there
-are too few fatty voxels to tell (up to 3 points at 50 % fat between published ones; `fit.fat_lines` moves it where there are enough).
+Published spectra of fat differ with its double bonds, by up to 3 points at 50 % fat: these are learned once from the subject's own fat
+(`fit.fat_composition`), unless a spectrum is given.
+
+*Assumes* one R2* and one fat, of one composition, and known T1s. *Breaks* where R2* leaves no signal after the first echoes (tendon,
+cortical bone), in parts that touch nothing else and hold one substance only, and where fat is unusual but too scarce to tell its
+composition, which is then assumed and said so.
 
 *Cites* Yu et al., Magn Reson Med 2008;60:1122, doi:10.1002/mrm.21737; Hernando et al., Magn Reson Med 2010;63:79,
-doi:10.1002/mrm.22177; Liu et al., Magn Reson Med 2007;58:354, doi:10.1002/mrm.21301; Kolmogorov, IEEE Trans Pattern Anal Mach
-Intell 2006;28:1568, doi:10.1109/TPAMI.2006.200.
+doi:10.1002/mrm.22177; Liu et al., Magn Reson Med 2007;58:354, doi:10.1002/mrm.21301; Hamilton et al., NMR Biomed 2011;24:784,
+doi:10.1002/nbm.1622; Kolmogorov, IEEE Trans Pattern Anal Mach Intell 2006;28:1568, doi:10.1109/TPAMI.2006.200.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers import _own_fat
 from neuromyo.biomarkers import _water_fat as shared
 from neuromyo.biomarkers._water_fat import Options
 from neuromyo.core.acquisition import Acquisition
@@ -53,7 +57,7 @@ def simulate(
         return np.asarray(truth.get(name, default), dtype=np.float64)[..., None]
 
     fat = fat_physics.phasor(
-        options.fat_spectrum, times, field_strength=acquisition.field_strength,
+        _own_fat.start(options.fat_spectrum), times, field_strength=acquisition.field_strength,
         imaging_frequency_hz=acquisition.imaging_frequency_hz, precession_sign=sign, water_shift_ppm=options.water_shift_ppm,
     )  # fmt: skip
     water_weight = shared.weight(acquisition, of("T1", options.water_t1))
@@ -80,13 +84,15 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     mask = None if inputs.mask is None else inputs.mask.reshape(image.shape[:3])
     spacing = inputs.grid.spacing_mm if inputs.grid is not None else (1.0, 1.0, 1.0)
     found = shared.whole_image(image, acquisition, mask, spacing, options, inputs.threads, inputs.progress)
-    sense = Scalar(SENSE, float(found.sign), None, found.sign_source)
+    scalars = {SENSE.name: Scalar(SENSE, float(found.sign), None, found.sign_source)}
+    if found.double_bonds is not None:
+        scalars[_own_fat.DOUBLE_BONDS.name] = found.double_bonds
     return Estimate(
         values={n: v.reshape(lead) for n, v in found.values.items()},
         reason={n: v.reshape(lead) for n, v in found.reason.items()},
         sd={n: v.reshape(lead) for n, v in found.sd.items()},
         diagnostics={"residual": found.residual.reshape(lead)},
-        scalars={SENSE.name: sense},
+        scalars=scalars,
         findings=found.findings,
         assumptions=found.assumptions,
     )
@@ -112,7 +118,7 @@ def review(maps: Maps, regions: Mapping[str, np.ndarray], options: Options) -> t
 BIOMARKER = Biomarker(
     id="pdff",
     title="proton density fat fraction (complex water-fat separation)",
-    doi=("10.1002/mrm.21737", "10.1002/mrm.22177", "10.1002/mrm.21301"),
+    doi=("10.1002/mrm.21737", "10.1002/mrm.22177", "10.1002/mrm.21301", "10.1002/nbm.1622"),
     needs={
         "gre": SeriesNeed(kinds=("MEGRE",), part="complex", min_volumes=3, required=("echo_times",)),
         "fat": RegionNeed("subcutaneous-fat"),
@@ -125,6 +131,7 @@ BIOMARKER = Biomarker(
         Quantity("W", "water signal", "a.u.", (float("-inf"), float("inf")), "Wmap", window=(0.0, float("inf")), summarised=False),
         Quantity("F", "fat signal", "a.u.", (float("-inf"), float("inf")), "Fmap", window=(0.0, float("inf")), summarised=False),
         SENSE,
+        _own_fat.DOUBLE_BONDS,
     ),
     simulate=simulate,
     estimate=estimate,

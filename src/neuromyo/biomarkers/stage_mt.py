@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.biomarkers import _mt_model as mt_model
+from neuromyo.biomarkers import _own_fat
 from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers import _stage_model as stage_model
 from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
@@ -131,7 +132,7 @@ def simulate(
     for c in _contrasts(acquisitions, options):
         a = acquisitions[c.role]
         sign, times = options.precession_sign or a.precession_sign or 1, np.asarray(a.echo_times, dtype=np.float64)
-        phasor = fat.phasor(options.fat_spectrum, times, field_strength=a.field_strength, precession_sign=sign,
+        phasor = fat.phasor(_own_fat.start(options.fat_spectrum), times, field_strength=a.field_strength, precession_sign=sign,
                             imaging_frequency_hz=a.imaging_frequency_hz, water_shift_ppm=options.water_shift_ppm)  # fmt: skip
         tip = c.tip * b1
         water = (1 - share) * steady(tip, c.time, 1 / t1, taken if c.role == MT else 0.0, c.gap).signal
@@ -168,6 +169,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         _reasons(reason, shaped, inputs, held=known.rate is not None),
         {n: shaped[f"sd {n}"] for n in _VALUES},
         {"residual": shaped["residual"]},
+        scalars=known.scalars(),
         findings=tuple(said.findings),
         assumptions=tuple(said.assumptions),
     )
@@ -391,6 +393,7 @@ BIOMARKER = Biomarker(
             window=(-300.0, 300.0),
             summarised=False,
         ),
+        _own_fat.DOUBLE_BONDS,
     ),
     simulate=simulate,
     estimate=estimate,

@@ -80,10 +80,24 @@ def test_another_published_spectrum_costs_less_than_a_point_and_a_half():
         )
         if here.sum() > 60:
             assert abs(np.nanmean((adapted["FF"].values - scene.ff)[here])) < 0.015, low
-    kept, _ = run(scene.signal, scene.mask, pdff.Options(t1_weighting="leave", adapt_spectrum="off"))
+    kept, said = run(scene.signal, scene.mask, pdff.Options(t1_weighting="leave", fat_spectrum="hamilton-6"))
     mixed = scene.mask & (scene.ff > 0.5) & (scene.ff < 0.8)
     worse, better = (np.nanmean(np.abs(m["FF"].values - scene.ff)[mixed]) for m in (kept, adapted))
     assert better < worse
+    bonds = adapted.scalars["FatDoubleBonds"]  # 9 methyl protons to 0.0899, two olefinic ones a double bond to 0.0569
+    assert abs(bonds.value - 0.5 * 9 * 0.0569 / 0.0899) < 0.2 and bonds.sd is not None and 0 < bonds.sd < 0.1
+    assert "FatDoubleBonds" not in kept.scalars and "N-SPECTRUM" not in codes(said)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_too_little_fat_for_its_composition_is_an_assumption(share):
+    rng = np.random.default_rng(2)
+    clean = 100 * ((1 - share) + share * unit_fat(TE)) * np.exp(-30 * TE) * np.ones((20, 20, 2, 1))
+    noise = rng.standard_normal((2, *clean.shape))
+    signal = (clean + noise[0] + 1j * noise[1]).astype(np.complex64)
+    maps, _ = run(signal, np.ones(signal.shape[:3], bool), LEFT, ACQUISITION.with_(precession_sign=1))
+    assert "fat_spectrum" in {a.field for a in maps.assumptions} and "FatDoubleBonds" not in maps.scalars
+    assert abs(np.nanmean(maps["FF"].values) - share) < 0.005
 
 
 def test_readout_to_and_fro_is_taken_out():
@@ -102,7 +116,7 @@ def test_saturation_is_undone_where_it_can_be():
     signal = (1e4 * mixture * np.exp(-40 * TE) * np.ones((10, 10, 2, 1))).astype(np.complex64)
     mask = np.ones((10, 10, 2), bool)
     told = ACQUISITION.with_(flip_angles_deg=(12.0,), precession_sign=1)
-    corrected, findings = run(signal, mask, acquisition=told)
+    corrected, findings = run(signal, mask, pdff.Options(fat_spectrum="hamilton-6"), told)
     assert np.abs(corrected["FF"].values - share).max() < 1e-3 and "W-T1" not in codes(findings)
     weighted, findings = run(signal, mask, acquisition=told.with_(repetition_time=None))
     assert np.mean(weighted["FF"].values) > 0.15 and "W-T1" in codes(findings)
@@ -114,11 +128,12 @@ def test_three_echoes_hold_r2star():
     share = 0.3
     signal = 100 * ((1 - share) + share * unit_fat(times)) * np.exp(-40 * times + 2j * np.pi * 25 * times)
     image = np.broadcast_to(signal, (12, 12, 2, 3)).astype(np.complex64)
+    kept = pdff.Options(t1_weighting="leave", fat_spectrum="hamilton-6")
     maps, _ = run(
-        image, np.ones((12, 12, 2), bool), LEFT, ACQUISITION.with_(echo_times=tuple(times), precession_sign=1)
+        image, np.ones((12, 12, 2), bool), kept, ACQUISITION.with_(echo_times=tuple(times), precession_sign=1)
     )
     assert np.abs(maps["FF"].values - share).max() < 2e-3
-    assert np.allclose(maps["R2star"].values, 40) and "r2star" in {a.field for a in maps.assumptions}
+    assert np.isnan(maps["R2star"].values).all() and "r2star" in {a.field for a in maps.assumptions}
 
 
 def test_the_phase_does_not_decide_which_volume_comes_first():

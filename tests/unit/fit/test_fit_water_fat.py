@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuromyo.fit import fat_lines, water_fat
+from neuromyo.fit import water_fat
 from tests.unit.fit.legs import TE, unit_fat
 
 UNEVEN = np.array([1.1, 2.3, 3.2, 4.7, 5.5, 7.9]) * 1e-3
@@ -97,28 +97,3 @@ def test_scale_changes_nothing_but_the_amplitudes():
     small, large = (water_fat.separate(s * signal, TE, unit_fat(TE), truth["b0"], sigma=s * 0.01) for s in (1e-6, 1e6))
     np.testing.assert_allclose(large.covariance[:, :2, :2], small.covariance[:, :2, :2], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(large.water, small.water * 1e12, rtol=1e-4, atol=1e2)
-
-
-#: nine peaks of marrow and subcutaneous fat, and their shares
-OTHER = ((-3.8, 0.0899), (-3.4, 0.5834), (-3.1, 0.0599), (-2.68, 0.0849), (-2.46, 0.0599), (-1.95, 0.015), (-0.5, 0.04),
-         (0.49, 0.01), (0.59, 0.0569))  # fmt: skip
-
-
-def test_the_subjects_own_spectrum_is_found_between_published_ones():
-    rng = np.random.default_rng(8)
-    share, rate = rng.uniform(0, 1, 4000), rng.uniform(20, 100, 4000)
-    a, b = unit_fat(TE), unit_fat(TE, OTHER)
-    for true in (0.0, 0.5, 1.0):
-        c = a + true * (b - a)
-        clean = ((1 - share)[:, None] + share[:, None] * c) * np.exp(-rate[:, None] * TE)
-        noise = rng.standard_normal((2, *clean.shape)) / 50
-        found = fat_lines.between(clean + noise[0] + 1j * noise[1], TE, a, b, np.zeros(4000))
-        assert abs(found.share - true) < 0.1
-        moved = a + found.share * (b - a)
-        fit = water_fat.separate(clean, TE, moved, 0.0)
-        assert np.abs(water_fat.fat_fraction(fit.water, fit.fat) - share).max() < 0.005
-
-
-def test_few_fatty_voxels_move_no_spectrum():
-    clean = np.exp(-30 * TE) * np.ones((500, 1)) * (0.9 + 0.1 * unit_fat(TE, OTHER))
-    assert fat_lines.between(clean, TE, unit_fat(TE), unit_fat(TE, OTHER), np.zeros(500)).share == 0.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import OptionError
-from neuromyo.physics.fat import GAMMA_BAR, SPECTRA, TISSUE, Spectrum, phasor, spectrum
+from neuromyo.physics.fat import GAMMA_BAR, SPECTRA, TISSUE, Spectrum, phasor, spectrum, triglyceride
 
 
 @pytest.mark.parametrize("name", SPECTRA)
@@ -49,3 +49,23 @@ def test_unknown_and_unsound_spectra():
 def test_every_number_names_its_source():
     assert all(s.evidence and (s.doi or s.name == "single") for s in SPECTRA.values())
     assert all(r.doi and r.evidence and r.T1 > r.T2 > 0 for r in TISSUE.values())
+
+
+class TestTriglyceride:
+    @pytest.mark.parametrize("bonds", [0.0, 1.9, 3.0])
+    def test_it_has_the_protons_of_its_molecule(self, bonds):
+        """Glycerol has 5 protons, a chain of n carbons 2n - 1, each double bond takes 2: triolein, C57 H104 O6, has 104."""
+        chain = 16.8 + 0.25 * bonds
+        assert np.sum(triglyceride(bonds).amplitudes) == pytest.approx(5 + 3 * (2 * chain - 1) - 2 * bonds)
+
+    @pytest.mark.parametrize(("name", "bonds"), [("hamilton-9", 1.9), ("ren-marrow", 2.85)])
+    def test_it_has_the_areas_published_for_that_composition(self, name, bonds):
+        family, table = triglyceride(bonds), SPECTRA[name]
+        assert family.ppm == table.ppm
+        areas = [np.asarray(s.amplitudes) / np.sum(s.amplitudes) for s in (family, table)]
+        assert np.abs(areas[0] - areas[1]).max() < 0.01
+
+    @pytest.mark.parametrize("bonds", [-0.1, 8.1, float("nan")])
+    def test_impossible_ones_are_refused(self, bonds):
+        with pytest.raises(OptionError, match="double bonds"):
+            triglyceride(bonds)
