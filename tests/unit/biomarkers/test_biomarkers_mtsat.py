@@ -136,7 +136,6 @@ def test_the_default_constant_is_the_simulated_one():
         exchange.TISSUE["muscle"].pools, pulse, flip_deg=6.0, repetition_time=0.03, B1=np.linspace(0.7, 1.3, 13)
     )
     assert found == pytest.approx(mt_model.B1_RESIDUAL.value, abs=0.01)
-    assert found == pytest.approx(mtsat.mt_model.B1_RESIDUAL.value, abs=0.01)
 
 
 # --- fat, echoes, noise -----------------------------------------------------------------------------------------------
