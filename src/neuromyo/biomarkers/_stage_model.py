@@ -112,7 +112,9 @@ def saturation(
         return saturation_of(signal, equilibrium, tip, time, rate, gap)
 
 
-def equilibrium_fat(fat: np.ndarray, tips: Sequence[np.ndarray], times: Sequence[float], rate: float) -> np.ndarray:
-    """Equilibrium amplitude of fat (...) from its amplitudes in all series (..., k), least squares with its R1 known."""
+def equilibrium_at(
+    amplitudes: np.ndarray, tips: Sequence[np.ndarray], times: Sequence[float], rate: float
+) -> np.ndarray:
+    """Equilibrium amplitude (...) of what has the R1 ``rate``, from its amplitudes in several series (..., k), least squares."""
     shares = np.stack([steady(tip, tr, rate).signal for tip, tr in zip(tips, times, strict=True)], axis=-1)
-    return (fat * shares).sum(axis=-1) / (shares**2).sum(axis=-1)
+    return (amplitudes * shares).sum(axis=-1) / (shares**2).sum(axis=-1)

@@ -17,7 +17,8 @@ water's amplitudes alone give its R1 and A (pd against t1, B1 in both angles), t
 PD carries the receive field: `proton-density` corrects for that. MTsat is brought to nominal B1 as in `mtsat`.
 
 *Assumes* registered series of one scale, one R2* for water and fat, perfect spoiling. *Breaks* without phase images (use `mtsat`);
-water's values where there is little water (above about 80 % of fat).
+water's values where there is little water (above about 80 % of fat). Where there is too little for a T1 at all, as under the skin, what
+there is counts into FF and PD at the T1 of the option ``water_t1``.
 
 *Cites* Chen, Haacke and Li, F1000Research 2019;8:1803, doi:10.12688/f1000research.19695.1; Helms et al., Magn Reson Med 2008;60:1396,
 doi:10.1002/mrm.21732; Chen et al., Magn Reson Imaging 2018;46:130, doi:10.1016/j.mri.2017.10.009 (STAGE).
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ import numpy as np
 from neuromyo.biomarkers import _mt_model as mt_model
 from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers import _stage_model as stage_model
-from neuromyo.biomarkers._constants import FAT_T1
+from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, MapNeed, SeriesNeed
 from neuromyo.core.errors import OptionError, ProtocolError
@@ -55,6 +56,8 @@ PD, T1W, MT = ROLES = ("pd", "t1", "mt")
 _BLOCK = 2048
 #: T1 (s) that a voxel may have; beyond, the three signals fit nothing real
 _T1 = (0.05, 6.0)
+#: fat fraction from which what T1 its water has no longer matters: wrong by half, it moves the fat fraction by 2 points at 0.9
+_FATTY = 0.9
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Options(mt_model.PulseOptions, separation.Options):
     """What can be chosen."""
 
     fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
+    water_t1: float = option(
+        WATER_T1.number, "T1 of the water in fat, where there is too little of it to tell", unit="s", low=0.1, high=5.0
+    )
 
 
 # --- the signal -------------------------------------------------------------------------------------------------------
@@ -170,15 +176,16 @@ _VALUES = ("T1", "PD", "T2star", "MTR", "MTsat", "FF", "B0")
 
 
 def _reasons(reason: np.ndarray, shaped: Mapping[str, np.ndarray], inputs: Inputs, held: bool) -> dict[str, np.ndarray]:
-    """Each quantity's own reasons: water without T1 spoils no fat fraction's R2*, but its T1, MTsat, PD and fat fraction."""
+    """Each quantity's own reasons: water without T1 spoils its T1 and MTsat; PD and fat fraction only where it is not little."""
     out = {n: reason.copy() for n in _VALUES}
     b1 = np.asarray(inputs.known.get("B1", 1.0), float)
     unknown = np.broadcast_to(~(np.isfinite(b1) & (b1 > 0)), reason.shape)
     fine = (reason == Reason.OK) | (reason == Reason.AMBIGUOUS)
     with np.errstate(invalid="ignore"):
         t1_out = ~((shaped["T1"] >= _T1[0]) & (shaped["T1"] <= _T1[1]))
+        fatty = shaped["FF"] >= _FATTY
     for name in ("T1", "MTsat", "PD", "FF"):
-        out[name][fine & t1_out] = Reason.NOT_IDENTIFIABLE
+        out[name][fine & t1_out & ~(fatty & (name in ("PD", "FF")))] = Reason.NOT_IDENTIFIABLE
         out[name][fine & unknown] = Reason.NOT_KNOWN
     out["MTR"][fine & ~np.isfinite(shaped["MTR"])] = Reason.NOT_IDENTIFIABLE
     if held:  # R2* was not measured
@@ -247,6 +254,8 @@ class _Voxels:
         solve = _Solver(self.contrasts, b1, self.options)
         amplitudes = np.concatenate([fused.water, fused.fat, fused.r2star[:, None]], axis=1)
         values = solve(amplitudes)
+        with np.errstate(invalid="ignore"):
+            solve = replace(solve, held=~((values["T1"] >= _T1[0]) & (values["T1"] <= _T1[1])))
         pooled = np.isinf(level.dof)
         with np.errstate(invalid="ignore", divide="ignore"):
             variance = 0 * rss + level.sigma**2 if pooled else (level.dof * level.sigma**2 + rss) / (level.dof + dof)
@@ -265,11 +274,13 @@ class _Voxels:
 
 @dataclass(frozen=True, eq=False)
 class _Solver:
-    """Fused amplitudes (m, 7) of (water of each series, fat of each series, R2*) -> quantities (m,)."""
+    """Fused amplitudes (m, 7) of (water of each series, fat of each series, R2*) -> quantities (m,). ``held`` (m,) bool: where the
+    water's T1 is that of the option as far as FF and PD are concerned."""
 
     contrasts: list[_Contrast]
     b1: np.ndarray
     options: Options
+    held: np.ndarray | None = None
 
     def __call__(self, amplitudes: np.ndarray) -> dict[str, np.ndarray]:
         pd, t1w, mt = self.contrasts
@@ -277,10 +288,12 @@ class _Solver:
         water, lipid, decay = amplitudes[:, :3], amplitudes[:, 3:6], amplitudes[:, 6]
         rate, equilibrium = stage_model.relaxation(water[:, 0], water[:, 1], (tips[0], tips[1]), (pd.time, t1w.time))
         taken = stage_model.saturation(water[:, 2], equilibrium, tips[2], mt.time, rate, mt.gap)
-        fat_times = [c.time for c in self.contrasts]
-        fat_equilibrium = stage_model.equilibrium_fat(lipid, tips, fat_times, 1 / self.options.fat_t1)
+        times = [c.time for c in self.contrasts]
+        fat_equilibrium = stage_model.equilibrium_at(lipid, tips, times, 1 / self.options.fat_t1)
+        little = stage_model.equilibrium_at(water[:, :2], tips[:2], times[:2], 1 / self.options.water_t1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            total = equilibrium + fat_equilibrium
+            outside = ~((rate >= 1 / _T1[1]) & (rate <= 1 / _T1[0]))
+            total = np.where(outside if self.held is None else self.held, little, equilibrium) + fat_equilibrium
             # the mt series may have an angle or repetition time of its own: compare with the same without its pulse
             unsaturated = equilibrium * steady(tips[2], mt.time, rate).signal
             return {
@@ -385,6 +398,6 @@ BIOMARKER = Biomarker(
     provides=("FF", "B0"),
     caption="Water and fat apart in three multi-echo gradient echoes, then the water's T1, MT saturation and MT ratio from exact "
     "steady states, and a fat fraction free of T1 weighting.",
-    constants=(mt_model.B1_RESIDUAL, FAT_T1, *separation.CONSTANTS),
+    constants=(mt_model.B1_RESIDUAL, FAT_T1, WATER_T1, *separation.CONSTANTS),
     prominence=15,
 )
