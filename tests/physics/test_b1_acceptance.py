@@ -108,3 +108,20 @@ def test_air_is_not_smoothed_into_the_body():
     rim = body & ~inner(body)
     off = (maps["B1"].values - b1)[rim]
     assert abs(np.nanmean(off)) < 0.02 and np.isfinite(off).mean() > 0.98
+
+
+def test_actual_flip_angles_past_the_fold_are_told():
+    """80 degrees at n = 5: above a B1 of 1.27 the second signal is negative, and its magnitude is that of a smaller angle."""
+    clean = afi(80.0, 0.02, 0.10, np.full((8, 8, 2), 1.4), np.full((8, 8, 2), 1.4))
+    images = 1000 * np.abs(clean)
+    scans = {
+        name: series(images[..., k : k + 1], "TB1AFI", {"flip_angles_deg": (80.0,), "repetition_time": tr})
+        for k, (name, tr) in enumerate((("tr1", 0.02), ("tr2", 0.10)))
+    }
+    maps, findings = run(b1_afi.BIOMARKER, scans, b1_afi.Options(t1=1.4), mask=np.ones((8, 8, 2), bool))
+    assert np.nanmean(maps["B1"].values) < 1.25
+    assert any(f.code == "W-B1" and "12" in f.consequence for f in findings), findings
+    usual = {name: series(s.data.read((slice(None),) * 3), "TB1AFI", {"flip_angles_deg": (60.0,), "repetition_time": tr})
+             for (name, s), tr in zip(scans.items(), (0.02, 0.10), strict=True)}  # fmt: skip
+    _, findings = run(b1_afi.BIOMARKER, usual, b1_afi.Options(t1=1.4), mask=np.ones((8, 8, 2), bool))
+    assert not findings

@@ -150,3 +150,23 @@ def test_b0_says_what_fat_does_where_no_echoes_are_in_phase():
     said = float(findings[0].consequence.split("up to ")[1].split(" Hz")[0])
     worst = np.nanpercentile(np.abs(found["B0"].values[maps["density"] > 0]), 99)
     assert 0.7 * said < worst < 1.3 * said
+
+
+def test_b0_says_when_its_sign_is_assumed():
+    """Files that do not state the sense of precession leave the sign of B0 open: told, and open to be given."""
+    field = np.linspace(-60, 60, 24)[:, None, None] * np.ones((24, 16, 2))
+    times = np.array([0.00246, 0.00492])
+    signals = (1000 * np.exp(-2j * np.pi * field[..., None] * times)).astype(
+        np.complex64
+    )  # phase falls where spins are faster
+    told = Acquisition(echo_times=tuple(times), field_strength=3.0)
+    grid = Grid.of(field.shape, np.diag([4.0, 4.0, 8.0, 1.0]))
+    body = np.ones(field.shape, bool)
+    for sign, stated in ((1, None), (-1, -1)):
+        scan = {"echoes": series(signals, told.with_(precession_sign=stated), "MEGRE", "complex", grid)}
+        found, _ = runner.run(b0.BIOMARKER, scan, b0.Options(), mask=body)
+        assert np.allclose(found["B0"].values, -sign * field, atol=0.5)
+        assert ("precession_sign" in {a.field for a in found.assumptions}) == (not stated)
+    scan = {"echoes": series(signals, told, "MEGRE", "complex", grid)}
+    given, _ = runner.run(b0.BIOMARKER, scan, b0.Options(precession_sign=-1), mask=body)
+    assert np.allclose(given["B0"].values, field, atol=0.5) and not given.assumptions

@@ -28,11 +28,11 @@ BLOCK = (12, 12, 6)
 SCANS = {("1", "off"): ("PDw", FLIPS[0]), ("2", "off"): ("T1w", FLIPS[1]), ("1", "on"): ("MTw", FLIPS[0])}
 
 
-def scanned(name, b1=1.0, sign=1, snr=400.0, seed=0):
+def scanned(name, b1=1.0, sign=1, snr=400.0, seed=0, shares=FAT_FRACTIONS):
     """Complex scans (x, y, z, echoes) of blocks of one tissue with several fat fractions, and their truth."""
     rng = np.random.default_rng(seed)
-    shape = (BLOCK[0] * len(FAT_FRACTIONS), *BLOCK[1:])
-    ff = np.repeat(FAT_FRACTIONS, BLOCK[0])[:, None, None] * np.ones(shape)
+    shape = (BLOCK[0] * len(shares), *BLOCK[1:])
+    ff = np.repeat(shares, BLOCK[0])[:, None, None] * np.ones(shape)
     water = mpm(TISSUES[name], flips_deg=FLIPS, tr=TR, mt_flip_deg=FLIPS[0], b1=b1, pulse=PULSE, offset_hz=OFFSET)
     amplitude, r1, delta = one_pool_twin(*(water[n] for n in ("PDw", "T1w", "MTw")), FLIPS, TR, FLIPS[0], b1=b1)
     field, phase = 80 * smooth_map(rng, shape, 0.7), smooth_map(rng, shape, 0.7)
@@ -114,3 +114,19 @@ def test_sd_covers():
         one = maps[name]
         covered = np.mean(np.abs(one.values[here] - truth[name]) < 1.96 * one.sd[here])
         assert 0.9 <= covered <= 0.98, (name, covered)
+
+
+def test_fat_without_water_has_a_fat_fraction():
+    """Half of the voxels of pure fat have less than no water, and so no T1 of water: FF and PD may not be lost with it, nor may
+    the other half make the mean."""
+    scans, truth = scanned("muscle", seed=6, shares=(0.0, 0.95, 1.0))
+    maps, _ = fitted(scans, 1.0)
+    for share in (0.95, 1.0):
+        here = truth["blocks"] == share
+        ff, pd = maps["FF"], maps["PD"]
+        assert np.isfinite(ff.values[here]).all() and np.isfinite(pd.values[here]).all()
+        expected = truth["FF"][here].mean()
+        assert abs(ff.values[here].mean() - expected) < 0.003, (share, ff.values[here].mean(), expected)
+        covered = np.mean(np.abs(ff.values[here] - expected) < 1.96 * ff.sd[here])
+        assert covered > 0.9, (share, covered)
+    assert np.isnan(maps["T1"].values[truth["blocks"] == 1.0]).mean() > 0.3

@@ -1,12 +1,12 @@
 """What has to be known of a whole image before water and fat can be told apart in its voxels, for every biomarker that does so.
 
-The sense in which phase turns, the phase of echoes read to and fro, the field and the subject's own fat spectrum, in this order, each
+The phase of echoes read to and fro, the sense in which phase turns, the field and the subject's own fat spectrum, in this order, each
 from the data of the whole image and each told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,10 +134,14 @@ def prepare(
     plus = _phasor(acquisition, _own_fat.start(options.fat_spectrum), options, 1)
     sigma = options.noise if not isinstance(options.noise, str) else None
     rate = _held_rate(len(times), options, said)
-    sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, said)
-    progress(0.07)
+    # a mirrored spectrum and the phase between echoes read to and fro mimic each other: each sense has its own
+    alternating = {
+        s: _alternating(signals, times, p, finite, spacing_mm, s, options, threads) for s, p in ((1, plus), (-1, plus.conj()))
+    }  # fmt: skip
+    progress(0.15)
+    sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, alternating, said)
     phasor = plus if sign > 0 else plus.conj()
-    theta = _readout(signals, times, phasor, finite, spacing_mm, sign, options, threads, said)
+    theta = _readout(alternating[sign], finite, options, said)
     progress(0.2)
     chosen = fields.field_map(
         signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
@@ -187,21 +191,27 @@ def _held_rate(echoes: int, options: Options, said: Said) -> float | None:
 
 def _sense(
     signals: np.ndarray, times: np.ndarray, plus: np.ndarray, mask: np.ndarray, acquisition: Acquisition, options: Options,
-    sigma: float | None, rate: float | None, said: Said,
+    sigma: float | None, rate: float | None, alternating: Mapping[int, np.ndarray | None], said: Said,
 ) -> tuple[int, str]:  # fmt: skip
     """The sense of precession and where it is from. What the data clearly say counts; a user's word counts above all."""
     inferred, evidence = precession_sign(
-        signals, times, plus, mask, field_range_hz=options.field_range, sigma=sigma, r2star=rate
+        signals, times, plus, mask, field_range_hz=options.field_range, sigma=sigma, r2star=rate, theta=alternating
     )
     told = _told(inferred, evidence)
     given = options.precession_sign or acquisition.precession_sign
     who = "given by the user" if options.precession_sign else "stated in the files"
     if given is None:
         if not evidence.decided:
-            said.warn("W-PRECESSION", f"the data do not tell the sense of precession ({told}); +1 is assumed",
+            taken = inferred if evidence.leaning else 1
+            how = (
+                "lean to one sense of precession but do not decide"
+                if evidence.leaning
+                else "do not tell the sense of precession"
+            )
+            said.warn("W-PRECESSION", f"the data {how} ({told}); {taken:+d} is assumed",
                       "give --option precession_sign=1 or -1", "a wrong sense exchanges water and fat in places", )  # fmt: skip
-            said.assumptions.append(Assumption("precession_sign", "+1", f"the data do not tell: {told}", "gre"))
-            return 1, "assumed"
+            said.assumptions.append(Assumption("precession_sign", f"{taken:+d}", f"the data {how}: {told}", "gre"))
+            return taken, "assumed"
         said.warn("N-PRECESSION", f"sense of precession {inferred:+d}, {told}", level="note")
         return inferred, f"from the fat's spectrum ({told})"
     if evidence.decided and inferred != given:
@@ -212,7 +222,11 @@ def _sense(
         said.warn("W-PRECESSION", f"the sense of precession {given:+d} {who} contradicts the data; {inferred:+d} is used ({told})",
                   "check how phase was converted; --option precession_sign=... overrules", "none, if the data are right")  # fmt: skip
         return inferred, f"from the fat's spectrum ({told}), against {given:+d} {who}"
-    if not evidence.decided:
+    if not evidence.decided and evidence.leaning and inferred != given:
+        said.warn("W-PRECESSION", f"the data lean against the sense of precession {given:+d} {who} but do not decide ({told})",
+                  f"look at the map, and try --option precession_sign={inferred}",
+                  "a wrong sense exchanges water and fat in places")  # fmt: skip
+    elif not evidence.decided:
         said.warn("N-PRECESSION", f"sense of precession {given:+d} {who}; the data do not tell ({told})", level="note")
     return given, f"{who}; {told}"
 
@@ -221,19 +235,30 @@ def _told(sign: int, evidence: Evidence) -> str:
     return f"log likelihood {evidence.log_likelihood:.3g} for {sign:+d} over {evidence.voxels} voxels, {evidence.z:.1f} standard errors"
 
 
-def _readout(
+def _alternating(
     signals: np.ndarray, times: np.ndarray, phasor: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float], sign: int,
-    options: Options, threads: int, said: Said,
+    options: Options, threads: int,
 ) -> np.ndarray | None:  # fmt: skip
-    """(x, y, z) rad by which echoes read to and fro differ, or None."""
+    """(x, y, z) rad by which echoes read to and fro differ if phase turns in the sense ``sign``, or None."""
     if options.readout == "unipolar":
         return None
     theta = readout_phase.estimate(signals, times, phasor, mask, spacing_mm, precession_sign=sign, threads=threads)
-    if theta is None:
+    if theta is None or (options.readout == "auto" and _size(theta, mask) < readout_phase.NEGLIGIBLE):
         return None
-    size = float(np.sqrt(np.mean(theta[mask].astype(np.float64) ** 2)))
-    if options.readout == "auto" and size < readout_phase.NEGLIGIBLE:
-        return None
-    said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * size):.1f} degrees (rms), which is taken out",
-              level="note")  # fmt: skip
+    return theta
+
+
+def _size(theta: np.ndarray, mask: np.ndarray) -> float:
+    """Root mean square over the mask."""
+    return float(np.sqrt(np.mean(theta[mask].astype(np.float64) ** 2)))
+
+
+def _readout(theta: np.ndarray | None, mask: np.ndarray, options: Options, said: Said) -> np.ndarray | None:
+    """``theta`` (x, y, z), with a word on it."""
+    if theta is not None:
+        said.warn("N-BIPOLAR", f"phases of odd and even echoes differ by {np.rad2deg(2 * _size(theta, mask)):.1f} degrees (rms), which "
+                  "is taken out", level="note")  # fmt: skip
+    elif options.readout == "bipolar":
+        said.warn("W-BIPOLAR", "no phase between echoes read to and fro was found, and none is taken out",
+                  "at least five echoes tell it", "if there is one, fat fractions are wrong by up to all of it")  # fmt: skip
     return theta

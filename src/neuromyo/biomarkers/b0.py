@@ -11,7 +11,8 @@ Fat turns against water. Of all evenly spaced sets of echoes, those are taken at
 fraction, shifts B0 by 20 Hz or less (in-phase echoes), and of them the set that determines B0 best; where there are none, all echoes
 are used, and W-FATSHIFT says by how much fat is off.
 
-*Assumes* a phase that runs evenly in time and smoothly in space, readouts in one direction. *Breaks* with bipolar readouts (odd and even
+*Assumes* that phase grows where spins precess faster, unless told (``precession_sign``): files rarely say. *Assumes* a phase that
+runs evenly in time and smoothly in space, readouts in one direction. *Breaks* with bipolar readouts (odd and even
 echoes differ), in pieces of the body that are far off resonance (over half a turn between the closest echoes: a whole turn is then
 missed), and in voxels of half fat where echoes are out of phase.
 
@@ -30,9 +31,9 @@ from scipy import ndimage
 
 from neuromyo.biomarkers import _fields
 from neuromyo.biomarkers._constants import spectrum
-from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.biomarker import Biomarker, Domain, Estimate, Inputs, SeriesNeed
-from neuromyo.core.errors import Finding, ProtocolError
+from neuromyo.core.errors import Finding, OptionError, ProtocolError
 from neuromyo.core.grid import Grid
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
@@ -40,6 +41,7 @@ from neuromyo.core.reasons import Reason
 from neuromyo.physics import fat
 
 _TURN = 2 * np.pi
+_UNSTATED = "the files do not state it; in the other sense B0 has the opposite sign (pdff tells it from fat)"
 #: echoes at which fat would shift B0 by no more than this are preferred, Hz
 _SHIFT = 20.0
 #: half the width of a bridge that joins two parts of the body without making them one, mm
@@ -56,6 +58,9 @@ class Options:
         0.0, "full width at half maximum of smoothing inside the body; 0 for none", unit="mm", low=0.0, high=50.0
     )
     fat_spectrum: str = option(fat.DEFAULT_SPECTRUM, "fat spectrum, for choosing echoes", choices=tuple(fat.SPECTRA))
+    precession_sign: int | None = option(
+        None, "+1 or -1: sense in which phase turns with frequency; +1 where files do not state it", low=-1, high=1
+    )
     noise: str | float = option(
         "estimate", "noise per real channel in image units, or 'estimate' from the fit's residuals, or the air", low=0.0,
         choices=("estimate",),
@@ -71,7 +76,7 @@ def simulate(
     def of(name: str, default: float) -> np.ndarray:
         return np.asarray(truth.get(name, default), float)[..., None]
 
-    sign = acquisitions["echoes"].precession_sign or 1
+    sign = options.precession_sign or acquisitions["echoes"].precession_sign or 1
     turned = np.exp(sign * 1j * _TURN * of("B0", 0.0) * times + 1j * of("phase", 0.0) - of("R2star", 0.0) * times)
     ff = of("FF", 0.0)
     mixed = 1 - ff + ff * _fat(acquisitions["echoes"], options) if np.any(ff != 0) else 1.0
@@ -81,12 +86,16 @@ def simulate(
 def _fat(acquisition: Acquisition, options: Options) -> np.ndarray:
     return fat.phasor(options.fat_spectrum, np.asarray(acquisition.echo_times), field_strength=acquisition.field_strength,
                       imaging_frequency_hz=acquisition.imaging_frequency_hz,
-                      precession_sign=acquisition.precession_sign or 1)  # fmt: skip
+                      precession_sign=options.precession_sign or acquisition.precession_sign or 1)  # fmt: skip
 
 
 def estimate(inputs: Inputs, options: Options) -> Estimate:
     """B0 of complex signals (x, y, z, n)."""
     acquisition = inputs.acquisitions["echoes"]
+    if options.precession_sign == 0:
+        raise OptionError(
+            "E-OPTION", where="option precession_sign", needed="+1 or -1", found="0", remedy="give one of them"
+        )
     chosen, findings = choose_echoes(acquisition, options)
     times = np.asarray(acquisition.echo_times)[chosen]
     signals = inputs.signals["echoes"][..., chosen]
@@ -98,14 +107,16 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
         return Estimate({"B0": np.full(inside.shape, np.nan)}, reason, findings=findings)
     phases, unsure = _unwrapped(signals, times, inside, inputs.grid)
     reason[unsure] = Reason.AMBIGUOUS
-    sign = acquisition.precession_sign or 1
+    given = options.precession_sign or acquisition.precession_sign
+    assumed = () if given else (Assumption("precession_sign", "+1", _UNSTATED, "echoes"),)
+    sign = given or 1
     slope, information, rss = _line(phases[inside], size[inside].astype(np.float64), times)
     sigma = _noise(options, air, rss, len(times))
     b0, sd = _smoothed(sign * slope / _TURN, information, inside, inputs, options.smoothing)
     with np.errstate(divide="ignore", invalid="ignore"):
         residual = _whole(np.sqrt(rss / len(times)) / size[inside].max(axis=-1), inside)
     sds = {"B0": sd * sigma / _TURN} if np.isfinite(sigma) else {}
-    return Estimate({"B0": b0}, reason, sds, {"residual": residual}, findings=findings)
+    return Estimate({"B0": b0}, reason, sds, {"residual": residual}, findings=findings, assumptions=assumed)
 
 
 # --- which echoes -----------------------------------------------------------------------------------------------------

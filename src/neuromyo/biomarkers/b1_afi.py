@@ -13,7 +13,9 @@ the approximation holding for :math:`TR_2 \ll T_1`; it is what is used where no 
 voxel's surroundings in the body (`_fields.ratio`).
 
 *Assumes* perfect spoiling: with small gradients or an unsuited RF phase increment the angle is off by several percent, which nothing in
-the images shows. *Breaks* where the signal ratio tells little, at small angles (below about 20 degrees).
+the images shows. *Breaks* where the signal ratio tells little, at small angles (below about 20 degrees), and beyond the angle at
+which the second signal passes zero (:math:`\cos\alpha = -1/n` and short TR, 102 degrees for n = 5): magnitudes have lost its sign, and B1
+comes out as far below as it is above; W-B1 tells where that angle is within a B1 of 1.5.
 
 *Cites* Yarnykh, Magn Reson Med 2007;57:192, doi:10.1002/mrm.21120.
 """
@@ -37,6 +39,8 @@ from neuromyo.core.quantity import Quantity
 #: tissues of a leg between whose T1 the error of the approximation is told
 _T1S = (FAT_T1, WATER_T1)
 _TELL = 0.01
+#: B1 that bodies reach at 3 T
+_STRONGEST = 1.5
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     c, slope = cosine(r, tr1, tr2, options.t1)
     b1, sd = _fields.of_angle(c, slope, r_sd, angle)
     reason = _fields.graded(b1, reason, (0.0, np.pi / angle))
-    findings = () if options.t1 is not None else _approximate(angle, tr1, tr2)
+    findings = _folded(angle, tr1, tr2, options.t1) + (() if options.t1 is not None else _approximate(angle, tr1, tr2))
     return Estimate({"B1": b1}, reason, {} if sd is None else {"B1": sd}, findings=findings)
 
 
@@ -116,6 +120,16 @@ def _sequence(acquisitions: Mapping[str, Acquisition]) -> tuple[float, float, fl
             remedy="check the sidecars of both series",
         )  # fmt: skip
     return float(np.deg2rad(angles.pop())), tr1, tr2
+
+
+def _folded(angle: float, tr1: float, tr2: float, t1: float | None) -> tuple[Finding, ...]:
+    """From which B1 on magnitudes mislead, where fields go as far."""
+    most = float(np.arccos(cosine(np.zeros(()), tr1, tr2, t1)[0]) / angle)
+    if most >= _STRONGEST:
+        return ()
+    return (Finding("warn", "W-B1", "b1-afi: FlipAngle", f"{np.rad2deg(angle):g} degrees are many for TR of {tr1:g} and {tr2:g} s",
+                    "measure with a smaller angle, 50 to 60 degrees",
+                    f"where B1 is above {100 * most:.0f} % it comes out too low, without a sign of it"),)  # fmt: skip
 
 
 def _approximate(angle: float, tr1: float, tr2: float) -> tuple[Finding, ...]:

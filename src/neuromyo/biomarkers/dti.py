@@ -24,7 +24,7 @@ al., J Magn Reson Imaging 2016;43:773, doi:10.1002/jmri.25016 (muscle).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -130,10 +130,15 @@ def _fit(inputs: Inputs, options: Options, level: NoiseLevel) -> tuple[TensorFit
 
 
 def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
-    """The noise level, from the residuals of a sample of voxels; the dark ones say nothing of it."""
+    """The noise level, from the residuals of a sample of voxels; the dark ones say nothing of it.
+
+    A robust fit that does not know the noise yet takes out good samples too, and finds too little noise in what is left: the
+    samples are fitted whole, and outliers in fewer than half of the voxels do not move the median over them.
+    """
     if not isinstance(options.noise, str):
         return Calibration()
-    fit, model, _ = _fit(samples["body"], options, NoiseLevel())
+    whole = replace(options, method="nlls") if options.method == "robust" else options
+    fit, model, _ = _fit(samples["body"], whole, NoiseLevel())
     dof = float(len(model.b_values) - tensor_kernel.UNKNOWNS)
     good = np.isfinite(fit.variance) & np.isfinite(fit.log_S0)
     if dof <= 0 or not good.any():

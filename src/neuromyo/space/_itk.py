@@ -119,6 +119,10 @@ def _method(mask: Picture, points: int) -> sitk.ImageRegistrationMethod:
     return method
 
 
+class LostError(Exception):
+    """The images no longer overlap where the search has come to."""
+
+
 def rigid_level(
     fixed: Picture, moving: Picture, mask: Picture, start: np.ndarray, free: tuple[bool, ...], step: float, last: float
 ) -> np.ndarray:
@@ -128,6 +132,8 @@ def rigid_level(
     free : which of the six may change
     step, last : length of the first step and tolerance of the last, frame units
     returns : six numbers
+
+    Raises `LostError` where the search ran out of the moving image, as it does where nothing in it holds the search back.
     """
     method = _method(mask, _POINTS)
     transform = sitk.Euler3DTransform()
@@ -135,7 +141,10 @@ def rigid_level(
     method.SetInitialTransform(transform, inPlace=True)
     method.SetOptimizerAsPowell(_ROUNDS, _LINE_STEPS, step, last, 1e-6)  # pyright: ignore[reportArgumentType]
     method.SetOptimizerScales([1.0 if f else _FROZEN for f in free])
-    method.Execute(fixed.as_itk(), moving.as_itk())
+    try:
+        method.Execute(fixed.as_itk(), moving.as_itk())
+    except RuntimeError as error:
+        raise LostError(str(error)) from error
     found = np.array(transform.GetParameters())
     return np.where(free, found, start)
 

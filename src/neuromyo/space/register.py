@@ -93,9 +93,14 @@ def rigid(
     coarsest = max(1.0, (fixed_grid.n_voxels / _MOST_VOXELS) ** (1 / 3))
     for level in _LEVELS:
         pitch = level * coarsest * unit
-        numbers = _itk.rigid_level(
-            *_at(ready, pitch), numbers, free, 0.5 * pitch, (0.005 if level == 1 else 0.03) * pitch
-        )
+        try:
+            numbers = _itk.rigid_level(
+                *_at(ready, pitch), numbers, free, 0.5 * pitch, (0.005 if level == 1 else 0.03) * pitch
+            )
+        except _itk.LostError:
+            raise DataError("E-REGISTER", where=f"{names[1]} onto {names[0]}", needed="structure that both images show",
+                            found="so little that the search left the field of view",
+                            remedy="leave motion as it is (--motion off), or give a mask of what both show") from None  # fmt: skip
     own = ready.frame.matrix_to_world(_itk.euler_matrix(numbers))
     found = Transform.of(start.matrix @ own)
     agreement = judged(found, ready.pair, ready.body, fixed_grid, _clean(moving)[0], moving_grid, limits, names, start)

@@ -55,6 +55,23 @@ def test_measuring_changes_nothing_and_says_so():
     assert motion.estimate(mtr.BIOMARKER, series, "off") == ((), ())
 
 
+def test_a_block_without_structure_is_left_where_it_is():
+    """A small even block, as of a test object: the search runs out of the image, which is no fault of the program's."""
+    from neuromyo.biomarkers import dti
+
+    rng = np.random.default_rng(0)
+    b, g = (
+        np.array([0.0, 0.0] + [5e8] * 6),
+        np.vstack([np.zeros((2, 3)), np.eye(3), np.roll(np.eye(3), 1, 0) * 0.8 + 0.6 * np.eye(3)]),
+    )
+    data = (1000 * np.exp(-1.5e-9 * b) + rng.normal(0, 2, (8, 8, 4, 8))).astype(np.float32)
+    told = Acquisition(b_values=tuple(b), b_vectors=tuple((float(x), float(y), float(z)) for x, y, z in g))
+    for affine in (np.diag([3.0, 3.0, 6.0, 1.0]), np.diag([-3.0, 3.0, 6.0, 1.0])):
+        series = {"dwi": Series(ArrayData(data), Grid.of((8, 8, 4), affine), told, "dwi", files=("a_dwi.nii.gz",))}
+        moved, _ = motion.estimate(dti.BIOMARKER, series, "correct")
+        assert any(m.unsure for m in moved) and not any(m.resampled for m in moved if m.unsure)
+
+
 def test_one_image_without_signal_is_a_warning_not_an_end():
     series = pair()
     data = series["mt"].read().copy()
