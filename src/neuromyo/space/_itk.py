@@ -16,6 +16,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from scipy.ndimage import gaussian_filter
 
+from neuromyo.core.errors import DataError
 from neuromyo.core.grid import Grid
 
 _SEED = 20_111
@@ -135,7 +136,11 @@ def rigid_level(
     method.SetInitialTransform(transform, inPlace=True)
     method.SetOptimizerAsPowell(_ROUNDS, _LINE_STEPS, step, last, 1e-6)  # pyright: ignore[reportArgumentType]
     method.SetOptimizerScales([1.0 if f else _FROZEN for f in free])
-    method.Execute(fixed.as_itk(), moving.as_itk())
+    try:
+        method.Execute(fixed.as_itk(), moving.as_itk())
+    except RuntimeError as error:  # ITK's way of saying that too little of one lies on the other
+        raise DataError("E-REGISTER", where="registration", needed="structure that two images share", found="too little of it to go by",
+                        remedy="look at the two images")  from error  # fmt: skip
     found = np.array(transform.GetParameters())
     return np.where(free, found, start)
 
