@@ -149,10 +149,11 @@ def _findings(found: Sequence[Moved], reference: Scan, mode: Mode, threshold: fl
         return ()
     said: list[Finding] = []
     quiet = [m for m in found if not m.unsure and m.voxels <= threshold]
-    for why in dict.fromkeys(m.unsure for m in found if m.unsure):
-        them = [m.name for m in found if m.unsure == why]
-        more = f" and of {len(them) - 1} more" if len(them) > 1 else ""
-        said.append(Finding("warn", "W-MOTION", them[0], f"its motion{more} against {reference.name} could not be measured: {why}",
+    unsure = [m for m in found if m.unsure]
+    if unsure:
+        more = f" and that of {len(unsure) - 1} more" if len(unsure) > 1 else ""
+        said.append(Finding("warn", "W-MOTION", unsure[0].name,
+                            f"its motion{more} against {reference.name} could not be measured: {unsure[0].unsure}",
                             "look at the images", "used as acquired"))  # fmt: skip
     for m in found:
         if not m.unsure and m.voxels > threshold:
@@ -162,14 +163,14 @@ def _findings(found: Sequence[Moved], reference: Scan, mode: Mode, threshold: fl
     if quiet:
         worst = max(quiet, key=lambda m: m.voxels)
         said.append(Finding("note", "N-MOTION", worst.name,
-                            f"{_scans(len(quiet))} {threshold:g} voxel of {reference.name}; this one moved most: "
+                            f"{_stayed(len(quiet), f'{threshold:g} voxel of {reference.name}')}: "
                             f"{worst.mean_mm:.2f} mm ({worst.voxels:.2f} voxels), {worst.rotation_deg:.2f} degrees",
                             "", "used as acquired"))  # fmt: skip
     return tuple(said)
 
 
-def _scans(number: int) -> str:
-    return "one scan stayed within" if number == 1 else f"{number} scans stayed within"
+def _stayed(number: int, within: str) -> str:
+    return f"stayed within {within}" if number == 1 else f"{number} scans stayed within {within}; this one moved most"
 
 
 # --- undoing ----------------------------------------------------------------------------------------------------------

@@ -29,8 +29,9 @@ from neuromyo.space.transform import IDENTITY, Transform
 
 #: with fewer slices, only motion within the slice is looked for
 FEW_SLICES = 4
-#: with fewer voxels along either axis of the slice nothing is registered: rows of samples, vials of a table
-FEW_ACROSS = 8
+#: with fewer voxels along either axis of the slice nothing is registered: rows of samples, vials of a table, cut-outs of one tissue, in
+#: whose few hundred voxels noise makes another turn look likelier
+FEW_ACROSS = 16
 #: voxels at the finest level; larger images are thinned
 _MOST_VOXELS = 4_000_000
 #: coarsest first, in voxels of the finest in-plane size

@@ -71,7 +71,7 @@ def test_vials_and_rows_of_samples_are_not_registered_but_told_once():
     }
     moved, findings = motion.estimate(mtr.BIOMARKER, series, "correct")
     assert [m.resampled for m in moved] == [False, False]
-    assert [f.code for f in findings] == ["W-MOTION"] and "and of 1 more" in findings[0].message
+    assert [f.code for f in findings] == ["W-MOTION"] and "that of 1 more" in findings[0].message
 
 
 def test_echoes_stay_together_and_repeats_do_not():
