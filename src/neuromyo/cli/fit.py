@@ -15,7 +15,11 @@ def fit(
     id_: Annotated[str, typer.Argument(metavar="ID", help="Which biomarker; `neuromyo list` names them.")],
     files: Annotated[
         list[str],
-        typer.Argument(metavar="[ROLE=]FILE...", help="One 4D image, or one image a volume, with JSON sidecars."),
+        typer.Argument(
+            metavar="[ROLE=]FILE...",
+            help="One 4D image, or one image a volume, with JSON sidecars; of complex series magnitude and phase, or real and "
+            "imaginary files, told by a word in their names (mag, phase, real, imag).",
+        ),
     ],
     prefix: Annotated[
         Path, typer.Option("-o", "--out", metavar="PREFIX", help="Results are PREFIX_<quantity>.nii.gz.")

@@ -14,7 +14,11 @@ def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the BIDS study.")],
     set_: Annotated[
         str,
-        typer.Option("--set", metavar="NAME|FILE", help="A packaged set (demo, calf, thigh, nerve_3t) or a TOML file."),
+        typer.Option(
+            "--set",
+            metavar="NAME|FILE",
+            help="A packaged set (demo, calf, thigh, nerve_3t, nerve_small) or a TOML file.",
+        ),
     ] = "demo",
     seed: Annotated[
         int | None, typer.Option("--seed", help="Another seed gives other people, fields and noise.")

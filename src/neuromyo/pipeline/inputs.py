@@ -15,7 +15,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.pipeline import known, nearest
 from neuromyo.pipeline.plan import Origin, Task
 from neuromyo.space.interpolate import map_to_grid
-from neuromyo.space.overlap import LEAST_OVERLAP, shared_field
+from neuromyo.space.overlap import LEAST_OVERLAP, require_overlap, shared_field
 from neuromyo.space.resample import labels_to_grid
 
 
@@ -53,7 +53,7 @@ def gather(
 
 def _known(origin: Origin, need: MapNeed, grid: Grid, maps: Mapping[str, Maps], root: Path) -> np.ndarray | None:
     if origin.series is not None:
-        scale = known.factor(origin.said, known.sidecars_of(root, origin.series))
+        scale = known.factor(origin.said, known.sidecars_of(root, origin.series), need)
         values, own = origin.series.read()[..., 0] * np.float32(scale), origin.series.grid
     elif origin.task in maps:
         one = maps[origin.task][origin.name]
@@ -61,6 +61,12 @@ def _known(origin: Origin, need: MapNeed, grid: Grid, maps: Mapping[str, Maps], 
     else:
         return None
     refuse_implausible(values, need, origin.said)
+    return placed(values, own, grid, origin.said)
+
+
+def placed(values: np.ndarray, own: Grid, grid: Grid, where: str) -> np.ndarray:
+    """A known map on the grid that is fitted; E-GRID where it lies elsewhere, so that hardly a voxel would get a value."""
+    require_overlap(own, grid, where=f"{where} and the images")
     return map_to_grid(values, own, grid)
 
 

@@ -86,7 +86,11 @@ def _not_one(
         return DataError("E-PROTOCOL", where=role, needed="files of one series", found=f"{len(series)} series",
                          remedy="give files that differ in one thing only, with the same repetition time")  # fmt: skip
     apart = [f.message for f in findings if f.code == "W-PARTS"]
-    found = "; ".join(apart) or " and ".join(dict.fromkeys(f"part {s.part}" for s in series)) or "none"
+    found = (
+        "; ".join(f"files that {message}" for message in apart)
+        or " and ".join(dict.fromkeys(f"part {s.part}" for s in series))
+        or "none"
+    )
     return DataError("E-PROTOCOL", where=role, needed="magnitude and phase, or real and imaginary files, of one acquisition",
                      found=_as_given(found, given), remedy=f"give {role}=MAG {role}=PHASE, of the same echoes")  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,8 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
     failures += [Failure(label, f.where, f.code, str(f)) for f in stops]
     usable = tuple(s for s in opened.series if not any(concerns(f, s) for f in stops))
     made = _plan(usable, options, labels)
+    if stops:
+        made = _stopped(made, _plan(opened.series, options, labels), stops)
     if options.biomarkers:
         failures += [Failure.of(label, id_, error) for id_, error in made.unmet]
     elif not any(not t.segments for t in made.tasks) and not failures:
@@ -77,15 +79,29 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
                  tuple(failures), labels, made, label_files)  # fmt: skip
 
 
+def _stopped(made: plan.Plan, unchecked: plan.Plan, stops: Sequence[Finding]) -> plan.Plan:
+    """The plan where biomarkers that a check alone stands against say so, not that their series are not there."""
+    able = {t.id for t in unchecked.tasks}
+    codes = ", ".join(dict.fromkeys(f.code for f in stops))
+    said = [
+        (id_, type(e)(e.code, where=e.where, needed=e.needed, found=f"series that a check stopped ({codes})",
+                      remedy="see what the check found, and what to do about it") if id_ in able else e)
+        for id_, e in made.unmet
+    ]  # fmt: skip
+    return replace(made, unmet=tuple(said))
+
+
 def kinds(options: RunOptions) -> frozenset[str]:
-    """The kinds of series that could serve what is asked for or are declared by the protocol; others are not even opened."""
+    """The kinds of series that could serve what is asked for, or that a protocol declares; others are not even opened."""
     from neuromyo.io.complex_parts import FIELD_MAPS
-    from neuromyo.protocol import protocol as protocols
 
     needs = _needs(options)
     series = {kind for n in needs if isinstance(n, SeriesNeed) for kind in n.kinds}
     series |= {part for kind in series for part in FIELD_MAPS.get(kind, ())}
-    series |= {one.kind for one in protocols.load(options.protocol).sequences.values()} if options.protocol else set()
+    if options.protocol:
+        from neuromyo.protocol import protocol as protocols
+
+        series |= {declared.kind for declared in protocols.load(options.protocol).sequences.values()}
     return frozenset(
         series | {plan.MAP_SUFFIX.get(n.quantity, f"{n.quantity}map") for n in needs if isinstance(n, MapNeed)}
     )

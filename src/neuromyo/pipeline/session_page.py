@@ -54,7 +54,7 @@ def write(
         subject=ready.subject,
         session=ready.session,
         record=_record(ready, steps, maps),
-        findings=(*(f for f in findings if str(f) not in known), *lost),
+        findings=tuple(dict.fromkeys([*(f for f in findings if str(f) not in known), *lost])),
         series=tuple(SeriesLine.of(s) for s in ready.series),
         plan_lines=ready.plan.lines(),
         maps=tuple(maps.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from neuromyo.pipeline import code_version, inputs, known, loose, moving, regist
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
 from neuromyo.protocol.needs import key
-from neuromyo.space.interpolate import map_to_grid
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,9 @@ def _by_role(biomarker: Biomarker, files: Sequence[str]) -> dict[str, list[Path]
     for text in files:
         role, equals, name = text.partition("=")
         if not (equals and role in biomarker.series_roles):
+            if equals and re.fullmatch(r"[A-Za-z0-9_-]+", role) and not os.path.lexists(text) and os.path.lexists(name):
+                raise OptionError("E-UNKNOWN", where=f"{role}=", needed=f"one of the roles {', '.join(biomarker.series_roles)}",
+                                  found="another name", remedy=f"`neuromyo show {biomarker.id}` says what each of them is")  # fmt: skip
             role, name = main, text
         found.setdefault(role, []).append(Path(name))
     if main not in found:
@@ -120,22 +123,30 @@ def _role_of(biomarker: Biomarker, name: str, kind: type, flag: str) -> str:
         need = biomarker.needs[role]
         if name == role or name == getattr(need, "quantity", None) or name == getattr(need, "region", None):
             return role
-    raise OptionError("E-UNKNOWN", where=f"{flag} {name}", needed=f"one of {', '.join(roles) or 'none: it takes none'}",
-                      found="another name", remedy=f"`neuromyo show {biomarker.id}` names what it takes")  # fmt: skip
+    raise OptionError("E-UNKNOWN", where=f"{flag} {name}", needed=f"one of {', '.join(roles)}" if roles else "none: it takes none",
+                      found="another name" if roles else name, remedy=f"`neuromyo show {biomarker.id}` names what it takes")  # fmt: skip
+
+
+#: what files beside an image state, not its sidecar
+_FILES_BESIDE = {"b_values": ".bval", "b_vectors": ".bvec"}
 
 
 def _refuse_unstated(biomarker: Biomarker, series: Mapping[str, Series]) -> None:
     """E-NEEDS where a file's sidecar does not state what cannot be assumed, in the words of the sidecar."""
     for role, one in series.items():
         for name in biomarker.series_need(role).required:
-            if not one.acquisition.stated(name):
-                raise ProtocolError(
-                    "E-NEEDS",
-                    where=f"{one.name}: {key(name)}",
-                    needed=f"it for {biomarker.id}",
-                    found="nothing in the sidecar",
-                    remedy=f"state {key(name)} in the JSON sidecar",
-                )
+            if one.acquisition.stated(name):
+                continue
+            if name in _FILES_BESIDE:
+                raise ProtocolError("E-NEEDS", where=one.name, needed=f"a {key(name)} for {biomarker.id}", found="none beside the image",
+                                    remedy=f"put it beside the image, named as the image but ending in {_FILES_BESIDE[name]}")  # fmt: skip
+            raise ProtocolError(
+                "E-NEEDS",
+                where=f"{one.name}: {key(name)}",
+                needed=f"it for {biomarker.id}",
+                found="nothing in the sidecar",
+                remedy=f"state {key(name)} in the JSON sidecar",
+            )
 
 
 # --- maps and masks beside the series ---------------------------------------------------------------------------------
@@ -157,9 +168,9 @@ def _known(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path)
             raise DataError("E-DIMS", where=file, needed="one volume", found=str(data.shape[3]),
                             remedy="give the one volume that is meant")  # fmt: skip
         stem = Path(file).name.removesuffix(".gz").removesuffix(".nii")
-        values = data.read()[..., 0] * np.float32(known.factor(file, [Path(file).with_name(f"{stem}.json")]))
+        values = data.read()[..., 0] * np.float32(known.factor(file, [Path(file).with_name(f"{stem}.json")], need))
         inputs.refuse_implausible(values, need, file)
-        found[role] = map_to_grid(values, own, grid)
+        found[role] = inputs.placed(values, own, grid, file)
     return found
 
 

@@ -149,21 +149,28 @@ def _findings(found: Sequence[Moved], reference: Scan, mode: Mode, threshold: fl
         return ()
     said: list[Finding] = []
     quiet = [m for m in found if not m.unsure and m.voxels <= threshold]
+    unsure = [m for m in found if m.unsure]
+    if unsure:
+        more = f" and that of {len(unsure) - 1} more" if len(unsure) > 1 else ""
+        said.append(Finding("warn", "W-MOTION", unsure[0].name,
+                            f"its motion{more} against {reference.name} could not be measured: {unsure[0].unsure}",
+                            "look at the images", "used as acquired"))  # fmt: skip
     for m in found:
-        if m.unsure:
-            said.append(Finding("warn", "W-MOTION", m.name, f"its motion against {reference.name} could not be measured: {m.unsure}",
-                                "look at the two images", "it is used as it was acquired"))  # fmt: skip
-        elif m.voxels > threshold:
+        if not m.unsure and m.voxels > threshold:
             moved = f"moved by {m.mean_mm:.2f} mm ({m.voxels:.2f} voxels) and {m.rotation_deg:.2f} degrees against {reference.name}"
             done = "it was resampled" if mode == "correct" and m.resampled else "it was NOT corrected"
             said.append(Finding("warn", "W-MOTION", m.name, moved, "look at the maps' edges", done))
     if quiet:
         worst = max(quiet, key=lambda m: m.voxels)
         said.append(Finding("note", "N-MOTION", worst.name,
-                            f"of {len(quiet)} scans within {threshold:g} voxel of {reference.name} the one that moved most: "
+                            f"{_stayed(len(quiet), f'{threshold:g} voxel of {reference.name}')}: "
                             f"{worst.mean_mm:.2f} mm ({worst.voxels:.2f} voxels), {worst.rotation_deg:.2f} degrees",
-                            "", "for motion it was left as it was acquired"))  # fmt: skip
+                            "", "used as acquired"))  # fmt: skip
     return tuple(said)
+
+
+def _stayed(number: int, within: str) -> str:
+    return f"stayed within {within}" if number == 1 else f"{number} scans stayed within {within}; this one moved most"
 
 
 # --- undoing ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ which biomarker. What the files do not state is said to be not stated; nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +39,7 @@ def check(series: Sequence[Series], protocol: Protocol | None, biomarkers: Seque
     if protocol is None:
         return needs
     said = {f.where for f in needs}
-    found = tuple(_against(series, protocol, biomarkers))
+    found = tuple(_together(_against(series, protocol, biomarkers)))
     expected = {f.where: f.message for f in found if f.code == "N-UNSTATED"}
     told = [replace(f, message=expected.get(f.where, f.message)) if f.code == "W-ASSUMED" else f for f in needs]
     return (*told, *(f for f in found if f.where not in said or f.code != "N-UNSTATED"))
@@ -57,6 +57,15 @@ def _against(series: Sequence[Series], protocol: Protocol, biomarkers: Sequence[
             yield from _uneven(one, declared)
             for compared in comparisons(one, declared, protocol):
                 yield from _judge(one, compared, protocol, biomarkers)
+
+
+def _together(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings that differ in what they mean alone, as those of an image and of the complex one it is part of, told once."""
+    meant: dict[Finding, dict[str, None]] = {}
+    for one in found:
+        meant.setdefault(replace(one, consequence=""), {})[one.consequence] = None
+    for one, consequences in meant.items():
+        yield replace(one, consequence="; ".join(c for c in consequences if c))
 
 
 def _is(declared: Declared, series: Series) -> bool:

@@ -123,11 +123,12 @@ def map_caption(map_: Map) -> str:
         return "No voxel has a value."
     values = map_.quantity.to_display(map_.values[valid])
     percentiles = [float(v) for v in np.percentile(values, (10, 50, 90))]
-    low, middle, high = (wording.number(v, max(map(abs, percentiles))) for v in percentiles)
-    unit = wording.unit(map_.quantity.display)
+    unit, largest = map_.quantity.display, max(map(abs, percentiles))
+    low = wording.number(percentiles[0], largest)
     return (
         f"{wording.count(int(valid.sum()))} of {wording.count(asked)} voxels have a value; their median is "
-        f"{middle} {unit}, and 80 % lie between {low} and {high} {unit}."
+        f"{wording.with_unit(percentiles[1], unit, largest)}, and 80 % lie between {low} and "
+        f"{wording.with_unit(percentiles[2], unit, largest)}."
     )
 
 

@@ -121,9 +121,7 @@ def _part(view: SessionView, maps: Maps, frame: Frame, strides: tuple[int, int],
         )
         if residual is not None
         else None,
-        not_drawn=tuple(
-            m.quantity.title for m in maps.maps.values() if m.quantity.rank != "scalar" and not _is_axis(m)
-        ),
+        not_drawn=tuple(m.quantity.title for m in maps.maps.values() if m not in shown and not _is_axis(m)),
         histograms=tuple(h for m in shown if (h := _histogram(m, regions)) is not None),
         quality=tables.quality_table(maps, shown, regions),
         samples=tuple(

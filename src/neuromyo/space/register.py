@@ -29,6 +29,9 @@ from neuromyo.space.transform import IDENTITY, Transform
 
 #: with fewer slices, only motion within the slice is looked for
 FEW_SLICES = 4
+#: with fewer voxels along either axis of the slice nothing is registered: rows of samples, vials of a table, cut-outs of one tissue, in
+#: whose few hundred voxels noise makes another turn look likelier
+FEW_ACROSS = 16
 #: voxels at the finest level; larger images are thinned
 _MOST_VOXELS = 4_000_000
 #: coarsest first, in voxels of the finest in-plane size
@@ -83,7 +86,8 @@ def rigid(
     names : of the two files, for messages
     returns : the `Transform` from fixed to moving places in RAS+ mm, with its `Agreement`
 
-    Raises E-NODATA, E-NOSIGNAL, E-EMPTYROI (nothing to compare), E-GRID (fields of view apart), E-REGISTER (see `judged`).
+    Raises E-NODATA, E-NOSIGNAL, E-EMPTYROI (nothing to compare), E-GRID (fields of view apart), E-REGISTER (too few voxels
+    within the slice, or see `judged`).
     The bits depend on the images alone, not on the number of threads.
     """
     free = _free(freedom, fixed_grid)
@@ -221,6 +225,8 @@ def _prepare(
         raise ValueError("a start has no displacement field")
     _require_image(fixed, fixed_grid, names[0])
     _require_image(moving, moving_grid, names[1])
+    _require_extent(fixed_grid, names[0])
+    _require_extent(moving_grid, names[1])
     if start.is_identity:
         require_overlap(fixed_grid, moving_grid, where=f"{names[0]} and {names[1]}", least=0.3)
     whole, finite = _clean(fixed)
@@ -257,6 +263,13 @@ def _require_image(image: np.ndarray, grid: Grid, name: str) -> None:
     if not np.ptp(np.abs(finite)) > 0:
         raise DataError("E-NOSIGNAL", where=name, needed="structure to register on", found="a constant image",
                         remedy="check the image")  # fmt: skip
+
+
+def _require_extent(grid: Grid, name: str) -> None:
+    across = [n for axis, n in enumerate(grid.shape) if axis != grid.slice_axis]
+    if min(across) < FEW_ACROSS:
+        raise DataError("E-REGISTER", where=name, needed=f"{FEW_ACROSS} voxels or more along both axes of the slice to register on",
+                        found=" x ".join(str(n) for n in across), remedy="register larger images, or none")  # fmt: skip
 
 
 def _clean(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

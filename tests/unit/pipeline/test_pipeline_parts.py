@@ -8,6 +8,7 @@ import pytest
 
 from neuromyo.core.acquisition import Assumption
 from neuromyo.core.errors import NeuromyoError
+from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.measurements import Measurements
@@ -112,13 +113,22 @@ def test_a_known_map_states_its_unit_or_is_refused(tmp_path):
     side = tmp_path / "b1.json"
     for units, factor in (("%", 0.01), ("percent", 0.01), ("1", 1.0), ("fraction", 1.0)):
         side.write_text(json.dumps({"Units": units}))
-        assert known.factor("b1", [side]) == factor
-    for text in ('{"Units": "furlong"}', "{}"):
+        assert known.factor("b1", [side], toys.B1_MAP) == factor
+    for text in ('{"Units": "furlong"}', "{}", '{"Units": "Hz"}', '{"Units": "s"}'):
         side.write_text(text)
-        with pytest.raises(NeuromyoError, match="E-UNITS"):
-            known.factor("b1", [side])
+        with pytest.raises(NeuromyoError, match=r"unit of B1.*b1\.json.*E-UNITS"):
+            known.factor("b1", [side], toys.B1_MAP)
     with pytest.raises(NeuromyoError, match="E-UNITS"):
-        known.factor("b1", [tmp_path / "absent.json"])
+        known.factor("b1", [tmp_path / "absent.json"], toys.B1_MAP)
+
+
+def test_a_known_map_of_another_place_is_refused():
+    here, there = np.diag([2.0, 2.0, 2.0, 1.0]), np.diag([2.0, 2.0, 2.0, 1.0])
+    there[0, 3] = 1000.0
+    values, grid = np.ones((4, 4, 4)), Grid.of((4, 4, 4), here, 2)
+    np.testing.assert_array_equal(inputs.placed(values, grid, grid, "b1.nii"), values)
+    with pytest.raises(NeuromyoError, match=r"b1\.nii and the images.*E-GRID"):
+        inputs.placed(values, Grid.of((4, 4, 4), there, 2), grid, "b1.nii")
 
 
 def test_a_map_in_percent_taken_for_a_fraction_is_noticed():

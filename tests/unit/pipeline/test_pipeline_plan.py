@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neuromyo.core.biomarker import SeriesNeed
-from neuromyo.pipeline import match, plan
+from neuromyo.core.errors import Finding
+from neuromyo.pipeline import match, plan, prepare
 from tests.unit.pipeline import toys
 
 
@@ -167,3 +168,11 @@ def test_the_plan_does_not_depend_on_the_order_of_asking():
     assert names(plan.make([toys.series()], both, [], asked=["b", "a"])) == names(
         plan.make([toys.series()], both, [], asked=["a", "b"])
     )
+
+
+def test_a_series_that_a_check_stopped_is_not_called_absent():
+    stop = Finding("stop", "E-PROTOCOL", "a", "b")
+    without = plan.make([], [toys.biomarker()], [])
+    whole = plan.make([toys.series()], [toys.biomarker()], [])
+    assert "a check stopped (E-PROTOCOL)" in prepare._stopped(without, whole, [stop]).unmet[0][1].found
+    assert "no MESE series" in prepare._stopped(without, without, [stop]).unmet[0][1].found

@@ -80,6 +80,17 @@ def test_one_image_without_signal_is_a_warning_not_an_end():
     assert moved[0].unsure and not moved[0].resampled and findings[0].code == "W-MOTION"
 
 
+def test_vials_and_rows_of_samples_are_not_registered_but_told_once():
+    row = upright((40, 1, 1), (2.0, 2.0, 2.0))
+    data = np.random.default_rng(0).uniform(100, 200, (40, 1, 1, 3)).astype(np.float32)
+    series = {
+        "mt": Series(ArrayData(data), row, Acquisition(mt_on=(False, True, False)), "MTR", files=("a_MTR.nii.gz",))
+    }
+    moved, findings = motion.estimate(mtr.BIOMARKER, series, "correct")
+    assert [m.resampled for m in moved] == [False, False]
+    assert [f.code for f in findings] == ["W-MOTION"] and "that of 1 more" in findings[0].message
+
+
 def test_echoes_stay_together_and_repeats_do_not():
     a = Acquisition(echo_times=(0.002, 0.004) * 3, flip_angles_deg=(4.0, 4.0, 4.0, 4.0, 20.0, 20.0))
     series = Series(ArrayData(np.zeros((2, 2, 2, 6), np.float32)), upright((2, 2, 2), (1, 1, 1)), a, "VFA")

@@ -9,10 +9,11 @@ import pytest
 
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Assumable, Biomarker, Estimate, SeriesNeed
+from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.series import ArrayData, Series
-from neuromyo.protocol.check import check
+from neuromyo.protocol.check import _together, check
 from neuromyo.protocol.protocol import load
 
 TIMES = tuple(0.0095 * (k + 1) for k in range(17))
@@ -274,3 +275,9 @@ def test_a_missing_sequence_is_named_with_its_entities_and_what_it_was_for():
     findings = [f for f in check(left, NERVE, [STAGE]) if f.code == "W-MISSING"]
     assert [f.where for f in findings] == ["nerve_3t: mtw"]
     assert "MPM, flip-1, mt-on" in findings[0].message and "toy-stage" in findings[0].consequence
+
+
+def test_findings_that_differ_in_what_they_mean_alone_are_told_once():
+    one, other = Finding("stop", "E-PROTOCOL", "a", "b", "c", "d"), Finding("stop", "E-PROTOCOL", "a", "b", "c", "e")
+    merged = list(_together([one, Finding("note", "N-UNSTATED", "a", "b"), other]))
+    assert [(f.code, f.consequence) for f in merged] == [("E-PROTOCOL", "d; e"), ("N-UNSTATED", "")]

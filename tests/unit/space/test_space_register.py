@@ -111,5 +111,7 @@ def test_images_without_anything_to_go_by():
     refused("E-NODATA", np.full(THICK.shape, np.nan, np.float32), THICK, image, THICK)
     refused("E-DIMS", image[..., None], THICK, image, THICK)
     refused("E-EMPTYROI", image, THICK, image, THICK, mask=np.zeros(THICK.shape, bool))
+    few = upright((5, 62, 13), (2.0, 2.0, 12.0))
+    assert "5 x 62" in refused("E-REGISTER", scanned(few, "T1w", 1), few, image, THICK)
     with pytest.raises(OptionError):
         rigid(image, THICK, image, THICK, freedom="elastic")
