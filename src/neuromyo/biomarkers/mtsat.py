@@ -277,7 +277,7 @@ BIOMARKER = Biomarker(
         "FF": MapNeed("FF", "%", (-0.5, 1.5)),
     },
     gives=(
-        Quantity("MTsat", "magnetisation transfer saturation", "%", (-0.05, 0.25), "MTsat", window=(0.0, 0.05)),
+        Quantity("MTsat", "magnetisation transfer saturation", "%", (-0.05, 0.25), "MTsat", window=(0.0, 0.04)),
         Quantity("T1", "T1", "ms", _T1, "T1map", window=(0.0, 2.5)),
         Quantity(
             "M0",
