@@ -28,8 +28,8 @@ _ASKED = 24000
 _SD_AT_MOST = 0.15
 #: they are taken where they differ by so many sd from those to begin with, and by so much that it matters (a seventh of a point)
 _DIFFERENT, _MATTERS = 3.0, 0.05
-#: a published spectrum that lumps neighbouring peaks, and is outside the family for that
-_RIVALS = ("hamilton-6",)
+#: published spectra that lump neighbouring peaks, and are outside the family for that
+_RIVALS = ("hamilton-6", "ismrm-6")
 
 DOUBLE_BONDS = Quantity(
     "FatDoubleBonds", "double bonds per triglyceride of the subject's fat", "1", fat_composition.BOUNDS, "fatcomposition",
@@ -37,7 +37,7 @@ DOUBLE_BONDS = Quantity(
 )  # fmt: skip
 
 CONSTANTS = (
-    *(replace(c, name=f"rival {c.name}") for c in spectrum_constants(_RIVALS[0])),
+    *(replace(c, name=f"rival {c.name}") for name in _RIVALS for c in spectrum_constants(name)),
     Constant("double bonds per triglyceride where the data do not tell", fat.TYPICAL_DOUBLE_BONDS, "1",
              "liver fat in vivo; chain length, neighbouring double bonds and the areas of nine peaks follow from it", "recalled",
              "fat_spectrum", "10.1002/nbm.1622", sequence="spectroscopy; independent of the field, at body temperature"),
@@ -93,6 +93,10 @@ def learn(
         signals.reshape(-1, signals.shape[-1])[order], times, phasor_of, field_hz.ravel()[order], first, rivals=rivals,
         precession_sign=precession_sign, theta=0.0 if theta is None else theta.ravel()[order], r2star=r2star,
     )  # fmt: skip
+    if found.rival is not None:
+        own = rivals[found.rival]
+        said = f"the subject's fat has the spectrum {own.name}, clearly, from {found.voxels} voxels with fat"
+        return OwnFat(own, findings=(_note(biomarker, said),))
     why = _doubt(found)
     if why:
         assumed = f"that of {fat.TYPICAL_DOUBLE_BONDS:g} double bonds per triglyceride"
@@ -100,19 +104,16 @@ def learn(
     told = (
         f"{found.double_bonds:.2f} +- {found.sd:.2f} double bonds per triglyceride, from {found.voxels} voxels with fat"
     )
-    if found.rival is not None:
-        own, told = (
-            rivals[found.rival],
-            f"{told}; the spectrum {rivals[found.rival].name} fits clearly better, and is taken",
-        )
-    elif abs(found.double_bonds - fat.TYPICAL_DOUBLE_BONDS) > max(_DIFFERENT * found.sd, _MATTERS):
+    if abs(found.double_bonds - fat.TYPICAL_DOUBLE_BONDS) > max(_DIFFERENT * found.sd, _MATTERS):
         own = fat.triglyceride(found.double_bonds)
     else:
         own, told = first, f"{told}; {fat.TYPICAL_DOUBLE_BONDS:g} fit as well, and are taken"
-    note = Finding(
-        "note", "N-SPECTRUM", biomarker, f"the subject's fat has {told}", "--option fat_spectrum=... overrules", ""
-    )
+    note = _note(biomarker, f"the subject's fat has {told}")
     return OwnFat(own, Scalar(DOUBLE_BONDS, found.double_bonds, found.sd, told), (note,))
+
+
+def _note(biomarker: str, said: str) -> Finding:
+    return Finding("note", "N-SPECTRUM", biomarker, said, "--option fat_spectrum=... overrules", "")
 
 
 def _doubt(found: fat_composition.Composition) -> str:

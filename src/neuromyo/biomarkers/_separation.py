@@ -25,6 +25,8 @@ from neuromyo.physics import fat as fat_physics
 
 #: log likelihood below which another field fits as well (95 % for one degree of freedom)
 EQUAL = 1.92
+#: slices that fat's composition is learned from
+_FEW_SLICES = 5
 #: R2* of muscle, held where three echoes cannot tell it
 _USUAL_R2STAR = 40.0
 
@@ -140,21 +142,44 @@ def prepare(
     }  # fmt: skip
     progress(0.15)
     sign, source = _sense(signals, times, plus, finite, acquisition, options, sigma, rate, alternating, said)
-    phasor = plus if sign > 0 else plus.conj()
     theta = _readout(alternating[sign], finite, options, said)
     progress(0.2)
-    chosen = fields.field_map(
-        signals, times, phasor, finite, spacing_mm, precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
-        theta=theta, r2star=rate, threads=threads, progress=lambda share: progress(0.2 + 0.75 * share),
-    )  # fmt: skip
-    own = _own_fat.learn(
-        signals, acquisition, finite, chosen.field_hz, options.fat_spectrum, precession_sign=sign, theta=theta, r2star=rate,
-        water_shift_ppm=options.water_shift_ppm, biomarker=said.who,
-    )  # fmt: skip
+    own = _learned(signals, acquisition, finite, spacing_mm, sign, theta, rate, sigma, options, said, threads)
     said.findings += own.findings
     said.assumptions += own.assumptions
+    progress(0.25)
+    chosen = fields.field_map(
+        signals, times, _phasor(acquisition, own.spectrum, options, sign), finite, spacing_mm, precession_sign=sign,
+        field_range_hz=options.field_range, sigma=sigma, theta=theta, r2star=rate, threads=threads,
+        progress=lambda share: progress(0.25 + 0.75 * share),
+    )  # fmt: skip
     progress(1.0)
     return Known(finite, sign, source, theta, chosen, rate, sigma, own.spectrum, own.double_bonds, options)
+
+
+def _learned(
+    signals: np.ndarray, acquisition: Acquisition, mask: np.ndarray, spacing_mm: Sequence[float], sign: int, theta: np.ndarray | None,
+    rate: float | None, sigma: float | None, options: Options, said: Said, threads: int,
+) -> _own_fat.OwnFat:  # fmt: skip
+    """The subject's fat, from a few slices with a field of their own: the field of the whole image is then sought with it, since fat
+    alone in a wrong spectrum can look like water in another field."""
+    first = _own_fat.start(options.fat_spectrum)
+    if options.fat_spectrum != _own_fat.AUTO:
+        return _own_fat.OwnFat(first)
+    held = np.flatnonzero(mask.any(axis=(0, 1)))
+    few = np.unique(held[np.linspace(0, max(len(held) - 1, 0), min(len(held), _FEW_SLICES)).round().astype(int)])
+    apart = float(np.diff(few).mean()) if len(few) > 1 else 1.0
+    some, inside = signals[:, :, few], mask[:, :, few]
+    turn = None if theta is None else theta[:, :, few]
+    field_hz = fields.field_map(
+        some, np.asarray(acquisition.echo_times, dtype=np.float64), _phasor(acquisition, first, options, sign), inside,
+        (spacing_mm[0], spacing_mm[1], apart * spacing_mm[2]), precession_sign=sign, field_range_hz=options.field_range, sigma=sigma,
+        theta=turn, r2star=rate, threads=threads,
+    ).field_hz  # fmt: skip
+    return _own_fat.learn(
+        some, acquisition, inside, field_hz, options.fat_spectrum, precession_sign=sign, theta=turn, r2star=rate,
+        water_shift_ppm=options.water_shift_ppm, biomarker=said.who,
+    )  # fmt: skip
 
 
 def _phasor(acquisition: Acquisition, peaks: fat_physics.Spectrum, options: Options, sign: int) -> np.ndarray:

@@ -57,6 +57,14 @@ SPECTRA: Mapping[str, Spectrum] = {
             "recalled",
         ),
         Spectrum(
+            "ismrm-6",
+            (-3.80, -3.40, -2.60, -1.94, -0.39, 0.60),
+            (0.087, 0.693, 0.128, 0.004, 0.039, 0.048),
+            "the six peaks that most water-fat software and its test data are made with",
+            "10.1002/jmri.21090",
+            "recalled",
+        ),
+        Spectrum(
             "hamilton-9",
             _NINE_SHIFTS,
             (0.088, 0.642, 0.058, 0.062, 0.058, 0.006, 0.039, 0.010, 0.037),
