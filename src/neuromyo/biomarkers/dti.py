@@ -120,7 +120,7 @@ def _fit(inputs: Inputs, options: Options, level: NoiseLevel) -> tuple[TensorFit
         raise OptionError("E-OPTION", where="option likelihood", needed="method nlls or robust beside rician", found="wls",
                           remedy="logarithms have no noise floor; choose another method")  # fmt: skip
     chosen, model = _model(inputs.acquisitions["dwi"], options.b_min, options.b_max)
-    signals = inputs.signals["dwi"][..., chosen]
+    signals = np.take(inputs.signals["dwi"], chosen, axis=-1)
     method, floored = options.method, options.likelihood == "rician"
     if inputs.averaged:
         method, floored = ("nlls" if level.sigma > 0 else method), True
@@ -164,21 +164,25 @@ def estimate(inputs: Inputs, options: Options) -> Estimate:
     level = _level(inputs, options)
     fit, model, signals = _fit(inputs, options, level)
     lead = fit.state.shape
-    covariance = fit.inverse * _variance(fit, level, inputs.averaged)[..., None, None]
-    numbers = numbers_of(fit.tensor.reshape(-1, 6), covariance.reshape(-1, *covariance.shape[-2:]))
-    values = {name: numbers.values[:, i].reshape(lead) for i, name in enumerate(_SCALARS)}
-    sd = {name: numbers.sd[:, i].reshape(lead) for i, name in enumerate(_SCALARS)}
-    with np.errstate(invalid="ignore", over="ignore"):
-        values |= {"S0": np.exp(fit.log_S0), "D": fit.tensor, "V1": numbers.V1.reshape(*lead, 3)}
-        sd["S0"] = values["S0"] * np.sqrt(covariance[..., 6, 6])
-        residual = np.sqrt(fit.rss / fit.used) / values["S0"]
+    variance = _variance(fit, level, inputs.averaged)
+    numbers = numbers_of(fit.tensor.reshape(-1, 6), fit.inverse.reshape(-1, *fit.inverse.shape[-2:]), variance.ravel())
     believable = (numbers.smallest * model.scale > _POSITIVE).reshape(lead) & (fit.log_S0 < _LARGEST_LOG)
     reason = _reasons(fit, believable, signals, inputs.known.get("FF"), options)
+    with np.errstate(invalid="ignore", over="ignore"):
+        s0 = np.exp(fit.log_S0)
+        s0_sd = s0 * np.sqrt(variance * fit.inverse[..., 6, 6])
+        residual = np.sqrt(fit.rss / fit.used) / s0
     kept = reason == Reason.OK
-    values = {name: np.where(kept if v.ndim == kept.ndim else kept[..., None], v, np.nan) for name, v in values.items()}
-    sd = {name: np.where(kept, v, np.nan) for name, v in sd.items()}
-    images = {"residual": residual, "left out": 1.0 - fit.used / len(model.b_values)}
-    return Estimate(values, reason, sd, {name: np.where(kept, v, np.nan) for name, v in images.items()})
+    if not kept.all():
+        for part in (numbers.values, numbers.sd, numbers.V1):
+            part[~kept.ravel()] = np.nan
+        fit.tensor[~kept] = np.nan
+        s0, s0_sd, residual = (np.where(kept, v, np.nan) for v in (s0, s0_sd, residual))
+    values = {name: numbers.values[:, i].reshape(lead) for i, name in enumerate(_SCALARS)}
+    sd = {name: numbers.sd[:, i].reshape(lead) for i, name in enumerate(_SCALARS)}
+    values |= {"S0": s0, "D": fit.tensor, "V1": numbers.V1.reshape(*lead, 3)}
+    left_out = np.where(kept, 1.0 - fit.used / len(model.b_values), np.nan)
+    return Estimate(values, reason, sd | {"S0": s0_sd}, {"residual": residual, "left out": left_out})
 
 
 def _reasons(
@@ -191,7 +195,8 @@ def _reasons(
         reason[fit.state == state] = why
     if fat is not None:
         reason[~(fat <= options.fat_fraction_limit)] = Reason.NOT_KNOWN
-    reason[~np.isfinite(signals).all(axis=-1)] = Reason.NOT_FINITE
+    odd = fit.state == tensor_kernel.NOT_POSITIVE
+    reason[odd] = np.where(np.isfinite(signals[odd]).all(axis=-1), reason[odd], Reason.NOT_FINITE)
     return reason
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuromyo.fit import tensor_kernel as kernel
+from neuromyo.fit import tensor_logs
 from neuromyo.physics.diffusion import b_matrix
 from neuromyo.physics.noise import rice_table
 
@@ -90,6 +91,15 @@ class TensorModel:
         return (np.ascontiguousarray(x.T), np.ascontiguousarray((x[:, first] * x[:, second]).T),
                 np.ascontiguousarray(np.linalg.pinv(x)))  # fmt: skip
 
+    @cached_property
+    def _padded(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x, products, projector = (tensor_logs.padded(table) for table in self._tables)
+        return x, products, projector
+
+    @cached_property
+    def _units(self) -> np.ndarray:
+        return np.array([1 / self.scale] * 6 + [1.0])
+
     def fit(
         self,
         signals: np.ndarray,
@@ -107,24 +117,42 @@ class TensorModel:
         """
         lead = signals.shape[:-1]
         flat = np.ascontiguousarray(signals.reshape(-1, signals.shape[-1]), dtype=np.float64)
+        fitted = self._fit_logs(flat) if method == "wls" else self._fit_each(flat, lead, method, floor, sigma, limit)
+        tails = ((6,), (), (kernel.UNKNOWNS, kernel.UNKNOWNS), (), (), ())
+        return TensorFit(*(part.reshape(*lead, *tail) for part, tail in zip(fitted, tails, strict=True)))
+
+    def _fit_logs(self, flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The parts of a `TensorFit` of ``flat`` (m, n), many voxels side by side."""
+        count, n = flat.shape
+        beta, inverse, rss = _unfitted(count)
+        state = np.full(count, kernel.FEW if n < kernel.UNKNOWNS else kernel.OK)
+        if n >= kernel.UNKNOWNS:
+            tensor_logs.fit_logs(flat, *self._padded, self._units, beta, inverse, rss, state)
+        used = np.full(count, n)
+        odd = state == kernel.NOT_POSITIVE
+        if odd.any():
+            used[odd] = (flat[odd] > 0).sum(axis=1)
+        return beta[:, :6], beta[:, 6], inverse, rss, used, state
+
+    def _fit_each(
+        self, flat: np.ndarray, lead: tuple[int, ...], method: str, floor: ArrayLike, sigma: ArrayLike, limit: float
+    ) -> tuple[np.ndarray, ...]:
+        """The parts of a `TensorFit` of ``flat`` (m, n), a voxel after the other."""
         count = len(flat)
         floors, sigmas = (
             np.ascontiguousarray(np.broadcast_to(np.asarray(v, np.float64), lead).reshape(-1)) for v in (floor, sigma)
         )
-        beta = np.full((count, kernel.UNKNOWNS), np.nan)
-        inverse = np.full((count, kernel.UNKNOWNS, kernel.UNKNOWNS), np.nan)
-        rss, used, state = np.full(count, np.nan), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        beta, inverse, rss = _unfitted(count)
+        used, state = np.zeros(count, np.int64), np.zeros(count, np.int64)
         table = rice_table()
         kernel.fit_voxels(flat, *self._tables, METHODS.index(method), floors, sigmas, float(limit), table.values,
                           table.step, beta, inverse, rss, used, state)  # fmt: skip
-        failed = state != kernel.OK
-        beta[failed] = np.nan
-        units = np.array([1 / self.scale] * 6 + [1.0])
-        return TensorFit(
-            (beta[:, :6] / self.scale).reshape(*lead, 6),
-            beta[:, 6].reshape(lead),
-            (inverse * (units[:, None] * units)).reshape(*lead, kernel.UNKNOWNS, kernel.UNKNOWNS),
-            rss.reshape(lead),
-            used.reshape(lead),
-            state.reshape(lead),
-        )
+        beta[state != kernel.OK] = np.nan
+        beta *= self._units
+        return beta[:, :6], beta[:, 6], inverse * (self._units[:, None] * self._units), rss, used, state
+
+
+def _unfitted(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Parameters, inverse and residuals of voxels not fitted yet."""
+    size = kernel.UNKNOWNS
+    return np.full((count, size), np.nan), np.full((count, size, size), np.nan), np.full(count, np.nan)

@@ -27,7 +27,7 @@ _MAX_REWEIGHTS = 30
 #: largest change of a parameter (b times diffusivity, ln S0) at which a fit has arrived
 _ARRIVED = 1e-5
 #: pivot of the information, over its diagonal, that still tells a parameter apart
-_SINGULAR_PIVOT = 1e-12
+SINGULAR_PIVOT = 1e-12
 _MAX_DAMPING = 1e10
 
 
@@ -86,7 +86,7 @@ def _factor(a, damping, low):
             for k in range(j):
                 s -= low[i, k] * low[j, k]
             if i == j:
-                if s > _SINGULAR_PIVOT * a[i, i] and s < np.inf:
+                if s > SINGULAR_PIVOT * a[i, i] and s < np.inf:
                     low[i, i] = math.sqrt(s)
                 else:
                     fine = False

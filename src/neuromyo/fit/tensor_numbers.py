@@ -24,22 +24,31 @@ class TensorNumbers(NamedTuple):
     smallest: np.ndarray
 
 
-def numbers_of(tensor: np.ndarray, covariance: np.ndarray) -> TensorNumbers:
-    """tensor (m, 6) and its covariance (m, 6 or more, 6 or more) -> all that is reported of it."""
+def numbers_of(tensor: np.ndarray, covariance: np.ndarray, variance: np.ndarray | None = None) -> TensorNumbers:
+    """tensor (m, 6) and its covariance (m, 6 or more, 6 or more), over ``variance`` (m,) if given -> all that is reported of it."""
     m = len(tensor)
     out = TensorNumbers(np.empty((m, 4)), np.empty((m, 4)), np.empty((m, 3)), np.empty(m))
-    _describe(np.ascontiguousarray(tensor), covariance, *out)
+    spread = np.ones(m) if variance is None else np.sqrt(variance)
+    _describe(np.ascontiguousarray(tensor), covariance, spread, *out)
     return out
 
 
 @njit(**_PART)
-def _sd(gradient, covariance):
-    total = 0.0
+def _sds(gradients, covariance, spread, out):
+    """out[q] = spread times the standard deviation of what has gradients[:, q], for all four together."""
+    a = b = c = d = 0.0
     for i in range(6):
-        total += gradient[i] * gradient[i] * covariance[i, i]
-        for j in range(i):
-            total += 2.0 * gradient[i] * gradient[j] * covariance[i, j]
-    return math.sqrt(max(total, 0.0)) if total == total else np.nan
+        for j in range(i + 1):
+            share = covariance[i, j] if i == j else 2.0 * covariance[i, j]
+            a += share * (gradients[i, 0] * gradients[j, 0])
+            b += share * (gradients[i, 1] * gradients[j, 1])
+            c += share * (gradients[i, 2] * gradients[j, 2])
+            d += share * (gradients[i, 3] * gradients[j, 3])
+    # a sum that is not a number stays so
+    out[0] = spread * math.sqrt(0.0 if a < 0.0 else a)
+    out[1] = spread * math.sqrt(0.0 if b < 0.0 else b)
+    out[2] = spread * math.sqrt(0.0 if c < 0.0 else c)
+    out[3] = spread * math.sqrt(0.0 if d < 0.0 else d)
 
 
 @njit(**_PART)
@@ -70,8 +79,8 @@ def _first_axis(xx, yy, zz, xy, xz, yz, second, third, v):
 
 
 @njit(**_JIT)
-def _describe(tensor, covariance, values, sd, axes, smallest):
-    g, v = np.empty(6), np.empty(3)
+def _describe(tensor, covariance, spread, values, sd, axes, smallest):
+    g, v = np.empty((6, 4)), np.empty(3)
     for m in range(tensor.shape[0]):
         t = tensor[m]
         size = 0.0
@@ -83,7 +92,8 @@ def _describe(tensor, covariance, values, sd, axes, smallest):
             axes[m, :] = np.nan
             smallest[m] = np.nan
             continue
-        xx, yy, zz, xy, xz, yz = t[0] / size, t[1] / size, t[2] / size, t[3] / size, t[4] / size, t[5] / size
+        unit = 1.0 / size
+        xx, yy, zz, xy, xz, yz = t[0] * unit, t[1] * unit, t[2] * unit, t[3] * unit, t[4] * unit, t[5] * unit
         mean = (xx + yy + zz) / 3.0
         a, b, c = xx - mean, yy - mean, zz - mean
         deviation = a * a + b * b + c * c + 2.0 * (xy * xy + xz * xz + yz * yz)
@@ -103,18 +113,14 @@ def _describe(tensor, covariance, values, sd, axes, smallest):
         along = (v[0] * v[0], v[1] * v[1], v[2] * v[2], 2.0 * v[0] * v[1], 2.0 * v[0] * v[2], 2.0 * v[1] * v[2])
         here = covariance[m]
         one = (xx, yy, zz, 2.0 * xy, 2.0 * xz, 2.0 * yz)
+        by_shape = 4.5 * mean * mean / (norm * norm) / (fa * size) if fa > 0.0 else 0.0
+        by_trace = 1.5 * mean / norm / (fa * size) if fa > 0.0 else 0.0
         for k in range(6):
-            by_trace = 1.5 * mean / norm if k < 3 else 0.0
-            g[k] = (4.5 * mean * mean / (norm * norm) * one[k] - by_trace) / (fa * size) if fa > 0.0 else 0.0
-        sd[m, 0] = _sd(g, here)
-        for k in range(6):
-            g[k] = 1.0 / 3.0 if k < 3 else 0.0
-        sd[m, 1] = _sd(g, here)
-        for k in range(6):
-            g[k] = along[k]
-        sd[m, 2] = _sd(g, here)
-        for k in range(6):
-            g[k] = 0.5 * ((1.0 if k < 3 else 0.0) - along[k])
-        sd[m, 3] = _sd(g, here)
+            diagonal = 1.0 if k < 3 else 0.0
+            g[k, 0] = by_shape * one[k] - by_trace * diagonal
+            g[k, 1] = diagonal / 3.0
+            g[k, 2] = along[k]
+            g[k, 3] = 0.5 * (diagonal - along[k])
+        _sds(g, here, spread[m], sd[m])
         for k in range(3):
             axes[m, k] = v[k]
