@@ -4,13 +4,15 @@ A table whose rows are exchanged or negated gives every voxel the same FA and MD
 signed permutation P. All 24 of them (up to overall sign, which diffusion cannot see) are tried on the finished map, without
 fitting again:
 
-*continuity*: ahead and back along P V1, at one to three voxels, the axis is the voxel's own. The cost of a look is
-sin^2 of the angle between the two axes over that of a sharp angle, at most 1, and 1 where fibres are left; voxels count by
-their FA. Looks land on single voxels, so that noise costs the same whichever way they go, thick slices or not.
+*continuity*: ahead and back along P V1, at one to three times the largest spacing, the axis is the voxel's own. The cost of a
+look is sin^2 of the angle between the two axes over that of a sharp angle, at most 1, and 1 where fibres are left; voxels count
+by their FA. Looks land on single voxels, and equally far whichever way they go, so that neither noise nor thick slices favour
+a way; looks out of the image tell nothing and count for nothing.
 
 *surface*, where a muscle region is given: fibres run along the surface of muscle, not through it: the mean of (P V1 . normal)^2.
 
-*limb*, where a muscle or nerve region is given: both run along the limb; pennation is rarely above 30 degrees.
+*limb*, where a muscle or nerve region is given: both run along the limb; pennation is rarely above 30 degrees. A table under
+which they do is not called wrong for one under which they do not.
 
 Costs are compared by how their differences scatter over blocks of the image. Where most fibres share one axis, as in a limb,
 continuity is asked only which axis that is: where halves of a pennate muscle meet, fibres end, and a flip that leaves the main
@@ -39,9 +41,8 @@ from neuromyo.core.maps import Maps
 _DARK, _ROUND = 0.1, 0.12
 #: degrees from which on a fibre does not run on
 _SHARP = 45.0
-#: voxels to look ahead and back along a fibre; what a look beyond the image costs: half a miss
+#: looks ahead and back along a fibre, in units of the largest spacing: no look lands on its own voxel
 _STEPS = (-3, -2, -1, 1, 2, 3)
-_BEYOND = 0.5
 _MOST_VOXELS = 30_000
 #: voxels along the side of a block, whose fibres count as one observation; fewer blocks or voxels weigh nothing
 _BLOCK = 6
@@ -158,24 +159,27 @@ def _continuity(axes: np.ndarray, weight: np.ndarray, grid: Grid, turned: list[n
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_VOXELS)).round().astype(int)]
     fibres, share = axes[tuple(chosen.T)], weight[tuple(chosen.T)][:, None]
     known = np.where(usable[..., None], axes, 0.0)
-    to_index = np.linalg.inv(grid.affine[:3, :3])
+    to_index = max(grid.spacing_mm) * np.linalg.inv(grid.affine[:3, :3])
     cost = np.zeros((len(chosen), len(turned)))
     for i, turn in enumerate(turned):
-        u = fibres @ (to_index @ turn).T
-        u /= np.linalg.norm(u, axis=1, keepdims=True)
-        for step in _STEPS:
-            cost[:, i] += _misses(fibres, known, chosen, step * u)
-    return _by_block(cost * share, chosen)
+        offset = fibres @ (to_index @ turn).T
+        looks = np.stack([_misses(fibres, known, chosen, step * offset) for step in _STEPS])
+        seen = np.isfinite(looks)
+        with np.errstate(invalid="ignore"):
+            cost[:, i] = np.where(seen, looks, 0.0).sum(axis=0) / seen.sum(axis=0)
+    here = np.isfinite(cost[:, 0])  # where the table as it is looks out of the image, there is nothing to compare with
+    cost = np.where(np.isfinite(cost), cost, cost[:, :1])[here]
+    return _by_block(cost * share[here], chosen[here])
 
 
 def _misses(fibres: np.ndarray, known: np.ndarray, chosen: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """(m,) cost of one look each."""
+    """(m,) cost of one look each; NaN out of the image."""
     shape = np.array(known.shape[:3])
     there = np.rint(chosen + offset).astype(np.int64)
     inside = ((there >= 0) & (there < shape)).all(axis=1)
     found = known[tuple(np.clip(there, 0, shape - 1).T)]
     sine_squared = 1 - np.einsum("mc,mc->m", fibres, found) ** 2
-    return np.where(inside, np.minimum(sine_squared / np.sin(np.radians(_SHARP)) ** 2, 1.0), _BEYOND)
+    return np.where(inside, np.minimum(sine_squared / np.sin(np.radians(_SHARP)) ** 2, 1.0), np.nan)
 
 
 def _surface(
@@ -198,6 +202,8 @@ def _surface(
 
 
 def _by_block(cost: np.ndarray, where: np.ndarray) -> np.ndarray | None:
+    if not len(where):
+        return None
     _, block = np.unique(where // _BLOCK, axis=0, return_inverse=True)
     count = int(block.max()) + 1
     if count < _LEAST_BLOCKS:
@@ -220,7 +226,7 @@ def _judge(e: Evidence, where: str) -> tuple[Finding, ...]:
     best = int(np.argmin(np.round(total, 12)))
     if e.shared and e.axis[best] == e.axis[0]:
         best = 0  # the axis is as it should be; what remains is for the surface
-    if best != 0:
+    if best != 0 and not e.limb_deg[0] < _ALONG <= e.limb_deg[best]:
         errors, share = e.better(best, 0, e.between)
         if errors > _SURE and share > _MARGIN:
             return (_warning(e, _settled(e, best), errors, share, where),)
