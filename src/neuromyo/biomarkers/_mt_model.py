@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.constant import Constant
 from neuromyo.core.errors import OptionError, ProtocolError
 from neuromyo.core.options import option
-from neuromyo.fit.gauss_newton import Solution, solve
+from neuromyo.fit import saturation_kernel as kernel
+from neuromyo.fit.saturation_kernel import Fitted, Spoiled
 from neuromyo.physics import fat, mt_saturation
 
 PD, T1W, MT = "pd", "t1", "mt"
@@ -28,6 +30,8 @@ _RATES, _TAKEN = (0.1, 20.0), (-0.1, 0.6)
 #: echo times this far apart (s) count as one
 _SAME_TIME = 5e-5
 _USUAL_RATE = 1 / 1.4
+#: a large change of ln A, ln R1, delta, R2*
+_LARGE = np.array([1.0, 1.0, 0.1, 100.0])
 
 
 B1_RESIDUAL = Constant(
@@ -89,6 +93,16 @@ class Layout:
     @property
     def unknowns(self) -> int:
         return 3 + self.decays
+
+    @cached_property
+    def scan(self) -> Spoiled:
+        """All series as the compiled fit takes them."""
+        times, fats = (np.concatenate([getattr(c, name) for c in self.contrasts]) for name in ("times", "phasor"))
+        columns = [[getattr(c, name) for c in self.contrasts] for name in ("tip", "repetition_time", "gap")]
+        first = np.cumsum([0] + [len(c.times) for c in self.contrasts])
+        tips, repetition_times, gaps = (np.array(column, dtype=np.float64) for column in columns)
+        return Spoiled(tips, repetition_times, gaps, first, times.astype(np.float64), fats.real.copy(), fats.imag.copy(),
+                       _LARGE[: self.unknowns].copy())  # fmt: skip
 
     def gather(self, signals: Mapping[str, np.ndarray]) -> np.ndarray:
         """Samples (..., n) of all series, each by rising echo time, in double precision."""
@@ -192,19 +206,9 @@ def _mixed(
         return size, (1 - ff)[:, None] * np.where(size > 0, np.real(mixed) / size, 1.0)
 
 
-def fit(lay: Layout, data: np.ndarray, b1: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray) -> Solution:
+def fit(lay: Layout, data: np.ndarray, b1: np.ndarray, ff: np.ndarray, fat_rate: np.ndarray) -> Fitted:
     """Least squares of samples (m, n) for theta (m, P), from the small-angle solution without fat."""
-    begin = _start(lay, data, b1)
-    scale = np.array([1.0, 1.0, 0.1, 100.0])[: lay.unknowns]  # a large change of each
-
-    def model(theta: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        signal, by = predict(lay, theta * scale, b1[index], ff[index], fat_rate[index])
-        return signal, by * scale
-
-    # in units of each voxel's own signal, so that bits of the path do not depend on the scanner's scale
-    found = solve(model, data, begin / scale)
-    covariance = found.unit_covariance * (scale[:, None] * scale[None, :])
-    return Solution(found.theta * scale, covariance, found.rss, found.converged)
+    return kernel.fit(lay.scan, data, _start(lay, data, b1), b1, ff, fat_rate)
 
 
 def _start(lay: Layout, data: np.ndarray, b1: np.ndarray) -> np.ndarray:

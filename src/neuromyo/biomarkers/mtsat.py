@@ -51,7 +51,7 @@ from neuromyo.core.errors import Finding
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.fit.gauss_newton import Solution
+from neuromyo.fit.saturation_kernel import Fitted
 from neuromyo.fit.separable import NoiseLevel
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.physics import fat, mt_saturation
@@ -153,7 +153,7 @@ class _Voxels:
 
     b1: np.ndarray
     reason: np.ndarray
-    solution: Solution
+    solution: Fitted
     strength: np.ndarray
 
     @staticmethod
@@ -182,9 +182,9 @@ class _Voxels:
             np.full(len(b1), 1 / options.fat_t1),
         )
         fitted.theta[:, 0] += np.log(strength)
-        fitted = Solution(
+        fitted = Fitted(
             fitted.theta,
-            fitted.unit_covariance / strength[:, None, None] ** 2,
+            fitted.inverse / strength[:, None, None] ** 2,
             fitted.rss * strength**2,
             fitted.converged,
         )
@@ -249,7 +249,7 @@ def _spread(voxels: _Voxels, lay: mt_model.Layout, inputs: Inputs, options: Opti
     rss = voxels.solution.rss
     known = np.isinf(level.dof)
     variance = 0 * rss + level.sigma**2 if known else (level.dof * level.sigma**2 + rss) / (level.dof + spare)
-    return voxels.solution.unit_covariance * variance[:, None, None]
+    return voxels.solution.inverse * variance[:, None, None]
 
 
 # --- the declaration --------------------------------------------------------------------------------------------------
