@@ -47,7 +47,8 @@ class Options(multi_echo.MonoOptions):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a fit is made of: ``fat`` is none, known or fit; ``echoes`` index the volumes used, by rising echo time."""
+    """What a fit is made of: ``fat`` is none, known or fit; ``echoes`` index the volumes used, by rising echo time;
+    ``left_phases`` says why complex signals that are there are not fitted as such."""
 
     acquisition: Acquisition
     options: Options
@@ -55,6 +56,7 @@ class Setup:
     fat: str
     gradient: bool
     complex: bool
+    left_phases: str = ""
 
     @property
     def times(self) -> np.ndarray:
@@ -85,7 +87,12 @@ def setup(acquisition: Acquisition, options: Options, known: Mapping[str, Any], 
     turned = mode != "none" and acquisition.precession_sign is None
     crowded = mode == "known" and "gradient" in known
     as_complex = is_complex and not turned and not crowded
-    return Setup(acquisition, options, tuple(int(e) for e in echoes), mode, "gradient" in known, as_complex)
+    left = ""
+    if is_complex and turned:
+        left = "the sense in which phases turn is not stated, without which fat cannot be told from water in them"
+    elif is_complex and crowded:
+        left = "fat and the field's slope are both known, and fit magnitudes alone"
+    return Setup(acquisition, options, tuple(int(e) for e in echoes), mode, "gradient" in known, as_complex, left)
 
 
 def has_frequency(acquisition: Acquisition) -> bool:

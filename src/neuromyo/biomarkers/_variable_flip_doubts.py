@@ -48,6 +48,8 @@ def findings(acquisition: Acquisition, options: flip.Options, given: Collection[
         said.append(_spoiling(acquisition, options, T1))
     if flip.pulse_of(acquisition, options) is None:
         said.append(_profile(acquisition, options, T1))
+    elif acquisition.slice_order_3d is None and flip.pulse_of(acquisition, options) != "ideal":
+        said.append(_slab_or_slices(acquisition, options, T1))
     return tuple(said)
 
 
@@ -124,6 +126,19 @@ def _profile(acquisition: Acquisition, options: flip.Options, T1: float) -> Find
         f"the excitation pulse is not known and flip angles are taken as uniform; for the usual shapes ({', '.join(shapes)}) "
         f"a T1 of {1e3 * T1:.0f} ms reads {error.min():+.0f} % to {error.max():+.0f} % off {where}",
         f"give --option excitation_pulse=SHAPE{remedy}", "T1 is biased where the flip angle is not the nominal one",
+    )  # fmt: skip
+
+
+def _slab_or_slices(acquisition: Acquisition, options: flip.Options, T1: float) -> Finding:
+    """The pulse is known, but not what it excites: a single slice would pass for the even middle of a slab."""
+    increment = flip.increment_of(acquisition, options)
+    slices = flip.signal(acquisition.with_(slice_order_3d=False), options, T1, 1.0, increment_deg=increment)
+    error = float(np.squeeze(_error(acquisition, options, slices, T1)))
+    return Finding(
+        "warn", "W-PROFILE", _WHERE,
+        f"whether one pulse excites the whole slab (3D) or each slice its own (2D) is not stated, and 3D is taken; if it is 2D, "
+        f"a T1 of {1e3 * T1:.0f} ms reads {error:+.0f} % off", "state MRAcquisitionType (2D or 3D) in the sidecar",
+        "T1 is not corrected for the profile of a 2D slice",
     )  # fmt: skip
 
 

@@ -105,6 +105,12 @@ def _complex_noise(fit: SeparableFit, how: echo.Setup, good: np.ndarray) -> dict
 def _doubts(how: echo.Setup, options: Options, t2star: float) -> tuple[Finding, ...]:
     """What T2* of the subject's median would be misread by fat and slopes that the fit does not hold."""
     said = []
+    if how.left_phases:
+        said.append(Finding(
+            "note", "N-PHASE", "t2star", f"of the complex signals only the magnitudes are fitted: {how.left_phases}",
+            "choose fat=none or fat=in-phase to have them fitted as complex",
+            "the noise floor of magnitudes is in the model, and costs precision at late echoes",
+        ))  # fmt: skip
     if how.fat == "none" and not echo.has_frequency(how.acquisition):
         said.append(Finding("warn", "W-FAT", "t2star", "fat is not modelled, and without a field strength its effect cannot be told",
                             "state MagneticFieldStrength in the sidecar", "T2* of fatty muscle may be biased"))  # fmt: skip

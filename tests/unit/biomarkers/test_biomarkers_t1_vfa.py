@@ -1,5 +1,6 @@
 """T1 from variable flip angles: the contract in its other forms, what it says of what is not stated, published values."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -276,3 +277,28 @@ def test_published_prostate_with_and_without_b1(realdata):
     known = {"B1": frame["B1"].to_numpy() / 100}
     found = assert_published(signals, acquisition, 1e3 / frame["T1 nonlinear B1cor"].to_numpy(), known)
     np.testing.assert_allclose(found.values["S0"], frame["s0 nonlinear B1cor"], rtol=0.05)
+
+
+def test_a_known_pulse_on_slices_nobody_called_2d_is_doubted_in_numbers():
+    """A single slice whose pulse is told: 3D is taken, and the finding says what T1 would be off if it is 2D."""
+    acquisition = TYPICAL.with_(slice_order_3d=None)
+    options = Options(excitation_pulse="sinc")
+    flat = TYPICAL.with_(slice_order_3d=False)
+    s = BIOMARKER.simulate({"T1": np.full((6, 6, 1), 1.2), "S0": 1000.0}, {"vfa": flat}, options)["vfa"]
+    maps, findings = run(s, acquisition, options)
+    (said,) = [f for f in findings if f.code == "W-PROFILE"]
+    misread = float(np.nanmedian(maps["T1"].values))
+    off = 100 * (misread / 1.2 - 1)
+    assert abs(off) > 5  # worth a warning
+    told = float(re.search(r"reads ([+-]\d+) %", said.message).group(1))
+    again = BIOMARKER.simulate({"T1": np.full((6, 6, 1), misread), "S0": 1000.0}, {"vfa": flat}, options)["vfa"]
+    expected = 100 * (
+        np.nanmedian(run(again, acquisition, options)[0]["T1"].values) / misread - 1
+    )  # at the T1 it was told
+    assert told == pytest.approx(expected, abs=1.5)
+    for silent, chosen in (
+        (flat, options),
+        (TYPICAL.with_(slice_order_3d=True), options),
+        (acquisition, Options(excitation_pulse="ideal")),
+    ):
+        assert not any(f.code == "W-PROFILE" for f in run(s, silent, chosen)[1])

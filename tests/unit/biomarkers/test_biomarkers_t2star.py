@@ -241,3 +241,20 @@ def test_a_real_scan(realdata):
     )  # stationary at the least-squares solution
     size = np.linalg.norm(left, axis=0) * s0 * np.sqrt(1 + 4 * x**2) + 1e-3 * s0**2
     assert np.quantile(np.abs(slope) / size, 0.95) < 0.02
+
+
+@pytest.mark.parametrize(("sign", "notes"), [(None, 1), (1, 0)])
+def test_phases_that_are_not_used_are_told(sign, notes):
+    acquisition = FAT_ECHOES.with_(precession_sign=sign)
+    truth = {"T2star": np.full((4, 4, 2), 0.025), "S0": 500.0, "FF": 0.2, "B0": 20.0}
+    signal = BIOMARKER.simulate(truth, {"complex": acquisition}, Options())["complex"].astype(np.complex64)
+    grid = Grid.of((4, 4, 2), np.diag([1.0, 1.0, 5.0, 1.0]))
+    series = {
+        "megre": Series(ArrayData(np.abs(signal)), grid, acquisition, "MEGRE"),
+        "complex": Series(ArrayData(signal), grid, acquisition, "MEGRE", part="complex"),
+    }
+    known = {"FF": np.full((4, 4, 2), 0.2, np.float32)}
+    _, findings = runner.run(BIOMARKER, series, Options(), known=known)
+    assert sum(f.code == "N-PHASE" for f in findings) == notes
+    _, findings = runner.run(BIOMARKER, series, Options(fat="none"), known=known)
+    assert not any(f.code == "N-PHASE" for f in findings)
