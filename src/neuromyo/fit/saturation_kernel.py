@@ -3,8 +3,8 @@ r"""The voxel loop of `neuromyo.biomarkers.mtsat`, compiled: spoiled echoes with
 .. math:: \theta \leftarrow \theta + (J^T J + \lambda\, \mathrm{diag}\, J^T J)^{-1} J^T (S - f(\theta))
 
 with theta = (ln A, ln R1, delta[, R2*]) and the signals of `neuromyo.physics.mt_saturation`, fat beside. A voxel has its own
-:math:`\lambda`, takes a step only if its squared residual falls (as far as rounding tells), and is left alone once its step is small: nothing depends on its
-company.
+:math:`\lambda`, takes a step only if its squared residual falls (as far as rounding tells), and is left alone once its step is
+small: nothing depends on its company.
 
 *Assumes* a start within reach: there is no search. *Breaks* where parameters cannot be told apart; ``converged`` is then False or
 the covariance not finite.

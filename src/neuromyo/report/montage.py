@@ -124,20 +124,19 @@ def values_montage(stage: Stage, map_: Map, scale: Scale, caption: str) -> Monta
 def axes_montage(stage: Stage, map_: Map) -> Montage:
     """A map of axes (unit vectors in the RAS world), coloured by where they point."""
     valid = map_.valid
-    failed = ~valid & (map_.reason != Reason.MASKED)
     title = wording.capital(map_.quantity.title)
 
     def draw(k: int) -> np.ndarray:
         cut = stage.cut
         parts = np.stack([cut(map_.values[..., i], k) for i in range(3)], axis=-1)
-        return paint.paint_axes(parts, cut(valid, k), cut(failed, k), cut(stage.grey, k))
+        return paint.paint_axes(parts, cut(valid, k), cut(stage.grey, k))
 
     def describe(k: int) -> str:
         inside = np.take(valid, k, axis=stage.frame.grid.slice_axis)
         return f"{title}, slice {file_slice(stage.frame.grid, k)}: {wording.plural(int(inside.sum()), 'voxel')} with an axis"
 
     legend = (("#ff0000", "Right to left"), ("#00ff00", "Front to back"), ("#0000ff", "Head to foot"))
-    caption = "Coloured by direction; mixed colours lie between. Opposite directions look alike."
+    caption = "Coloured by direction; mixed colours lie between. Opposite directions look alike. Grey is anatomy, where no axis is known."
     return stage.montage(title, caption, draw, paint.axis_palette(), describe, legend=legend)
 
 

@@ -48,13 +48,13 @@ def axis_palette() -> np.ndarray:
     return np.vstack([_greys(0.5), [NO_VALUE_RGB], np.round(255 * _octant())]).astype(np.uint8)
 
 
-def paint_axes(axes: np.ndarray, valid: np.ndarray, failed: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Axes over anatomy: red for right-left, green for front-back, blue for head-foot, mixed as the axis lies.
+def paint_axes(axes: np.ndarray, valid: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Axes over anatomy: red for right-left, green for front-back, blue for head-foot, mixed as the axis lies. Where there is
+    none, the anatomy shows: the grey of a voxel without a value is the colour of an axis between all three.
 
     axes : (rows, columns, 3) in the world, of any sign; the others as for `paint_values`
     """
     out = grey.copy()
-    out[failed] = NO_VALUE
     out[valid] = FIRST_COLOUR + np.argmax(np.abs(axes[valid]) @ _octant().T, axis=1).astype(np.uint8)
     return out
 
