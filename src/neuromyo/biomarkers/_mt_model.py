@@ -101,7 +101,7 @@ class Layout:
         columns = [[getattr(c, name) for c in self.contrasts] for name in ("tip", "repetition_time", "gap")]
         first = np.cumsum([0] + [len(c.times) for c in self.contrasts])
         tips, repetition_times, gaps = (np.array(column, dtype=np.float64) for column in columns)
-        return Spoiled(tips, repetition_times, gaps, first, times.astype(np.float64), fats.real.copy(), fats.imag.copy(),
+        return Spoiled(tips, repetition_times, gaps, first, times.astype(np.float64), np.real(fats).copy(), np.imag(fats).copy(),
                        _LARGE[: self.unknowns].copy())  # fmt: skip
 
     def gather(self, signals: Mapping[str, np.ndarray]) -> np.ndarray:
