@@ -119,7 +119,7 @@ class TensorModel:
         flat = np.ascontiguousarray(signals.reshape(-1, signals.shape[-1]), dtype=np.float64)
         fitted = self._fit_logs(flat) if method == "wls" else self._fit_each(flat, lead, method, floor, sigma, limit)
         tails = ((6,), (), (kernel.UNKNOWNS, kernel.UNKNOWNS), (), (), ())
-        return TensorFit(*(part.reshape(*lead, *tail) for part, tail in zip(fitted, tails, strict=True)))
+        return TensorFit(*(part.reshape((*lead, *tail)) for part, tail in zip(fitted, tails, strict=True)))
 
     def _fit_logs(self, flat: np.ndarray) -> tuple[np.ndarray, ...]:
         """The parts of a `TensorFit` of ``flat`` (m, n), many voxels side by side."""
