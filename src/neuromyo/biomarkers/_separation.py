@@ -25,6 +25,8 @@ from neuromyo.physics import fat as fat_physics
 
 #: log likelihood below which another field fits as well (95 % for one degree of freedom)
 EQUAL = 1.92
+#: how many times more noise than for water alone is worth a warning
+_INFLATED = 2.5
 #: slices that fat's composition is learned from
 _FEW_SLICES = 5
 #: R2* of muscle, held where three echoes cannot tell it
@@ -134,6 +136,7 @@ def prepare(
     usable = fields.finite_voxels(signals)
     finite = usable if mask is None else usable & mask
     plus = _phasor(acquisition, _own_fat.start(options.fat_spectrum), options, 1)
+    _warn_of_echoes(times, plus, said)
     sigma = options.noise if not isinstance(options.noise, str) else None
     rate = _held_rate(len(times), options, said)
     # a mirrored spectrum and the phase between echoes read to and fro mimic each other: each sense has its own
@@ -200,6 +203,19 @@ def _require(acquisition: Acquisition, times: np.ndarray, options: Options, who:
         raise OptionError(
             "E-OPTION", where="option precession_sign", needed="+1 or -1", found="0", remedy="give one of them"
         )
+
+
+def _warn_of_echoes(times: np.ndarray, phasor: np.ndarray, said: Said) -> None:
+    """A warning where echoes meet water and fat at nearly one phase, so that noise is all that tells them apart."""
+    decay = np.exp(-_USUAL_R2STAR * times)
+    water, fat, both = (decay**2).sum(), (decay**2 * np.abs(phasor) ** 2).sum(), (decay**2 * phasor.real).sum()
+    apart = 1 - both**2 / (water * fat)
+    if apart > 1 / _INFLATED**2:
+        return
+    how_much = f"{apart**-0.5:.1f} times" if apart > 1e-4 else "far above"
+    said.warn("W-ECHOES", f"at these echo times water and fat differ little in phase: noise is {how_much} that of water alone",
+              "at 3 T, space echoes by about 1 or 1.9 ms, not by a whole fat-water cycle (2.3 ms)",
+              "fat fraction and all that is told of water alone scatter that much more")  # fmt: skip
 
 
 def _held_rate(echoes: int, options: Options, said: Said) -> float | None:

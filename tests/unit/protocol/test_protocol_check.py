@@ -189,7 +189,7 @@ def test_findings_do_not_hang_on_the_biomarkers_order():
 
 NERVE = load("nerve_3t")
 GRE = Acquisition(
-    echo_times=tuple(0.0023 * (k + 1) for k in range(6)), repetition_time=0.025, flip_angles_deg=(6.0,), mt_on=(False,),
+    echo_times=tuple(0.0020 + 0.0019 * k for k in range(6)), repetition_time=0.025, flip_angles_deg=(6.0,), mt_on=(False,),
     rf_spoiling_increment_deg=-50.0, field_strength=3.0, slice_thickness_mm=4.0,
 )  # fmt: skip
 RNG = np.random.default_rng(4)
