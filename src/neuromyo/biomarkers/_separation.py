@@ -208,7 +208,7 @@ def _require(acquisition: Acquisition, times: np.ndarray, options: Options, who:
 def _warn_of_echoes(times: np.ndarray, phasor: np.ndarray, said: Said) -> None:
     """A warning where echoes meet water and fat at nearly one phase, so that noise is all that tells them apart."""
     decay = np.exp(-_USUAL_R2STAR * times)
-    water, fat, both = (decay**2).sum(), (decay**2 * np.abs(phasor) ** 2).sum(), (decay**2 * phasor.real).sum()
+    water, fat, both = (decay**2).sum(), (decay**2 * np.abs(phasor) ** 2).sum(), (decay**2 * np.real(phasor)).sum()
     apart = 1 - both**2 / (water * fat)
     if apart > 1 / _INFLATED**2:
         return
