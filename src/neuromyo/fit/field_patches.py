@@ -56,9 +56,8 @@ def margin(
     for which in range(1, value.shape[1]):
         trial = _moved(value, cost, count, label, patch, patches, which, period)
         loss = -_gains(*fixed, label, trial, patch, patches)
-        moved = np.bincount(patch, weights=trial != label, minlength=patches) > 0
-        loss = np.where(moved, loss, np.inf).astype(np.float32)
-        alone = np.minimum(alone, loss[patch])
+        # only voxels that move with their patch are in doubt by it: in a large one it may be a single voxel that has another field
+        alone = np.where(trial != label, np.minimum(alone, loss[patch].astype(np.float32)), alone)
     return np.maximum(alone, 0).astype(np.float32)
 
 

@@ -176,3 +176,18 @@ def test_no_readout_phase_is_invented():
     scene = legs(4, SHAPE, larmor=LARMOR)
     found = readout_phase.estimate(scene.signal, TE, unit_fat(TE), scene.mask, scene.spacing)
     assert found is None or np.abs(found[scene.mask]).max() < readout_phase.NEGLIGIBLE
+
+
+def test_one_doubtful_voxel_casts_no_doubt_on_the_whole_leg():
+    rng, times = np.random.default_rng(2), 0.0023 + 0.0019 * np.arange(6)
+    shares = np.zeros((40, 40, 2))
+    shares[:8] = 0.93
+    fat = np.exp(2j * np.pi * np.outer(times, (-3.80, -3.40, -2.60, -1.94, -0.39, 0.60)) * 127.7) @ np.array(
+        (0.087, 0.693, 0.128, 0.004, 0.039, 0.048)
+    )
+    signals = 1000 * ((1 - shares[..., None]) + shares[..., None] * fat) * np.exp(-40 * times)
+    signals[20, [10, 18, 26], 1] = 0  # noise alone: any field fits
+    signals = signals + 10 * (rng.standard_normal(signals.shape) + 1j * rng.standard_normal(signals.shape))
+    found = field_map(signals.astype(np.complex64), times, fat, None, (1.0, 1.0, 4.0))
+    assert (found.confidence[20, [18, 26], 1] < 1.92).all()
+    assert np.median(found.confidence) > 30 and (found.confidence < 1.92).mean() < 0.01
