@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from neuromyo.physics import exchange
-
-oracle = pytest.importorskip("tests.oracles.bloch_mcconnell", reason="the two-pool oracle is not here")
+from tests.oracles import bloch_mcconnell as oracle
 
 
 @pytest.mark.parametrize("tissue", ["muscle", "nerve"])
