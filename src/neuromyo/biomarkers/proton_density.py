@@ -290,7 +290,7 @@ BIOMARKER = Biomarker(
         "fat": RegionNeed("subcutaneous-fat", min_voxels=_FEWEST),
     },
     gives=(
-        Quantity("PD", "proton density of that of the reference tissue", "%", (0.0, 5.0), "PDmap", window=(0.0, 1.5)),
+        Quantity("PD", "proton density relative to the reference tissue", "%", (0.0, 5.0), "PDmap", window=(0.0, 1.5)),
         Quantity(
             "RB1",
             "relative receive field",
