@@ -106,12 +106,12 @@ def relaxation(
 
 def trusted(
     water: np.ndarray, covariance: np.ndarray, tips: tuple[np.ndarray, np.ndarray], times: tuple[float, float], rate: np.ndarray,
-    prior: float, prior_sd: float,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    prior_sd: float,
+) -> np.ndarray:  # fmt: skip
     """How much ln R1 of the water is worth beside what is usual: its share (m,) in the precision-weighted mean, 0 where it could not be
-    found, and that mean's R1.
+    found.
 
-    water : (m, 2) of the two series; covariance : (m, 2, 2) of these; prior, prior_sd : usual R1 (1/s) and the sd of its logarithm
+    water : (m, 2) of the two series; covariance : (m, 2, 2) of these; prior_sd : of the logarithm of the usual R1
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         one, two = (steady(tip, tr, rate) for tip, tr in zip(tips, times, strict=True))
@@ -119,8 +119,7 @@ def trusted(
         by = np.stack([1 / water[:, 0], -1 / water[:, 1]], axis=1) / slope[:, None]
         variance = np.einsum("mi,mij,mj->m", by, covariance, by)
         share = prior_sd**2 / (prior_sd**2 + variance)
-        share = np.where(np.isfinite(share) & np.isfinite(rate), share, 0.0)
-        return share, believed(rate, share, prior)
+        return np.where(np.isfinite(share) & np.isfinite(rate), share, 0.0)
 
 
 def believed(rate: np.ndarray, share: np.ndarray, prior: float) -> np.ndarray:

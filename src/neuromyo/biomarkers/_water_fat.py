@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from neuromyo.biomarkers import _fat_weight
 from neuromyo.biomarkers import _separation as separation
 from neuromyo.biomarkers._constants import FAT_T1, WATER_T1
 from neuromyo.core.acquisition import Acquisition, Assumption
 from neuromyo.core.errors import Finding
 from neuromyo.core.maps import Scalar
-from neuromyo.core.options import option
 from neuromyo.core.reasons import Reason, keeps_value
 from neuromyo.fit import field_map as fields
 from neuromyo.fit.uncertainty import pool_variance
 from neuromyo.fit.water_fat import FIELD, R2STAR, RE_F, RE_W, amplitude_sd, fat_fraction, fat_fraction_sd
+from neuromyo.physics.relaxation import spoiled_gradient_echo
 
 QUANTITIES = ("FF", "R2star", "B0", "W", "F")
 _BLOCK = 8192
@@ -32,11 +33,9 @@ _MANY = 0.02
 class Options(separation.Options):
     """What can be chosen."""
 
-    t1_weighting: str = option(
-        "correct", "whether the different saturation of water and fat is undone", choices=("correct", "leave")
-    )
-    water_t1: float = option(WATER_T1.number, "T1 of muscle water", unit="s", low=0.1, high=5.0)
-    fat_t1: float = option(FAT_T1.number, "T1 of fat", unit="s", low=0.05, high=2.0)
+    t1_weighting: str = _fat_weight.weighting_option()
+    water_t1: float = _fat_weight.water_t1_option()
+    fat_t1: float = _fat_weight.fat_t1_option()
 
 
 CONSTANTS = (*separation.CONSTANTS, WATER_T1, FAT_T1)
@@ -63,9 +62,7 @@ def weight(acquisition: Acquisition, t1: Any) -> Any:
     if not _can_weigh(acquisition):
         return np.ones(np.shape(t1))
     assert acquisition.flip_angles_deg is not None and acquisition.repetition_time is not None
-    angle = np.deg2rad(acquisition.flip_angles_deg[0])
-    e1 = np.exp(-acquisition.repetition_time / np.asarray(t1, dtype=np.float64))
-    return np.sin(angle) * (1 - e1) / (1 - e1 * np.cos(angle))
+    return spoiled_gradient_echo(acquisition.flip_angles_deg[:1], t1, acquisition.repetition_time)[..., 0]
 
 
 def _can_weigh(acquisition: Acquisition) -> bool:

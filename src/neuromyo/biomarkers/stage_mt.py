@@ -294,9 +294,7 @@ class _Solver:
         tips, times = (contrasts[0].tip * b1, contrasts[1].tip * b1), (contrasts[0].time, contrasts[1].time)
         rate, _ = stage_model.relaxation(fused.water[:, 0], fused.water[:, 1], tips, times)
         spread = fused.covariance[:, :2, :2] * variance[:, None, None]
-        share, _ = stage_model.trusted(
-            fused.water[:, :2], spread, tips, times, rate, 1 / options.water_t1, _USUAL_SPREAD
-        )
+        share = stage_model.trusted(fused.water[:, :2], spread, tips, times, rate, _USUAL_SPREAD)
         return _Solver(contrasts, b1, options, share)
 
     def __call__(self, amplitudes: np.ndarray) -> dict[str, np.ndarray]:
