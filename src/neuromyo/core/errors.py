@@ -35,6 +35,15 @@ CODES: dict[str, tuple[int, str]] = {
     "E-SIDECAR": (EXIT_INPUT, "a JSON sidecar cannot be read"),
     "E-BIDS": (EXIT_INPUT, "the folder is not a BIDS dataset that can be worked on"),
     "E-TABLE": (EXIT_INPUT, "a table cannot be read or breaks its own key"),
+    # scanner files and people
+    "E-DICOM": (EXIT_INPUT, "a file is no DICOM image, or a damaged one"),
+    "E-DEPTH": (EXIT_UNSAFE, "a file nests its parts deeper than is permitted"),
+    "E-LIMIT": (EXIT_UNSAFE, "reading a file took more memory or time than is permitted"),
+    "E-ARCHIVE": (EXIT_UNSAFE, "an archive holds what must not be unpacked"),
+    "E-SERIES": (EXIT_INPUT, "the images of a series do not make up whole volumes"),
+    "E-PHI": (EXIT_UNSAFE, "patient data would get out"),
+    "E-ID": (EXIT_INPUT, "who was scanned is not clear, or two files disagree about it"),
+    "E-DATE": (EXIT_INPUT, "dates of visits contradict each other"),
     # numbers
     "E-NODATA": (EXIT_INPUT, "no finite number where data were expected"),
     "E-NOSIGNAL": (EXIT_INPUT, "the image is constant or zero"),

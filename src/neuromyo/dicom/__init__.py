@@ -1,0 +1,1 @@
+"""Scanner files: read behind a careful door, understood whoever wrote them, stripped of the patient."""
