@@ -95,7 +95,7 @@ class Frame:
 
     @staticmethod
     def from_dict(said: Mapping[str, Any]) -> Frame:
-        given = {k: tuple(v) if isinstance(v, list) and k != "scale" else v for k, v in said.items()}
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
         if "scale" in given:
             given["scale"] = Scale(*said["scale"])
         return Frame(**given)
