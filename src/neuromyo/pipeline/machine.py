@@ -14,12 +14,12 @@ from typing import Any
 import neuromyo
 from neuromyo.pipeline.options import usable_cores
 
-NEEDED = ("numpy", "scipy", "numba", "nibabel", "pandas", "pydantic", "typer", "rich", "jinja2", "matplotlib", "isal")
+NEEDED = ("numpy", "scipy", "numba", "nibabel", "pydicom", "python-gdcm", "SimpleITK", "pandas", "pydantic", "typer", "rich",
+          "jinja2", "matplotlib", "isal")  # fmt: skip
 #: extra -> a module it brings
 EXTRAS = {
     "web": "fastapi",
     "cluster": "distributed",
-    "convert": "dcm2niix",
     "pdf": "typst",
     "cohort": "duckdb",
     "dl": "torch",
