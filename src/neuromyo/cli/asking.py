@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neuromyo.pipeline.intake_options import IntakeOptions
     from neuromyo.pipeline.options import RunOptions
 
 
@@ -66,3 +67,37 @@ def _labels(given: Sequence[str] | None, prefix: str) -> tuple[str, ...]:
         raise OptionError("E-OPTION", where=flag, needed="a label", found="an empty word",
                           remedy="give a label, or leave it out for all")  # fmt: skip
     return tuple(dict.fromkeys(word.removeprefix(prefix) for word in words))
+
+
+def import_options(
+    *,
+    subject: str,
+    session: str = "",
+    protocol: str = "",
+    series: Sequence[str] | None = None,
+    body_part: str = "",
+    side: str = "",
+    keep: str = "",
+    key: Path | None = None,
+    keep_dicom: bool = False,
+    show_names: bool = False,
+    mem_mb: int = 2000,
+    seconds: float = 60.0,
+) -> IntakeOptions:
+    """Checked options of an import; labels lose their prefix, a protocol's file is read."""
+    from neuromyo.pipeline.intake_options import IntakeOptions, overrides
+
+    return IntakeOptions(
+        subject=subject.removeprefix("sub-"),
+        sessions=tuple(word.strip().removeprefix("ses-") for word in session.split(",")) if session else (),
+        protocol=protocol_text(protocol),
+        series=overrides(tuple(series or ())),
+        body_part=body_part,
+        side=side,
+        keep=tuple(word.strip() for word in keep.split(",") if word.strip()),
+        key=key,
+        keep_dicom=keep_dicom,
+        show_names=show_names,
+        mem_mb=mem_mb,
+        seconds=seconds,
+    ).checked()

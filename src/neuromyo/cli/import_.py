@@ -1,0 +1,70 @@
+"""``neuromyo import``: what came off the scanner becomes a BIDS dataset, without the patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neuromyo.cli import types as t
+from neuromyo.cli.speak import speaker
+
+if TYPE_CHECKING:
+    from neuromyo.pipeline.intake import Imported
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="DICOM_DIR", help="A folder of scanner files, one file, or a zip or tar of them.")
+    ],
+    bids_dir: Annotated[
+        Path, typer.Argument(metavar="BIDS_DIR", help="A BIDS dataset to add to, or a new folder.")
+    ],
+    subject: Annotated[str, typer.Option("--subject", help="Whose scan it is: the label in the dataset.")],
+    session: Annotated[
+        str,
+        typer.Option("--session", help="Which visit; several, comma-separated in order of date, where the folder holds several."),
+    ] = "",
+    protocol: t.Protocol = "",
+    series: Annotated[
+        list[str] | None,
+        typer.Option("--series", metavar="N=KIND[,entity-label...]",
+                     help="What series N is, where its headers do not tell; N=skip leaves it out; repeat it."),
+    ] = None,
+    body_part: Annotated[str, typer.Option("--body-part", help="Where the header is silent or wrong: thigh, calf ...")] = "",
+    side: Annotated[str, typer.Option("--side", help="left, right or both, where the header does not say.")] = "",
+    keep: Annotated[
+        str, typer.Option("--keep", help="Of the person, keep: age,sex,height,weight (comma-separated); nothing if not given.")
+    ] = "",
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The secret by which dates are shifted; your own one if not given."),
+    ] = None,
+    keep_dicom: Annotated[bool, typer.Option("--keep-dicom", help="Also keep de-identified DICOM, in sourcedata.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only show what would be taken out and what would be kept; nothing is written.")
+    ] = False,
+    show_names: Annotated[
+        bool, typer.Option("--show-names", help="Messages show whole file names, which may hold patient data.")
+    ] = False,
+    mem_mb: t.Memory = 2000,
+    seconds: Annotated[float, typer.Option("--seconds", help="Longest time that reading one file may take.")] = 60.0,
+) -> int:
+    """Turn DICOM files into BIDS: sorted by what their headers really say, checked, and without the patient's data."""
+    from neuromyo.cli.asking import import_options
+    from neuromyo.cli.progress import shown
+    from neuromyo.pipeline import intake
+
+    options = import_options(
+        subject=subject, session=session, protocol=protocol, series=series, body_part=body_part, side=side, keep=keep,
+        key=key, keep_dicom=keep_dicom, show_names=show_names, mem_mb=mem_mb, seconds=seconds,
+    )  # fmt: skip
+    with shown() as tell:
+        if preview:
+            seen = intake.preview(source, options, tell)
+        else:
+            imported = intake.import_dicom(source, bids_dir, options, tell)
+    if preview:
+        return _show_preview(seen)
+    return _show(imported, bids_dir, protocol)
