@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuromyo.io.files import printable
+
 #: words that name images, not people
 _TRADE = """
     acq avi bad bin bz cd copy data deflated dicom dicomdir dcm deep dir dti dwi e echo empty enhanced ep epi exam f fat ff file files
@@ -40,17 +42,19 @@ class Listing:
     """The files under a folder, sorted, as they are known from then on: by number.
 
     ``open_names`` : messages show whole names (asked for by the user, who then keeps those messages to himself)
+    ``called`` : the names to call them by, where they differ (members of an archive, unpacked under numbers)
     """
 
     root: Path
     files: Sequence[str]
     open_names: bool = False
+    called: Sequence[str] = ()
 
     def path(self, number: int) -> Path:
         return self.root / self.files[number]
 
     def call(self, number: int) -> str:
         """``file 12 of 40 (~_IM0012.dcm)``, counted from 1 in the order of names."""
-        name = self.files[number]
-        shown = name if self.open_names else discreet(Path(name).name)
+        name = (self.called or self.files)[number]
+        shown = printable(name) if self.open_names else discreet(Path(name).name)
         return f"file {number + 1} of {len(self.files)} ({shown})"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from neuromyo.core.errors import ExportError
+from neuromyo.core.errors import DataError, ExportError
 from neuromyo.core.grid import Grid
 from neuromyo.io import store
-from neuromyo.io.files import printable
+from neuromyo.io.files import open_regular, printable
 from neuromyo.io.geometry import quaternion
 from neuromyo.io.header import TYPES
 
@@ -45,19 +45,53 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return array.astype(little, copy=False)
 
 
+def write_streamed(
+    path: Path, raw: Path, shape: tuple[int, ...], dtype: str, affine: np.ndarray, *, skip: int = 0, slice_dim: int = 3
+) -> str:
+    """Write voxels that lie in the file ``raw``, first axis fastest, from byte ``skip`` on; the SHA-256 (hex) of the file.
+
+    shape : (a, b, c) or (a, b, c, n) as stored; dtype : numpy's word (``<i2``, ``<u2``, ``<i4``, ``<f4``)
+    affine : (4, 4) stored voxel index -> RAS mm; slice_dim : 1 to 3, the axis across slices
+
+    Never more than a megabyte is in memory. A raw file that is too short is E-TRUNC.
+    """
+    name, kind = printable(path.name), np.dtype(dtype)
+    length = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    pieces = _streamed(header(shape, kind, affine, slice_dim, name), raw, skip, length, name)
+    return store.write_stream(path, _zipped(pieces) if path.name.endswith(".gz") else pieces)
+
+
+def _streamed(head: bytes, raw: Path, skip: int, length: int, name: str) -> Iterator[bytes]:
+    yield head
+    with open_regular(raw, name) as stream:
+        stream.seek(skip)
+        while length:
+            piece = stream.read(min(length, 1 << 20))
+            if not piece:
+                raise DataError("E-TRUNC", where=name, needed=f"{length} more bytes of voxels", found="the end of what was decoded",
+                                remedy="run the import again")  # fmt: skip
+            length -= len(piece)
+            yield piece
+
+
 def _header(stored: np.ndarray, grid: Grid, name: str) -> bytes:
-    if max(stored.shape) > 32767:
-        raise ExportError("E-EXPORT", where=name, needed="at most 32767 voxels along each axis",
-                          found=" x ".join(map(str, stored.shape)), remedy="write it in parts")  # fmt: skip
-    affine = grid.source_affine
-    turn, qfac, has_qform = _rotation_of(affine)
-    dims = [stored.ndim, *stored.shape, *[1] * (7 - stored.ndim)]
     slice_dim = next(a for a, (ras, _) in enumerate(grid.source_axes) if ras == grid.slice_axis) + 1
+    return header(stored.shape, stored.dtype, grid.source_affine, slice_dim, name)
+
+
+def header(shape: tuple[int, ...], dtype: np.dtype, affine: np.ndarray, slice_dim: int, name: str) -> bytes:
+    """The 352 bytes before the voxels of an unscaled image in millimetres, its affine in the sform and (unless sheared) the
+    qform."""
+    if max(shape) > 32767:
+        raise ExportError("E-EXPORT", where=name, needed="at most 32767 voxels along each axis",
+                          found=" x ".join(map(str, shape)), remedy="write it in parts")  # fmt: skip
+    turn, qfac, has_qform = _rotation_of(affine)
+    dims = [len(shape), *shape, *[1] * (7 - len(shape))]
     raw = bytearray(352)
     struct.pack_into("<i", raw, 0, 348)
     raw[39] = slice_dim << 4
     struct.pack_into("<8h", raw, 40, *dims)
-    struct.pack_into("<2h", raw, 70, _CODES[stored.dtype], 8 * stored.dtype.itemsize)
+    struct.pack_into("<2h", raw, 70, _CODES[dtype], 8 * dtype.itemsize)
     struct.pack_into("<8f", raw, 76, qfac, *np.linalg.norm(affine[:3, :3], axis=0), 1, 1, 1, 1)
     struct.pack_into("<3f", raw, 108, 352, 1, 0)
     raw[123] = 2  # millimetres

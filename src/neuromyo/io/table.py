@@ -39,7 +39,7 @@ def read_measurements(path: Path) -> Measurements:
 def write_tsv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Write a table with one header line; the SHA-256 (hex) of the file."""
     name = printable(path.name)
-    lines = ["\t".join(_cell(v, name) for v in row) for row in (header, *rows)]
+    lines = ["\t".join(cell(v, name) for v in row) for row in (header, *rows)]
     return store.write_text(path, "\n".join(lines) + "\n")
 
 
@@ -80,7 +80,8 @@ def _text(path: Path, name: str) -> str:
                         remedy="save it as UTF-8") from error  # fmt: skip
 
 
-def _cell(value: Any, name: str) -> str:
+def cell(value: Any, name: str) -> str:
+    """A value as it stands in a table, ``name`` being what messages call its place."""
     if value is None or value == "":
         return MISSING
     if isinstance(value, bool):

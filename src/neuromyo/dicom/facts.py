@@ -1,0 +1,169 @@
+"""What holds for a whole series, by BIDS key in BIDS units: technical fields alone.
+
+Nothing of it says who was scanned. Free text never leaves a header: of protocol names and series descriptions only words of
+the closed list `WORDS` do, and names of sequences, coils and software keep plain characters alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from neuromyo.dicom.dialect import Dialect, Note
+from neuromyo.dicom.elements import View
+
+#: words of the trade that may be known of a protocol's name
+WORDS = frozenset("""
+    2d 3d 4pt 6pt adc afi ap axial b0 b1 bilateral bipolar both calf calves cor coronal dam dess dir12 dir16 dir20 dir30 dir32 dir48
+    dir60 dir64 dixon dti dual dualecho dwi echo ep2d epi fa fast fat fatsat femoral ffe fieldmap flair flash flex fmap foot forearm
+    fse fsp ge gradient gre hand high ideal imag in inphase ir irse knee left leg legs localiser localizer loc lower lspine magnitude
+    map mde me mecse mecho megre mese mfe mge mp2rage mpm mprage mpr mse msme mt mt0 mt1 mtc mtoff mton mtr mts mtsat multi multiecho
+    muscle nerve nomt off on opposed out outphase pa pd pdff pdw pelvis peroneal ph phase plexus proximal qmt quant quick r2star rare
+    real repeat rest rescan reversed right roi sag sagittal scout sciatic se semc shoulder siemens sir space spair spgr spine spiral
+    spir ss stage star stir survey t1 t1map t1w t2 t2map t2star t2starw t2w te te1 te2 tfe tfl thigh thighs ti tibial tirm tr tra
+    trace transverse trufi tse turbo upper ute vfa vibe vista water waterfat wfi whole zte
+""".split()) | frozenset(f"{letter}{n}" for letter in ("m",) for n in (0, 3, 4, 6, 9, 12, 18, 24, 36))  # fmt: skip
+#: those of them that stand for a place; a protocol's name that holds for a whole examination tells no more than these
+_PLACES = frozenset(
+    """
+    bilateral both calf calves femoral foot forearm hand knee left leg legs lower lspine muscle nerve pelvis peroneal plexus proximal
+    right sciatic shoulder spine thigh thighs tibial upper whole
+""".split()
+)
+_MOST_WORDS = 24
+
+_BODY_PARTS = frozenset("""
+    ABDOMEN ANKLE ARM BODY BRACHIALPLEXUS BRAIN BUTTOCK CALF CERVICAL CHEST CSPINE ELBOW EXTREMITY FEMUR FOOT FOREARM HAND HEAD HEART
+    HIP KNEE LEG LEGS LIVER LOWERARM LOWEREXTREMITY LOWERLEG LOWERLIMB LSPINE LUMBARSPINE NECK PELVIS PHANTOM SHOULDER SKULL SPINE
+    THIGH THIGHS THORAX TIBIA TONGUE TSPINE UPPERARM UPPEREXTREMITY UPPERLEG UPPERLIMB WHOLEBODY WRIST
+""".split())  # fmt: skip
+_POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9 _.,;:/*+#()-]")
+_GAMMA = 42.577
+_MOST_TESLA = 25.0
+_MOST_MHZ = 1200.0
+
+#: numbers taken over as they are
+_NUMBERS = ("PixelBandwidth", "SliceThickness", "NumberOfAverages", "ParallelReductionFactorInPlane")
+_CODES = ("ScanningSequence", "SequenceVariant", "ScanOptions")
+_TEXTS = {"SequenceName": ("SequenceName", "PulseSequenceName"), "ReceiveCoilName": ("ReceiveCoilName",),
+          "ManufacturersModelName": ("ManufacturerModelName",), "SoftwareVersions": ("SoftwareVersions",)}  # fmt: skip
+_SPOILING = {"RF": "RF", "GRADIENT": "GRADIENT", "RF_AND_GRADIENT": "COMBINED"}
+
+
+def facts_of(view: View, dialect: Dialect, mt_on: bool | None) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """The facts of a series, from one of its planes."""
+    said: dict[str, Any] = {"Manufacturer": dialect.name} if dialect.name else {}
+    field, frequency, notes = field_and_frequency(view)
+    said |= {"MagneticFieldStrength": field, "ImagingFrequency": frequency}
+    for key in _NUMBERS:
+        number = view.number(key)
+        said[key] = number if number is not None and number > 0 else None
+    said["EchoTrainLength"] = view.whole("EchoTrainLength") or None
+    said |= {key: codes(view.words(key)) for key in _CODES}
+    said |= {
+        key: next((t for k in keywords if (t := plain_text(view.text(k)))), None) for key, keywords in _TEXTS.items()
+    }
+    said["SeriesNumber"] = view.whole("SeriesNumber")
+    words = sequence_words(view.text("ProtocolName"))
+    if dialect.protocol_is_exam:
+        words = [w for w in words if w in _PLACES]
+    said["SequenceWords"] = list(dict.fromkeys(words + sequence_words(view.text("SeriesDescription"))))[:_MOST_WORDS]
+    said |= _anatomy(view) | _acquired(view) | _phase_encoding(view, dialect.facts(view), mt_on)
+    return {key: value for key, value in said.items() if value not in (None, "", [])}, notes
+
+
+def sequence_words(text: str) -> list[str]:
+    """The words of the closed list that occur in free text, once each, in their order."""
+    return list(dict.fromkeys(w for w in re.split(r"[^a-z0-9]+", text.lower()) if w in WORDS))
+
+
+def codes(words: tuple[str, ...]) -> str | None:
+    """Codes of a field of defined terms, joined as DICOM does it; what is no code is left out."""
+    return "\\".join(w for w in words if _CODE.fullmatch(w)) or None
+
+
+def plain_text(text: str) -> str:
+    """A name without characters that names of sequences, coils and software do not have."""
+    return " ".join(_NOT_PLAIN.sub("", text[:256]).split())[:64]
+
+
+def field_and_frequency(view: View) -> tuple[float | None, float | None, tuple[Note, ...]]:
+    """(T, MHz); of a unit that is not DICOM's only where the other of the two confirms it (for protons), else left out."""
+    tesla, mhz = (
+        view.number("MagneticFieldStrength"),
+        view.number("ImagingFrequency") or view.number("TransmitterFrequency"),
+    )
+    notes: list[Note] = []
+    if mhz is not None and not 0 < mhz <= _MOST_MHZ:
+        fits = tesla is not None and 0 < tesla <= _MOST_TESLA and abs(mhz * 1e-6 / (_GAMMA * tesla) - 1) < 0.05
+        notes.append(
+            _unit_note(
+                "ImagingFrequency", mhz, "MHz", f"{mhz * 1e-6:.6f} MHz, as the field strength has it" if fits else ""
+            )
+        )
+        mhz = mhz * 1e-6 if fits else None
+    if tesla is not None and not 0 < tesla <= _MOST_TESLA:
+        fits = mhz is not None and abs(tesla * 1e-4 * _GAMMA / mhz - 1) < 0.05
+        notes.append(
+            _unit_note(
+                "MagneticFieldStrength", tesla, "T", f"{tesla * 1e-4:g} T, as the frequency has it" if fits else ""
+            )
+        )
+        tesla = tesla * 1e-4 if fits else None
+    return tesla, mhz, tuple(notes)
+
+
+def _unit_note(field: str, value: float, unit: str, taken: str) -> Note:
+    return Note("N-UNITS" if taken else "W-UNITS", field, f"{value:g} is not in {unit}",
+                "" if taken else "add it to the sidecar", f"taken as {taken}" if taken else "it is left out")  # fmt: skip
+
+
+def _anatomy(view: View) -> Mapping[str, Any]:
+    part = re.sub(r"[ _-]", "", view.text("BodyPartExamined").upper())
+    side = next(
+        (
+            s
+            for k in ("ImageLaterality", "FrameLaterality", "Laterality")
+            if (s := view.text(k).upper()) in ("L", "R", "B")
+        ),
+        None,
+    )
+    position = view.text("PatientPosition").upper()
+    return {
+        "BodyPartExamined": part if part in _BODY_PARTS else None,
+        "Laterality": side,
+        "PatientPosition": position if position in _POSITIONS else None,
+    }
+
+
+def _acquired(view: View) -> Mapping[str, Any]:
+    kind = view.text("MRAcquisitionType").upper()
+    spoiling = view.text("Spoiling").upper()
+    said: dict[str, Any] = {"MRAcquisitionType": kind if kind in ("2D", "3D") else None}
+    if spoiling in _SPOILING or spoiling == "NONE":
+        said |= {"SpoilingState": spoiling != "NONE", "SpoilingType": _SPOILING.get(spoiling)}
+    return said
+
+
+def _phase_encoding(view: View, vendor: Mapping[str, Any], mt_on: bool | None) -> Mapping[str, Any]:
+    """Axis and, where known, sense: ``row`` and ``col`` towards higher column and row index, ``row-`` and ``col-`` the other way."""
+    said = dict(vendor)
+    axis = (view.text("InPlanePhaseEncodingDirection") or view.text("InPlanePhaseEncodingDirectionMRFrame")).upper()
+    axis = {"COLUMN": "COL"}.get(axis, axis)
+    positive, width = said.pop("PhaseEncodingPositive", None), said.pop("BandwidthPerPixelPhaseEncode", None)
+    offset = said.pop("OffsetFrequency", None)
+    if offset and mt_on:
+        said["MTOffsetFrequency"] = offset
+    if axis not in ("ROW", "COL"):
+        return said
+    said["InPlanePhaseEncodingDirectionDICOM"] = axis
+    if positive is not None:
+        said["PhaseEncodingDirection"] = axis.lower() + ("" if positive else "-")
+    lines = view.whole("Columns" if axis == "ROW" else "Rows")
+    if width and lines and "TotalReadoutTime" not in said and "MOSAIC" not in view.words("ImageType"):
+        said["EffectiveEchoSpacing"] = 1 / (width * lines)
+        said["TotalReadoutTime"] = (lines - 1) / (width * lines)
+    return said

@@ -1,0 +1,73 @@
+r"""Philips: three sizes of one number, parts in a private element, the averages it appends to diffusion series.
+
+A stored number s is displayed as :math:`D = s\,RS + RI`, RS and RI chosen series by series for the screen. The signal is
+:math:`D / (RS\,SS)` with the private scale slope SS (2005,100E); without it nothing compares between series, and the image is
+marked ``display`` with RS as its ``display_slope``. Phase is displayed in thousandths of a radian. Gradient directions are in
+the patient's frame. In classic exports of enhanced files the private elements stand in the sequence 2005,140F.
+
+*Cites* Chenevert et al., Transl Oncol 2014;7(1):65, doi 10.1593/tlo.13811 (scaling).
+"""
+
+from __future__ import annotations
+
+from pydicom.sequence import Sequence
+
+from neuromyo.dicom.dialect import Dialect, Plane, Scaled
+from neuromyo.dicom.diffusion import Gradient, unit
+from neuromyo.dicom.elements import View
+from neuromyo.dicom.frames import Part, Scale
+from neuromyo.dicom.kinds import image_words, part_of_words, plain
+from neuromyo.dicom.scaling import stated
+
+_DD1, _IMAGING = "Philips MR Imaging DD 001", "Philips Imaging DD 001"
+_DD5 = "Philips MR Imaging DD 005"
+#: what Philips alone calls the images it makes, as whole words of the image type
+_MADE = {"W": "water", "F": "fat", "IP": "inphase", "OP": "outphase", "FF": "PDFF", "T1": "T1map", "T2": "T2map", "R2": "other",
+         "B0": "B0map", "B1": "B1map", "T2STAR": "T2starmap", "R2STAR": "other"}  # fmt: skip
+
+
+def widened(view: View) -> View:
+    """The view, with the private sequence of classic exports looked into after the plane's own parts."""
+    for creator in (_DD5, _DD1):
+        found = view.private(0x2005, creator, 0x0F, "SQ")
+        if isinstance(found, Sequence) and len(found):
+            return View(view.top, (*view.parts, found[0]))
+    return view
+
+
+def part(view: View) -> Part | None:
+    return part_of_words([widened(view).private_text(0x2005, _DD1, 0x11, "CS")])
+
+
+def made(view: View) -> str | None:
+    words = [*map(plain, image_words(view))]
+    found = next((_MADE[w] for w in words if w in _MADE), None)
+    if found is None:
+        found = next(
+            (_MADE[head] for w in image_words(view) if (head := w.split("_")[0]) in ("W", "F", "IP", "OP", "FF")), None
+        )
+    return found
+
+
+def gradient(view: View, _: Plane) -> Gradient:
+    wide = widened(view)
+    b = wide.number("DiffusionBValue")
+    b = wide.private_number(0x2001, _IMAGING, 0x03, "FL") if b is None else b
+    given = [n for element in (0xB0, 0xB1, 0xB2) for n in wide.private_numbers(0x2005, _DD1, element, "FL")[:1]]
+    said = wide.private_text(0x2001, _IMAGING, 0x04, "CS").upper()
+    # an average over directions, appended by the scanner, has a b-value and three zeros (or "I") for a direction
+    isotropic = bool(b) and (said in ("I", "ISOTROPIC") or (len(given) == 3 and not any(given)))
+    return Gradient(b, unit(given) if b and not isotropic else None, isotropic)
+
+
+def scale(view: View, part: Part, made: str) -> Scaled | None:
+    if made or part == "phase":
+        return None
+    slope, intercept, _ = stated(view)
+    true = widened(view).private_number(0x2005, _DD1, 0x0E, "FL")
+    if true is None or true <= 0 or slope <= 0:
+        return Scaled(Scale(slope, intercept, "display", slope))
+    return Scaled(Scale(1 / true, intercept / (slope * true), "signal", slope))
+
+
+DIALECT = Dialect("Philips", part=part, made=made, gradient=gradient, scale=scale)
