@@ -81,6 +81,7 @@ def import_options(
     key: Path | None = None,
     keep_dicom: bool = False,
     show_names: bool = False,
+    trust_subject: bool = False,
     mem_mb: int = 2000,
     seconds: float = 60.0,
 ) -> IntakeOptions:
@@ -98,6 +99,7 @@ def import_options(
         key=key,
         keep_dicom=keep_dicom,
         show_names=show_names,
+        trust_subject=trust_subject,
         mem_mb=mem_mb,
         seconds=seconds,
     ).checked()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, fit, phantom, plan, run, show
+from neuromyo.cli import check, demo, doctor, fit, import_, phantom, plan, run, show
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 for name, verb in (
     ("demo", demo.demo),
+    ("import", import_.import_),
     ("run", run.run),
     ("fit", fit.fit),
     ("check", check.check),

@@ -39,7 +39,7 @@ class Entry:
 
     file : its number there
     sop, series, study : UIDs as they stand in the file (unchecked: keys to compare, never names of anything)
-    person : a key that differs where the patient's number, name or birth date do, and means nothing outside this index
+    person : a key that differs where the patient's number, name or birth date do, and means nothing without its salt
     date : ``YYYY-MM-DD`` of the study, or ""; clock : seconds since midnight of the acquisition
     number, instance : SeriesNumber and InstanceNumber
     size : bytes of the file; rows, columns : 0 where it holds no image

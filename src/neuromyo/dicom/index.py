@@ -41,12 +41,19 @@ class Index:
 
 
 def index(
-    source: Path, *, scratch: Path, limits: Limits | None = None, tell: Tell | None = None, open_names: bool = False
+    source: Path,
+    *,
+    scratch: Path,
+    limits: Limits | None = None,
+    tell: Tell | None = None,
+    open_names: bool = False,
+    salt: bytes | None = None,
 ) -> Index:
     """Every DICOM file under ``source``, by reading the beginnings of all files.
 
     scratch : an existing folder of our own; an archive is unpacked into ``scratch/unpacked``, which stays
     tell : called with (files looked at, files there are)
+    salt : with the same one, the same person has the same key in two indices
     E-NOTFOUND, E-NOTREGULAR, E-ARCHIVE; E-DICOM where there is nothing DICOM at all. One bad file is no error of the whole
     """
     limits = limits or Limits()
@@ -55,7 +62,11 @@ def index(
     if not source.is_dir() and archive.is_archive(source):
         listing = archive.unpack(source, scratch / "unpacked", limits=limits, open_names=open_names)
     told = _Told()
-    request = {"root": str(listing.root.absolute()), "salt": secrets.token_hex(16), "files": _offered(listing, told)}
+    request = {
+        "root": str(listing.root.absolute()),
+        "salt": (salt or secrets.token_bytes(16)).hex(),
+        "files": _offered(listing, told),
+    }
     for message in child.run("index", request, limits=limits, listing=listing, tell=tell):
         told.take(message)
     if not told.entries and not told.errors:

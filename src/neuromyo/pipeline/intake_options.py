@@ -28,6 +28,7 @@ class IntakeOptions:
 
     subject : label; sessions : labels in order of date, none where the dataset has no sessions
     series : series number -> what the user says it is
+    trust_subject : take all as one person's, though names, numbers or birth dates differ
     keep : which of `CHARACTERISTICS` go into the dataset
     mem_mb, seconds : limits of the process that parses files, the time for each file
     """
@@ -42,6 +43,7 @@ class IntakeOptions:
     key: Path | None = None
     keep_dicom: bool = False
     show_names: bool = False
+    trust_subject: bool = False
     mem_mb: int = 2000
     seconds: float = 60.0
 

@@ -1,0 +1,229 @@
+"""Importing scanner files: index, describe, sort, name, write, sweep, and only then move into place.
+
+Whatever is parsed is parsed in a child process (`neuromyo.dicom.child`). All files are made ready in a staging folder of the
+dataset, and nothing is moved into place before all of it was searched for patient data. An import never changes a file
+of another subject, and the same files imported again add nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, worst_exit
+from neuromyo.dicom import index, key
+from neuromyo.dicom.child import Limits
+from neuromyo.dicom.entry import Entry
+from neuromyo.pipeline import intake_ledger as ledger
+from neuromyo.pipeline import intake_visit as visit
+from neuromyo.pipeline import lock
+from neuromyo.pipeline.intake_options import IntakeOptions
+from neuromyo.pipeline.outcome import Event, Tell, quiet
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The end of an import.
+
+    visits : what became of every examination, in order of date
+    findings : what concerns the folder as a whole; errors : files that could not be read, by what they are called
+    notes : sentences for the user (a key was made)
+    """
+
+    bids: str
+    visits: tuple[visit.Visit, ...]
+    findings: tuple[Finding, ...] = ()
+    errors: tuple[NeuromyoError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What was added, relative to the dataset."""
+        return tuple(name for one in self.visits for name in one.files)
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        return (*self.findings, *(f for one in self.visits for f in one.findings))
+
+    @property
+    def all_errors(self) -> tuple[NeuromyoError, ...]:
+        return (*self.errors, *(e for one in self.visits for e in one.errors))
+
+    @property
+    def exit_status(self) -> int:
+        return worst_exit([e.exit_status for e in self.all_errors])
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "bids": self.bids,
+            "sessions": [one.as_dict() for one in self.visits],
+            "files": list(self.files),
+            "findings": [f.as_dict() for f in self.findings],
+            "errors": [e.as_dict() for e in self.all_errors],
+            "notes": list(self.notes),
+            "exit": self.exit_status,
+        }
+
+
+@dataclass
+class _Notes:
+    said: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def import_dicom(source: Path, bids: Path, options: IntakeOptions, tell: Tell = quiet) -> Imported:
+    """Add the scanner files of ``source`` (folder, file or archive) to the BIDS dataset ``bids`` as one person's visits.
+
+    Raises for what concerns the whole (options, folders, two people in one folder, patient data in what would be written); what goes
+    wrong with a file or a series is in the result, and the others go on.
+    """
+    options = options.checked()
+    _require_safe(source, bids)
+    notes = _Notes()
+    secret = key.load(options.key, outside=bids, tell=notes.add)
+    fresh = not bids.exists()
+    own = ledger.own_folder(bids)
+    own.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock.held(own):
+            ledger.recover(bids)
+            ledger.clear(bids)
+            ledger.scratch(bids).mkdir(parents=True)
+            try:
+                result = _imported(source, bids, options, secret, tell)
+            finally:
+                ledger.clear(bids)
+    finally:
+        if fresh:
+            _leave_no_shell(bids)
+    return Imported(str(bids), *result, tuple(notes.said))
+
+
+def limits(options: IntakeOptions) -> Limits:
+    """What the child may use."""
+    return Limits(memory_mb=options.mem_mb, seconds=options.seconds)
+
+
+def share(tell: Tell, session: str, what: str) -> Callable[[int, int], None]:
+    """A teller of (done, total) as steps and shares, not more often than a person can read."""
+    tell(Event("step", session, what))
+
+    def told(done: int, total: int) -> None:
+        every = max(1, total // 50)
+        if done % every == 0 or done == total:
+            tell(Event("share", session, f"{what}: {done:,} of {total:,} files", share=done / max(1, total)))
+
+    return told
+
+
+def opened(source: Path, options: IntakeOptions, scratch: Path, salt: bytes, tell: Tell) -> index.Index:
+    """The index of the source; E-ID where it holds more than one person."""
+    found = index.index(source, scratch=scratch, limits=limits(options), tell=share(tell, "import", "looking at files"),
+                        open_names=options.show_names, salt=salt)  # fmt: skip
+    people = {entry.person for entry in found.entries}
+    if len(people) > 1 and not options.trust_subject:
+        sizes = ", ".join(f"{sum(e.person == p for e in found.entries):,}" for p in sorted(people))
+        raise DataError("E-ID", where="the folder of scanner files", needed="images of one person",
+                        found=f"images of {len(people)} people, by number, name or birth date ({sizes} images)",
+                        remedy="import each person from a folder of their own, under a label of their own; if it is one person, "
+                               "say --trust-subject")  # fmt: skip
+    return found
+
+
+def _imported(
+    source: Path, bids: Path, options: IntakeOptions, secret: bytes, tell: Tell
+) -> tuple[tuple[visit.Visit, ...], tuple[Finding, ...], tuple[NeuromyoError, ...]]:
+    salt = key.digest(secret, "person", "")[:16]
+    found = opened(source, options, ledger.scratch(bids), salt, tell)
+    accounts = ledger.accounts(bids)
+    person = found.entries[0].person if found.entries else ""
+    findings = [*found.findings, *_people(accounts, options, person)]
+    known = {image for account in accounts.values() for image in account.images}
+    done = []
+    for label, entries in sessions(found.entries, options):
+        names = {e.file: key.label(secret, "image", e.sop, 24) for e in entries}
+        task = visit.Task(bids, options, secret, found.listing, label, person, names)
+        new = [e for e in entries if names[e.file] not in known]
+        done.append(visit.run(task, new, len(entries), accounts, tell))
+    return tuple(done), tuple(findings), tuple(found.errors.values())
+
+
+def sessions(entries: tuple[Entry, ...], options: IntakeOptions) -> list[tuple[str, list[Entry]]]:
+    """The examinations in order of date, each with the label of its session; examinations of one day are one visit."""
+    days: dict[str, list[Entry]] = {}
+    for entry in entries:
+        days.setdefault(entry.date or entry.study, []).append(entry)
+    ordered = [days[day] for day in sorted(days)]
+    labels = options.sessions or ("",)
+    if len(ordered) != len(labels):
+        held = ", ".join(f"{len(one):,}" for one in ordered)
+        raise OptionError("E-OPTION", where="--session",
+                          needed=f"{len(ordered)} labels, comma-separated in order of date: one for each examination",
+                          found=f"{len(options.sessions)} for examinations of {len(ordered)} days ({held} images)",
+                          remedy="say for instance --session "
+                                 + ",".join(f"v{n + 1}" for n in range(len(ordered))))  # fmt: skip
+    return list(zip(labels, ordered, strict=True))
+
+
+def _people(accounts: dict[str, ledger.Account], options: IntakeOptions, person: str) -> list[Finding]:
+    """A label that stood for somebody else is refused; a person under two labels is warned of."""
+    said = []
+    for account in accounts.values():
+        label = account.label.partition("_")[0]
+        own = label == f"sub-{options.subject}"
+        if own and account.person != person and not options.trust_subject:
+            raise DataError("E-ID", where=f"--subject {options.subject}",
+                            needed="the person that this label stands for in the dataset",
+                            found="another one (number, name or birth date differ)",
+                            remedy="give this person a label of their own; if it is the same one, say --trust-subject")  # fmt: skip
+        if not own and account.person == person:
+            said.append(Finding("warn", "W-ID", f"--subject {options.subject}", f"this person seems to be {label} already",
+                                "check the label, unless all your images carry one made-up name"))  # fmt: skip
+    return list(dict.fromkeys(said))
+
+
+def _require_safe(source: Path, bids: Path) -> None:
+    """E-OUTDIR where writing there is not safe."""
+    if not os.path.lexists(source):
+        raise DataError("E-NOTFOUND", where="the folder of scanner files", needed="a folder, a file or an archive",
+                        found="nothing of that name", remedy="check the name")  # fmt: skip
+    found = ""
+    if bids.is_symlink():
+        found = "a symbolic link"
+    elif bids.exists() and not bids.is_dir():
+        found = "a file"
+    elif source.is_dir() and bids.resolve().is_relative_to(source.resolve()):
+        found = "one inside the folder of scanner files"
+    elif bids.is_dir() and not os.access(bids, os.W_OK):
+        found = "one that may not be written to"
+    elif bids.is_dir() and any(bids.iterdir()) and not _is_dataset(bids):
+        found = "one with other people's files and no dataset_description.json"
+    elif ledger.own_folder(bids).is_symlink():
+        found = f"one whose {ledger.FOLDER} is a symbolic link"
+    if found:
+        raise OptionError("E-OUTDIR", where=str(bids), needed="a BIDS dataset or a new folder", found=found,
+                          remedy="name another folder to import into")  # fmt: skip
+
+
+def _is_dataset(bids: Path) -> bool:
+    return (bids / "dataset_description.json").is_file() or {p.name for p in bids.iterdir()} <= {ledger.FOLDER}
+
+
+def _leave_no_shell(bids: Path) -> None:
+    """An import that added nothing leaves no folder where there was none."""
+    if (
+        bids.is_dir()
+        and {p.name for p in bids.iterdir()} <= {ledger.FOLDER}
+        and not (ledger.own_folder(bids) / "import").exists()
+    ):
+        aside = bids.with_name(f".{bids.name}-{secrets.token_hex(4)}")
+        bids.rename(aside)
+        import shutil
+
+        shutil.rmtree(aside, ignore_errors=True)
