@@ -48,8 +48,8 @@ class Copy:
     findings: tuple[Finding, ...] = ()
 
 
-def copy(source: bytes, who: Who, where: str) -> Copy:
-    """One file's copy, proved to hold only what may stay. ``where`` calls the file by a discreet name."""
+def copy(source: bytes, who: Who, where: str = "") -> Copy:
+    """One file's copy, proved to hold only what may stay. ``where`` calls the file by a discreet name, or is empty."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = _read(source, where)
@@ -79,10 +79,9 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     root, out = Path(request["root"]), Path(request["out"])
     for number, name in request["files"]:
         yield {"at": number}
-        where = f"file {number + 1} ({discreet(Path(name).name)})"
         try:
-            with open_regular(root / name, where) as stream:
-                made = copy(stream.read(), who, where)
+            with open_regular(root / name, discreet(Path(name).name)) as stream:
+                made = copy(stream.read(), who)
             digest = store.write_bytes(out / made.name, made.data)
         except NeuromyoError as error:
             yield {"file": number, "error": error.as_dict()}

@@ -19,7 +19,6 @@ from pydicom.sequence import Sequence
 
 from neuromyo.dicom import hazards, profile
 from neuromyo.dicom.deidentify import Fate, Who, fates, text_of
-from neuromyo.dicom.listing import discreet
 from neuromyo.dicom.sweep import header_of
 
 _ORDER = ("removed", "emptied", "replaced", "shifted", "kept in part", "kept")
@@ -145,7 +144,7 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     said: set[str] = set()
     for number, name in request["files"]:
         yield {"at": number}
-        header = header_of(Path(request["root"]) / name, f"file {number + 1} ({discreet(Path(name).name)})")
+        header = header_of(Path(request["root"]) / name)
         if header is None:
             continue
         shape, values = of_file(header, who)

@@ -22,7 +22,7 @@ from neuromyo.core.errors import DataError, NeuromyoError
 from neuromyo.dicom import hazards
 from neuromyo.dicom.listing import discreet
 from neuromyo.dicom.needles import Needles
-from neuromyo.dicom.words import Words
+from neuromyo.dicom.words import FILE, Words
 from neuromyo.io.files import open_regular
 
 _BLOCK = 8 << 20
@@ -49,20 +49,19 @@ class Hit:
 def find(words: Mapping[str, Iterable[str]], folder: Path) -> list[Hit]:
     """Every file under ``folder`` that holds one of the words, in any of their spellings, or bears it in its name.
 
-    words : kind -> words
+    words : kind -> words, as `Words.to_find` gives them
     """
     needles = Needles(words)
-    hits: list[Hit] = []
-    paths = sorted(folder.rglob("*"))
-    for path in paths:
-        relative = path.relative_to(folder)
-        hits += [
-            Hit(_called(relative, needles), k, True)
-            for k in sorted(needles.in_text(path.name.encode("utf-8", "replace")))
-        ]
-        if path.is_file() and not path.is_symlink():
-            hits += [Hit(_called(relative, needles), k) for k in sorted(in_file(needles, path))]
-    return hits
+    return [hit for path in sorted(folder.rglob("*")) for hit in _hits(needles, path, folder)]
+
+
+def _hits(needles: Needles, path: Path, folder: Path) -> Iterator[Hit]:
+    called = _called(path.relative_to(folder), needles)
+    for kind in sorted(needles.in_text(path.name.encode("utf-8", "replace"))):
+        yield Hit(called, kind, in_name=True)
+    if path.is_file() and not path.is_symlink():
+        for kind in sorted(in_file(needles, path)):
+            yield Hit(called, kind)
 
 
 def in_file(needles: Needles, path: Path) -> set[str]:
@@ -84,45 +83,82 @@ def _in_gzip_header(needles: Needles, start: bytes) -> set[str]:
     return needles.in_text(start) if flags & 0b11100 else set()
 
 
+@dataclass(frozen=True)
+class Swept:
+    """The end of a search, for the parent process.
+
+    leaks : an E-PHI for each file of the output that holds a word; nothing may be moved into place
+    refused : file number -> E-PHI, source files whose pixels may name the person
+    n_words : how many words were looked for
+    unsought : kinds of which a value was too short to be looked for
+    """
+
+    leaks: tuple[NeuromyoError, ...]
+    refused: Mapping[int, NeuromyoError]
+    n_words: int
+    unsought: tuple[str, ...]
+
+
+def swept(messages: Iterable[Mapping[str, Any]]) -> Swept:
+    """What the job ``sweep`` found, from its messages; E-PHI where the search was not finished over all files."""
+    leaks, refused, last = [], {}, {}
+    for message in messages:
+        if "leak" in message:
+            leaks.append(_error(message["leak"]))
+        elif "error" in message and "file" in message:
+            refused[int(message["file"])] = _error(message["error"])
+        elif "swept" in message:
+            last = message["swept"]
+    if not last.get("whole"):
+        raise DataError("E-PHI", where="the last search for patient data", needed="all files searched",
+                        found="one that ended its reader, so that the search could not be finished",
+                        remedy="nothing was moved into place; leave out the series that is named, or permit more memory or time")  # fmt: skip
+    return Swept(tuple(leaks), refused, last["words"], tuple(last["unsought"]))
+
+
 def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Child job: collects the words from the source files, then looks for them in ``request["out"]``.
 
-    request : root, files (as every job), out (the staging folder), expected (how many files there are to be read), words
-        (optional: more to look for, as {kind: [text, ...]})
-    Yields ``{"at"}``; ``{"file", "error"}`` for a file whose pixels may name the person; ``{"error"}`` for each hit; at last
-    ``{"swept": {"words", "unsought", "hits", "whole"}}``. ``unsought`` are the
-    kinds of which a value was too short to be looked for; ``whole`` is false where fewer files were read than expected (a child that
-    was started again has lost the words of the files before): the search has to be asked for again then.
+    request : root, files (as every job), out (the staging folder), expected (how many files there are in all), source (optional:
+        the name of the folder or archive the user named), words (optional: more to look for, as {kind: [text, ...]})
+    Yields ``{"at"}``; ``{"file", "error"}`` for a file whose pixels may name the person; ``{"leak": error}`` for each hit; at last
+    ``{"swept": ...}``, false in ``whole`` where fewer files were read than expected: a child that was started again has lost the
+    words of the files before. `swept` reads all this.
     """
     words = Words()
-    root = Path(request["root"])
-    words.add_name(root.name)
+    for text in (Path(request["root"]).name, request.get("source", "")):
+        words.add(FILE, text)
     for kind, more in request.get("words", {}).items():
         for text in more:
             words.add(kind, text)
+    number, n_files = None, 0
     for number, name in request["files"]:
         yield {"at": number}
-        words.add_name(name)
-        header = header_of(root / name, discreet(Path(name).name))
+        n_files += 1
+        words.add(FILE, name)
+        header = header_of(Path(request["root"]) / name)
         if header is None:
             continue
         words.add_header(header)
         words.add_header(header.file_meta)
-        refused = hazards.refusal(hazards.of(header), f"file {number + 1} ({discreet(Path(name).name)})")
+        refused = hazards.refusal(hazards.of(header), "")
         if refused is not None:
             yield {"file": number, "error": refused.as_dict()}
     looked_for = words.to_find()
-    hits = find(looked_for, Path(request["out"]))
-    for hit in hits:
-        yield {"error": hit.error().as_dict()}
-    whole = len(request["files"]) >= request.get("expected", 0)
+    needles, folder = Needles(looked_for), Path(request["out"])
+    for path in sorted(folder.rglob("*")):
+        if number is not None:
+            yield {"at": number}  # still alive: the time limit is for one file of the output
+        for hit in _hits(needles, path, folder):
+            yield {"leak": hit.error().as_dict()}
     n_words = sum(map(len, looked_for.values()))
-    yield {"swept": {"words": n_words, "unsought": sorted(words.unsought), "hits": len(hits), "whole": whole}}
+    whole = n_files >= request.get("expected", 0)
+    yield {"swept": {"words": n_words, "unsought": sorted(words.unsought), "whole": whole}}
 
 
-def header_of(path: Path, name: str) -> pydicom.Dataset | None:
+def header_of(path: Path) -> pydicom.FileDataset | None:
     """A file's header without its pixels, or None where it is no DICOM."""
-    with open_regular(path, name) as stream, warnings.catch_warnings():
+    with open_regular(path, discreet(path.name)) as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
@@ -139,6 +175,12 @@ def header_of(path: Path, name: str) -> pydicom.Dataset | None:
         ):
             return None
         return header if any(tag.group == _IDENTIFYING for tag in header.keys()) else None  # noqa: SIM118
+
+
+def _error(said: Mapping[str, str]) -> NeuromyoError:
+    return DataError(
+        said["code"], where=said["where"], needed=said["needed"], found=said["found"], remedy=said["remedy"]
+    )
 
 
 def _in_stream(needles: Needles, stream: Any) -> set[str]:

@@ -73,10 +73,6 @@ class Words:
             elif vr in _TEXTS or vr in ("DA", "DT", "UI", "IS", "DS"):
                 self._add_element(text_of(header, tag), tag, creator, vr)
 
-    def add_name(self, name: str) -> None:
-        """Take a file or folder name."""
-        self.add(FILE, name)
-
     def to_find(self) -> dict[str, tuple[str, ...]]:
         """kind -> words, each once, at the first of the kinds in the order of `STRONG` kinds before weak ones."""
         taken: set[str] = set()
