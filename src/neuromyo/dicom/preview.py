@@ -1,0 +1,198 @@
+"""What will become of every attribute, before anything is written: removed, emptied, replaced, shifted, kept.
+
+Values are shown only of technical attributes that are kept: what goes is named, never quoted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
+from pydicom.sequence import Sequence
+
+from neuromyo.dicom import hazards, profile
+from neuromyo.dicom.deidentify import Fate, Who, fates, text_of
+from neuromyo.dicom.sweep import header_of
+
+_ORDER = ("removed", "emptied", "replaced", "shifted", "kept in part", "kept")
+_SHOWN, _LONGEST = 3, 40
+_PIXEL_GROUP = 0x7FE0
+_FREE_TEXT = ("LO", "SH", "ST", "LT", "UT", "UC", "PN")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One attribute of one file. ``value`` only where it is technical and kept."""
+
+    tag: str
+    keyword: str
+    fate: str
+    why: str
+    free_text: bool = False
+    nested: bool = False
+    value: str = ""
+
+    @property
+    def shape(self) -> tuple[str, str, str, str, bool, bool]:
+        return self.tag, self.keyword, self.fate, self.why, self.free_text, self.nested
+
+
+@dataclass
+class Preview:
+    """The table over all files of an import, built from the child's answers one after the other."""
+
+    n_files: int = 0
+    hazards: dict[str, int] = field(default_factory=dict)
+    _shapes: dict[str, list[list[Any]]] = field(default_factory=dict)
+    _files: dict[str, int] = field(default_factory=dict)
+    _values: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, said: Mapping[str, Any]) -> None:
+        """Take one answer of the child; others than this job's are passed over."""
+        if "shape" in said and "rows" in said:
+            self._shapes[said["shape"]] = said["rows"]
+        elif "shape" in said:
+            self.n_files += 1
+            self._files[said["shape"]] = self._files.get(said["shape"], 0) + 1
+            for key, value in said.get("values", {}).items():
+                known = self._values.setdefault(key, [])
+                if value not in known and len(known) <= _SHOWN:
+                    known.append(value)
+            for kind in said.get("hazards", ()):
+                self.hazards[kind] = self.hazards.get(kind, 0) + 1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows for JSON: tag, keyword, fate, files, why, free_text, nested, values (of kept technical attributes)."""
+        counts: dict[tuple[Any, ...], int] = {}
+        for shape, n in self._files.items():
+            for row in self._shapes[shape]:
+                counts[tuple(row)] = counts.get(tuple(row), 0) + n
+        table = [
+            {"tag": tag, "keyword": keyword, "fate": fate, "files": n, "why": why, "free_text": free, "nested": nested,
+             "values": self._values.get(f"{tag} {nested:d}", [])[:_SHOWN] if fate == "kept" else []}
+            for (tag, keyword, fate, why, free, nested), n in counts.items()
+        ]  # fmt: skip
+        return sorted(table, key=lambda r: (_ORDER.index(r["fate"]), r["nested"], r["tag"], r["keyword"]))
+
+    def text(self) -> str:
+        """The table for people to read."""
+        rows = self.rows()
+        lines = [f"What becomes of the headers of {self.n_files} files (values of what goes are not shown)."]
+        for fate in _ORDER:
+            part = [r for r in rows if r["fate"] == fate]
+            if part:
+                lines += ["", f"{fate} ({len(part)})", *map(_line, part)]
+        lines += ["", *self._warnings(rows)]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def _warnings(self, rows: list[dict[str, Any]]) -> Iterator[str]:
+        free = sorted({r["keyword"] for r in rows if r["free_text"] and not r["keyword"].startswith("private")})
+        if free:
+            yield f"Texts that anyone may have typed into, all removed: {', '.join(free)}."
+        for kind, n in self.hazards.items():
+            stop = " These files are refused." if kind in hazards.STOPS else ""
+            yield f"{n} of {self.n_files} files: {hazards.KINDS[kind]}.{stop}"
+
+
+def lines(header: Dataset, who: Who, depth: int = 0) -> Iterator[Line]:
+    """What becomes of each attribute of a header, at every depth; private blocks that go are one line each."""
+    blocks: dict[tuple[str, str], int] = {}
+    for fate in fates(header, who, depth):
+        if fate.tag.group == _PIXEL_GROUP or fate.tag.element == 0 or fate.tag.is_private_creator:
+            continue
+        if fate.tag.is_private and fate.element is None:
+            name = fate.creator if profile.known_creator(fate.tag.group, fate.creator) else "of a vendor"
+            block = f"{fate.tag.group:04X}", name
+            blocks[block] = blocks.get(block, 0) + 1
+            continue
+        yield _told(header, fate, depth)
+        if fate.element is not None and fate.element.VR == "SQ":
+            value = header[fate.tag].value
+            for item in value if isinstance(value, Sequence) else ():
+                yield from lines(item, who, depth + 1)
+    for (group, name), n in blocks.items():
+        yield Line(
+            f"{group},----", f"private block {name} ({n} elements)", "removed", "vendor's own", True, bool(depth)
+        )
+
+
+def of_file(header: Dataset, who: Who) -> Iterator[dict[str, Any]]:
+    """The child's answers about one header: its shape, then its values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        told = list(lines(header, who))
+    rows = sorted({line.shape for line in told})
+    shape = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    yield {"shape": shape, "rows": [list(r) for r in rows]}
+    values = {f"{line.tag} {line.nested:d}": line.value for line in told if line.value}
+    yield {"shape": shape, "values": values, "hazards": list(hazards.of(header))}
+
+
+def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Child job. request: root, files (as every job), subject, keep; no key: a preview makes no pseudonym.
+
+    Yields ``{"at"}``, and per file what `Preview.add` takes.
+    """
+    who = Who(bytes(32), request.get("subject", ""), frozenset(request.get("keep", ())))
+    said: set[str] = set()
+    for number, name in request["files"]:
+        yield {"at": number}
+        header = header_of(Path(request["root"]) / name)
+        if header is None:
+            continue
+        shape, values = of_file(header, who)
+        if shape["shape"] not in said:
+            said.add(shape["shape"])
+            yield shape
+        yield {"file": number, **values}
+
+
+def _told(header: Dataset, fate: Fate, depth: int) -> Line:
+    keyword = (fate.rule.keyword if fate.rule else keyword_for_tag(fate.tag)) or "an attribute of no known name"
+    what = profile.ACTIONS[fate.action]
+    why = fate.rule.why if fate.rule and fate.element is not None else _why_not(fate)
+    item = header.get_item(fate.tag)
+    free = fate.rule is None and item is not None and _may_be_text(keyword, str(item.VR))
+    tag = f"{fate.tag.group:04X},{fate.tag.element:04X}"
+    return Line(tag, keyword, what, why, free, bool(depth), _value(header, fate))
+
+
+def _why_not(fate: Fate) -> str:
+    if fate.rule is None:
+        return "not needed for the measurement"
+    if fate.rule.action == "P":
+        return f"kept only with --keep {fate.rule.asked}"
+    return "its value is not of the kind it should be"
+
+
+def _may_be_text(keyword: str, vr: str) -> bool:
+    return vr in _FREE_TEXT or (vr in ("None", "UN") and any(w in keyword for w in ("Comment", "Description", "Name")))
+
+
+def _value(header: Dataset, fate: Fate) -> str:
+    if fate.action != "K" or fate.element is None or fate.element.VR in ("SQ", "OB", "OW", "UN"):
+        return ""
+    said = text_of(header, fate.tag) if fate.element.VR in ("CS", "DS", "IS", "LO", "SH") else _numbers(header, fate)
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+
+
+def _numbers(header: Dataset, fate: Fate) -> str:
+    try:
+        return str(header[fate.tag].value)
+    except (ValueError, TypeError, AttributeError, NotImplementedError, LookupError):
+        return ""
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    inside = " (inside a sequence)" if row["nested"] else ""
+    values = ", ".join(row["values"])
+    shown = f": {values}" if values else ""
+    files = f"{row['files']} file" + ("s" if row["files"] != 1 else "")
+    return f"  {row['tag']}  {row['keyword']}{inside}{shown}  [{files}; {row['why']}]"
