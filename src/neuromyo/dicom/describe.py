@@ -193,14 +193,14 @@ def _frames(view: View, dialect: Dialect, file: int, index: int) -> Iterator[tup
 def part_of(view: View, dialect: Dialect) -> tuple[Part, tuple[Note, ...]]:
     """The part of the signal: by the vendor's private element, else the image type, else the standard component."""
     private = dialect.part(view)
-    by_type, by_component = kinds.stated_part(view)
-    said = [one for one in (private, by_type, by_component) if one is not None]
+    said: list[Part] = [one for one in (private, *kinds.stated_part(view)) if one is not None]
     if not said:
         return "mag", ()
-    if len(set(said)) == 1:
+    other = next((one for one in said if one != said[0]), None)
+    if other is None:
         return said[0], ()
     source = "the private element" if private else "Image Type"
-    note = Note("W-PART", "part", f"the header contradicts itself: {source} says {said[0]}, another field {said[1] if said[1] != said[0] else said[2]}",
+    note = Note("W-PART", "part", f"the header contradicts itself: {source} says {said[0]}, another field {other}",
                 "look at the images", f"they are taken as {said[0]}")  # fmt: skip
     return said[0], (note,)
 

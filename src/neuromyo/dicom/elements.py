@@ -109,6 +109,7 @@ class View:
 
 
 def first(numbers: tuple[float, ...]) -> float | None:
+    """The first of some numbers, None where there is none."""
     return numbers[0] if numbers else None
 
 

@@ -1,7 +1,7 @@
 """What holds for a whole series, by BIDS key in BIDS units: technical fields alone.
 
 Nothing of it says who was scanned. Free text never leaves a header: of protocol names and series descriptions only words of
-the closed list `WORDS` do, and names of sequences, coils and software keep plain characters alone.
+the closed list `vocabulary.WORDS` do, and names of sequences, coils and software keep plain characters alone.
 """
 
 from __future__ import annotations
@@ -12,32 +12,10 @@ from typing import Any
 
 from neuromyo.dicom.dialect import Dialect, Note
 from neuromyo.dicom.elements import View
+from neuromyo.dicom.vocabulary import BODY_PARTS, PLACES, WORDS
 
-#: words of the trade that may be known of a protocol's name
-WORDS = frozenset("""
-    2d 3d 4pt 6pt adc afi ap axial b0 b1 bilateral bipolar both calf calves cor coronal dam dess dir12 dir16 dir20 dir30 dir32 dir48
-    dir60 dir64 dixon dti dual dualecho dwi echo ep2d epi fa fast fat fatsat femoral ffe fieldmap flair flash flex fmap foot forearm
-    fse fsp ge gradient gre hand high ideal imag in inphase ir irse knee left leg legs localiser localizer loc lower lspine magnitude
-    map mde me mecse mecho megre mese mfe mge mp2rage mpm mprage mpr mse msme mt mt0 mt1 mtc mtoff mton mtr mts mtsat multi multiecho
-    muscle nerve nomt off on opposed out outphase pa pd pdff pdw pelvis peroneal ph phase plexus proximal qmt quant quick r2star rare
-    real repeat rest rescan reversed right roi sag sagittal scout sciatic se semc shoulder siemens sir space spair spgr spine spiral
-    spir ss stage star stir survey t1 t1map t1w t2 t2map t2star t2starw t2w te te1 te2 tfe tfl thigh thighs ti tibial tirm tr tra
-    trace transverse trufi tse turbo upper ute vfa vibe vista water waterfat wfi whole zte
-""".split()) | frozenset(f"{letter}{n}" for letter in ("m",) for n in (0, 3, 4, 6, 9, 12, 18, 24, 36))  # fmt: skip
-#: those of them that stand for a place; a protocol's name that holds for a whole examination tells no more than these
-_PLACES = frozenset(
-    """
-    bilateral both calf calves femoral foot forearm hand knee left leg legs lower lspine muscle nerve pelvis peroneal plexus proximal
-    right sciatic shoulder spine thigh thighs tibial upper whole
-""".split()
-)
 _MOST_WORDS = 24
 
-_BODY_PARTS = frozenset("""
-    ABDOMEN ANKLE ARM BODY BRACHIALPLEXUS BRAIN BUTTOCK CALF CERVICAL CHEST CSPINE ELBOW EXTREMITY FEMUR FOOT FOREARM HAND HEAD HEART
-    HIP KNEE LEG LEGS LIVER LOWERARM LOWEREXTREMITY LOWERLEG LOWERLIMB LSPINE LUMBARSPINE NECK PELVIS PHANTOM SHOULDER SKULL SPINE
-    THIGH THIGHS THORAX TIBIA TONGUE TSPINE UPPERARM UPPEREXTREMITY UPPERLEG UPPERLIMB WHOLEBODY WRIST
-""".split())  # fmt: skip
 _POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 _.,;:/*+#()-]")
@@ -69,9 +47,11 @@ def facts_of(view: View, dialect: Dialect, mt_on: bool | None) -> tuple[dict[str
     said["SeriesNumber"] = view.whole("SeriesNumber")
     words = sequence_words(view.text("ProtocolName"))
     if dialect.protocol_is_exam:
-        words = [w for w in words if w in _PLACES]
+        words = [w for w in words if w in PLACES]
     said["SequenceWords"] = list(dict.fromkeys(words + sequence_words(view.text("SeriesDescription"))))[:_MOST_WORDS]
-    said |= _anatomy(view) | _acquired(view) | _phase_encoding(view, dialect.facts(view), mt_on)
+    said |= _anatomy(view)
+    said |= _acquired(view)
+    said |= _phase_encoding(view, dialect.facts(view), mt_on)
     return {key: value for key, value in said.items() if value not in (None, "", [])}, notes
 
 
@@ -121,7 +101,7 @@ def _unit_note(field: str, value: float, unit: str, taken: str) -> Note:
                 "" if taken else "add it to the sidecar", f"taken as {taken}" if taken else "it is left out")  # fmt: skip
 
 
-def _anatomy(view: View) -> Mapping[str, Any]:
+def _anatomy(view: View) -> dict[str, Any]:
     part = re.sub(r"[ _-]", "", view.text("BodyPartExamined").upper())
     side = next(
         (
@@ -133,13 +113,13 @@ def _anatomy(view: View) -> Mapping[str, Any]:
     )
     position = view.text("PatientPosition").upper()
     return {
-        "BodyPartExamined": part if part in _BODY_PARTS else None,
+        "BodyPartExamined": part if part in BODY_PARTS else None,
         "Laterality": side,
         "PatientPosition": position if position in _POSITIONS else None,
     }
 
 
-def _acquired(view: View) -> Mapping[str, Any]:
+def _acquired(view: View) -> dict[str, Any]:
     kind = view.text("MRAcquisitionType").upper()
     spoiling = view.text("Spoiling").upper()
     said: dict[str, Any] = {"MRAcquisitionType": kind if kind in ("2D", "3D") else None}
@@ -148,7 +128,7 @@ def _acquired(view: View) -> Mapping[str, Any]:
     return said
 
 
-def _phase_encoding(view: View, vendor: Mapping[str, Any], mt_on: bool | None) -> Mapping[str, Any]:
+def _phase_encoding(view: View, vendor: Mapping[str, Any], mt_on: bool | None) -> dict[str, Any]:
     """Axis and, where known, sense: ``row`` and ``col`` towards higher column and row index, ``row-`` and ``col-`` the other way."""
     said = dict(vendor)
     axis = (view.text("InPlanePhaseEncodingDirection") or view.text("InPlanePhaseEncodingDirectionMRFrame")).upper()

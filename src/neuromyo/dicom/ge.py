@@ -27,11 +27,11 @@ _THREE_PLANES = 32
 _FROM, _MODULO = 1e5, 100_000
 
 
-def part(view: View) -> Part | None:
+def _part(view: View) -> Part | None:
     return _PARTS.get(view.private_number(0x0043, _PARM, 0x2F, "SS") or 0.0) if _kind(view) is not None else None
 
 
-def made(view: View) -> str | None:
+def _made(view: View) -> str | None:
     kind = _kind(view)
     if kind is not None and kind not in _PARTS:
         return "other"
@@ -42,7 +42,7 @@ def _kind(view: View) -> float | None:
     return view.private_number(0x0043, _PARM, 0x2F, "SS")
 
 
-def gradient(view: View, plane: Plane) -> Gradient:
+def _gradient(view: View, plane: Plane) -> Gradient:
     given = view.private_numbers(0x0043, _PARM, 0x39, "IS")
     if not given:
         return Gradient()
@@ -66,7 +66,7 @@ def gradient(view: View, plane: Plane) -> Gradient:
     return Gradient(b, along(components, plane.row, plane.column), doubt=doubt)
 
 
-def scale(view: View, part: Part, made: str) -> Scaled | None:
+def _scale(view: View, part: Part, made: str) -> Scaled | None:
     if part != "phase" or made:
         return None
     slope, intercept, _ = stated(view)
@@ -78,7 +78,7 @@ def scale(view: View, part: Part, made: str) -> Scaled | None:
     return Scaled(Scale(slope, intercept), (note,))
 
 
-def facts(view: View) -> Mapping[str, Any]:
+def _facts(view: View) -> Mapping[str, Any]:
     said: dict[str, Any] = {}
     offset = view.private_number(0x0043, _PARM, 0x34, "IS")
     if offset:
@@ -111,4 +111,4 @@ def _readout(view: View, factors: tuple[float, ...]) -> Mapping[str, Any]:
     return {"TotalReadoutTime": (math.ceil(lines / factor / step) * step - 1) * spacing * 1e-6}
 
 
-DIALECT = Dialect("GE", part=part, made=made, gradient=gradient, facts=facts, scale=scale, protocol_is_exam=True)
+DIALECT = Dialect("GE", part=_part, made=_made, gradient=_gradient, facts=_facts, scale=_scale, protocol_is_exam=True)

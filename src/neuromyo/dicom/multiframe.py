@@ -21,6 +21,7 @@ _WITHIN = ("DiffusionGradientDirectionSequence", "DiffusionBMatrixSequence")
 
 
 def is_enhanced(dataset: Dataset) -> bool:
+    """Whether a header speaks of its planes in functional groups."""
     return "PerFrameFunctionalGroupsSequence" in dataset or "SharedFunctionalGroupsSequence" in dataset
 
 

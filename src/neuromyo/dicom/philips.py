@@ -35,11 +35,11 @@ def widened(view: View) -> View:
     return view
 
 
-def part(view: View) -> Part | None:
+def _part(view: View) -> Part | None:
     return part_of_words([widened(view).private_text(0x2005, _DD1, 0x11, "CS")])
 
 
-def made(view: View) -> str | None:
+def _made(view: View) -> str | None:
     words = [*map(plain, image_words(view))]
     found = next((_MADE[w] for w in words if w in _MADE), None)
     if found is None:
@@ -49,7 +49,7 @@ def made(view: View) -> str | None:
     return found
 
 
-def gradient(view: View, _: Plane) -> Gradient:
+def _gradient(view: View, _: Plane) -> Gradient:
     wide = widened(view)
     b = wide.number("DiffusionBValue")
     b = wide.private_number(0x2001, _IMAGING, 0x03, "FL") if b is None else b
@@ -60,7 +60,7 @@ def gradient(view: View, _: Plane) -> Gradient:
     return Gradient(b, unit(given) if b and not isotropic else None, isotropic)
 
 
-def scale(view: View, part: Part, made: str) -> Scaled | None:
+def _scale(view: View, part: Part, made: str) -> Scaled | None:
     if made or part == "phase":
         return None
     slope, intercept, _ = stated(view)
@@ -70,4 +70,4 @@ def scale(view: View, part: Part, made: str) -> Scaled | None:
     return Scaled(Scale(1 / true, intercept / (slope * true), "signal", slope))
 
 
-DIALECT = Dialect("Philips", part=part, made=made, gradient=gradient, scale=scale)
+DIALECT = Dialect("Philips", part=_part, made=_made, gradient=_gradient, scale=_scale)

@@ -46,7 +46,7 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         by_file[one[0]].append(Wanted(*one))
     dtype, shape = np.dtype(request["dtype"]), (int(request["shape"][0]), int(request["shape"][1]))
     size = dtype.itemsize * shape[0] * shape[1]
-    with _out(Path(request["out"]), size * (1 + max(one[3] for one in request["planes"]))) as out:
+    with _Out(Path(request["out"]), size * (1 + max(one[3] for one in request["planes"]))) as out:
         for done, (number, name) in enumerate(request["files"], 1):
             yield {"at": number}
             try:
@@ -109,11 +109,11 @@ def _as(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     limits = np.iinfo(dtype)
     if rounded.size and (not np.isfinite(rounded).all() or rounded.min() < limits.min or rounded.max() > limits.max):
         raise DataError("E-DTYPE", where="Pixel Data", needed=f"numbers from {limits.min} to {limits.max}",
-                        found=f"{rounded.min():g} to {rounded.max():g}", remedy="this is a fault of the software: please report it")  # fmt: skip
+                        found=f"{rounded.min():g} to {rounded.max():g}", remedy="report this fault")  # fmt: skip
     return rounded.astype(dtype)
 
 
-class _out:
+class _Out:
     """The raw file, opened for writing in place; made, and made long enough, where it is not."""
 
     def __init__(self, path: Path, size: int) -> None:

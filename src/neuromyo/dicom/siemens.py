@@ -23,7 +23,7 @@ from neuromyo.dicom.plane import plane_of, shifted
 _HEADER, _CSA, _SDI = "SIEMENS MR HEADER", "SIEMENS CSA HEADER", "SIEMENS MR SDI 02"
 
 
-def gradient(view: View, plane: Plane) -> Gradient:
+def _gradient(view: View, plane: Plane) -> Gradient:
     """By 0019,100C / 100E / 1027, else by the CSA header."""
     header = _csa(view)
     b = view.private_number(0x0019, _HEADER, 0x0C, "IS")
@@ -35,7 +35,7 @@ def gradient(view: View, plane: Plane) -> Gradient:
     return Gradient(b, vector if b else None, said.upper() == "ISOTROPIC")
 
 
-def tiles(view: View) -> Tiles | None:
+def _tiles(view: View) -> Tiles | None:
     """The planes of a mosaic (Image Type MOSAIC)."""
     header = _csa(view)
     count = first(header.numbers("NumberOfImagesInMosaic")) or view.private_number(0x0019, _HEADER, 0x0A, "US")
@@ -56,7 +56,7 @@ def tiles(view: View) -> Tiles | None:
     ))  # fmt: skip
 
 
-def facts(view: View) -> Mapping[str, Any]:
+def _facts(view: View) -> Mapping[str, Any]:
     said: dict[str, Any] = {}
     header = _csa(view)
     positive = first(header.numbers("PhaseEncodingDirectionPositive"))
@@ -81,4 +81,4 @@ def _parsed(raw: bytes) -> csa.Header:
     return csa.parse(raw)
 
 
-DIALECT = Dialect("Siemens", gradient=gradient, tiles=tiles, facts=facts, mt_stated=True)
+DIALECT = Dialect("Siemens", gradient=_gradient, tiles=_tiles, facts=_facts, mt_stated=True)

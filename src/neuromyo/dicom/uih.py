@@ -18,13 +18,13 @@ from neuromyo.dicom.plane import orientation, shape, spacing
 _CREATOR = "Image Private Header"
 
 
-def gradient(view: View, plane: Plane) -> Gradient:
+def _gradient(view: View, plane: Plane) -> Gradient:
     b = view.private_number(0x0065, _CREATOR, 0x09, "FD")
     given = view.private_numbers(0x0065, _CREATOR, 0x37, "FD")
     return Gradient(b, along(given, plane.row, plane.column) if b else None)
 
 
-def tiles(view: View) -> Tiles | None:
+def _tiles(view: View) -> Tiles | None:
     """The planes of a mosaic (Image Type VFRAME)."""
     if "VFRAME" not in view.words("ImageType"):
         return None
@@ -42,4 +42,4 @@ def tiles(view: View) -> Tiles | None:
     return Tiles(tuple(Plane((x, y, z), row, column, step, one) for x, y, z in places))
 
 
-DIALECT = Dialect("UIH", gradient=gradient, tiles=tiles)
+DIALECT = Dialect("UIH", gradient=_gradient, tiles=_tiles)
