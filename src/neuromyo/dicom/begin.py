@@ -7,18 +7,21 @@ information says of the transfer syntax is believed, but for explicit or implici
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from dataclasses import dataclass
 
 from neuromyo.core.errors import DataError
 from neuromyo.dicom.walk import Encoding, damaged
-from neuromyo.dicom.window import MemoryBytes, Source
+from neuromyo.dicom.window import AHEAD, MemoryBytes, Source
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
-SYNTAX, MEDIA_CLASS, MEDIA_INSTANCE = 0x00020010, 0x00020002, 0x00020003
+#: elements of group 0002
+_SYNTAX, _MEDIA_CLASS, _MEDIA_INSTANCE = 0x0010, 0x0002, 0x0003
 _LONGEST = 256
-_META = frozenset((SYNTAX, MEDIA_CLASS, MEDIA_INSTANCE))
+_HEAD = struct.Struct("<HH2sH").unpack_from
+_META = frozenset((_SYNTAX, _MEDIA_CLASS, _MEDIA_INSTANCE))
 #: compressed pixels, the elements being explicit little endian: JPEG family, RLE, and what came after
 _COMPRESSED = re.compile(r"1\.2\.840\.10008\.1\.2\.(4\.\d+(\.\d+)?|5|7\.\d+|8\.\d+)")
 _DEFLATED_TOO = (DEFLATED, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
@@ -75,8 +78,8 @@ def begin(source: Source) -> Beginning | None:
 
 def _after_meta(source: Source, start: int, disguise: str) -> Beginning:
     meta, at = _meta(source, start)
-    syntax = text(meta.get(SYNTAX, b""))
-    media = text(meta.get(MEDIA_CLASS, b"")), text(meta.get(MEDIA_INSTANCE, b""))
+    syntax = text(meta.get(_SYNTAX, b""))
+    media = text(meta.get(_MEDIA_CLASS, b"")), text(meta.get(_MEDIA_INSTANCE, b""))
     if syntax in _DEFLATED_TOO:
         source, at = _inflated(source, at), 0
     if syntax == BIG_ENDIAN:
@@ -94,17 +97,24 @@ def _after_meta(source: Source, start: int, disguise: str) -> Beginning:
 def _meta(source: Source, at: int) -> tuple[dict[int, bytes], int]:
     """Elements of group 0002, explicit little endian always, and the byte after them."""
     found: dict[int, bytes] = {}
-    while (head := source.read(at, 12))[:2] == b"\x02\x00":
-        tag, vr = 0x00020000 | int.from_bytes(head[2:4], "little"), head[4:6]
-        wide = vr in (b"OB", b"UN", b"OW", b"UT")
-        length = int.from_bytes(head[8:12] if wide else head[6:8], "little")
-        start = at + (12 if wide else 8)
+    data, base = source.near(at)
+    while True:
+        if not 0 <= at - base <= len(data) - AHEAD:
+            data, base = source.near(at)
+        inside = at - base
+        group, element, vr, length = _HEAD(data, inside)
+        if group != 2 or at >= source.size:
+            return found, at
+        start = at + 8
+        if vr in (b"OB", b"UN", b"OW", b"UT"):
+            length, start = int.from_bytes(data[inside + 8 : inside + 12], "little"), at + 12
         if not (b"AA" <= vr <= b"ZZ") or start + length > source.size:
-            raise damaged(tag, at, "an element within the file", f"VR bytes {vr.hex()}, length {length}")
-        if tag in _META:
-            found[tag] = source.read(start, min(length, _LONGEST))
+            raise damaged(
+                group << 16 | element, at, "an element within the file", f"VR bytes {vr.hex()}, length {length}"
+            )
+        if element in _META:
+            found[element] = source.read(start, min(length, _LONGEST))
         at = start + length
-    return found, at
 
 
 def _bare(source: Source, head: bytes) -> Beginning | None:

@@ -64,7 +64,10 @@ class Entry:
 
     @staticmethod
     def from_dict(said: dict[str, Any]) -> Entry:
-        return Entry(**{one.name: said[one.name] for one in fields(Entry)})
+        return Entry(*[said[name] for name in _FIELDS])
+
+
+_FIELDS = tuple(one.name for one in fields(Entry))
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

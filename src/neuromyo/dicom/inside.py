@@ -19,6 +19,7 @@ from neuromyo.core.errors import NeuromyoError
 
 Answer = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
 _HELD = 1 << 16
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _Line:
@@ -32,7 +33,7 @@ class _Line:
         os.dup2(nowhere, 2)
 
     def send(self, message: dict[str, Any]) -> None:
-        self._held += json.dumps(message, separators=(",", ":"), allow_nan=True).encode("ascii") + b"\n"
+        self._held += _ENCODE(message).encode("ascii") + b"\n"
         if "file" not in message or len(self._held) > _HELD:
             self.flush()
 

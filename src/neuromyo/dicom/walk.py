@@ -146,6 +146,7 @@ class _Walk:
     def _explicit(self, level: _Level) -> None:
         asked = self.asked if len(self.levels) == 1 else ()
         last = self.last if len(self.levels) == 1 else UNDEFINED
+        values = self.found.values
         head, long, vrs, deep = self.explicit_head, self.long, _VRS, self.deep
         data, base = self.source.near(self.at)
         at, end, safe = self.at - base, level.end - base, len(data) - AHEAD
@@ -177,7 +178,10 @@ class _Walk:
             if stop > end:
                 raise self._overrun(tag, at + base, length, end - start)
             if tag in asked:
-                self._keep(tag, start + base, length)
+                if stop <= len(data) and length <= _MOST_VALUE and tag not in _PIXEL_TAGS:
+                    values[tag] = data[start:stop]
+                else:
+                    self._keep(tag, start + base, length)
             at = stop
         self.at = at + base
         self._ended(level)
@@ -185,6 +189,7 @@ class _Walk:
     def _implicit(self, level: _Level) -> None:
         asked = self.asked if len(self.levels) == 1 else ()
         last = self.last if len(self.levels) == 1 else UNDEFINED
+        values = self.found.values
         head, item, deep = self.implicit_head, self.item_bytes, self.deep
         data, base = self.source.near(self.at)
         at, end, safe = self.at - base, level.end - base, len(data) - AHEAD
@@ -212,7 +217,10 @@ class _Walk:
             if stop > end:
                 raise self._overrun(tag, at + base, length, end - start)
             if tag in asked:
-                self._keep(tag, start + base, length)
+                if stop <= len(data) and length <= _MOST_VALUE and tag not in _PIXEL_TAGS:
+                    values[tag] = data[start:stop]
+                else:
+                    self._keep(tag, start + base, length)
             at = stop
         self.at = at + base
         self._ended(level)
