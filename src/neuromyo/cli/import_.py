@@ -32,7 +32,7 @@ def import_(
         typer.Option(
             "--series",
             metavar="N=KIND[,entity-label...]",
-            help="What series N is, where its headers do not tell; N=skip leaves it out; repeat it.",
+            help="What series N is, where its headers do not tell; N=none leaves it out; repeat it.",
         ),
     ] = None,
     body_part: Annotated[
@@ -80,7 +80,9 @@ def import_(
         else:
             imported = intake.import_dicom(source, bids_dir, options, tell)
     if preview:
-        return _show_preview(seen)
+        speaker.answer({"files": seen.n_files, "attributes": seen.rows(), "exit": 0})
+        speaker.out(seen.text())
+        return 0
     return _show(imported, bids_dir, protocol)
 
 

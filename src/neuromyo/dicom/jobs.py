@@ -15,5 +15,6 @@ JOBS: dict[str, str] = {
     "pixels": "neuromyo.dicom.pixels:answer",
     "copies": "neuromyo.dicom.copies:answer",
     "preview": "neuromyo.dicom.preview:answer",
+    "person": "neuromyo.dicom.person:answer",
     "sweep": "neuromyo.dicom.sweep:answer",
 }

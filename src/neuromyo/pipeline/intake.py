@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, worst_exit
-from neuromyo.dicom import index, key
+from neuromyo.dicom import child, index, key
 from neuromyo.dicom.child import Limits
 from neuromyo.dicom.entry import Entry
+from neuromyo.dicom.preview import Preview
 from neuromyo.pipeline import intake_ledger as ledger
 from neuromyo.pipeline import intake_visit as visit
 from neuromyo.pipeline import lock
 from neuromyo.pipeline.intake_options import IntakeOptions
-from neuromyo.pipeline.outcome import Event, Tell, quiet
+from neuromyo.pipeline.outcome import Tell, quiet
 
 
 @dataclass(frozen=True)
@@ -110,21 +112,9 @@ def limits(options: IntakeOptions) -> Limits:
     return Limits(memory_mb=options.mem_mb, seconds=options.seconds)
 
 
-def share(tell: Tell, session: str, what: str) -> Callable[[int, int], None]:
-    """A teller of (done, total) as steps and shares, not more often than a person can read."""
-    tell(Event("step", session, what))
-
-    def told(done: int, total: int) -> None:
-        every = max(1, total // 50)
-        if done % every == 0 or done == total:
-            tell(Event("share", session, f"{what}: {done:,} of {total:,} files", share=done / max(1, total)))
-
-    return told
-
-
 def opened(source: Path, options: IntakeOptions, scratch: Path, salt: bytes, tell: Tell) -> index.Index:
     """The index of the source; E-ID where it holds more than one person."""
-    found = index.index(source, scratch=scratch, limits=limits(options), tell=share(tell, "import", "looking at files"),
+    found = index.index(source, scratch=scratch, limits=limits(options), tell=visit.share(tell, "import", "looking at files"),
                         open_names=options.show_names, salt=salt)  # fmt: skip
     people = {entry.person for entry in found.entries}
     if len(people) > 1 and not options.trust_subject:
@@ -148,9 +138,9 @@ def _imported(
     done = []
     for label, entries in sessions(found.entries, options):
         names = {e.file: key.label(secret, "image", e.sop, 24) for e in entries}
-        task = visit.Task(bids, options, secret, found.listing, label, person, names)
+        task = visit.Task(bids, options, secret, found.listing, label, person, names, source.name)
         new = [e for e in entries if names[e.file] not in known]
-        done.append(visit.run(task, new, len(entries), accounts, tell))
+        done.append(visit.run(task, new, len(entries), tell))
     return tuple(done), tuple(findings), tuple(found.errors.values())
 
 
@@ -224,6 +214,18 @@ def _leave_no_shell(bids: Path) -> None:
     ):
         aside = bids.with_name(f".{bids.name}-{secrets.token_hex(4)}")
         bids.rename(aside)
-        import shutil
-
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def preview(source: Path, options: IntakeOptions, tell: Tell = quiet) -> Preview:
+    """What would become of every attribute of the headers; nothing is written."""
+    options = options.checked()
+    with tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
+        found = opened(source, options, Path(scratch), bytes(16), tell)
+        seen = Preview()
+        request = {"root": str(found.listing.root.absolute()), "subject": options.subject, "keep": list(options.keep),
+                   "files": [[e.file, found.listing.files[e.file]] for e in found.entries]}  # fmt: skip
+        told = visit.share(tell, "preview", "reading headers")
+        for message in child.run("preview", request, limits=limits(options), listing=found.listing, tell=told):
+            seen.add(message)
+    return seen

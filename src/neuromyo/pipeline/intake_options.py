@@ -10,24 +10,12 @@ from neuromyo.io import names
 
 SIDES = ("", "left", "right", "both")
 CHARACTERISTICS = ("age", "sex", "height", "weight")
-#: what is said of a series that is to be left out
-SKIP = "skip"
-
-
-@dataclass(frozen=True)
-class Override:
-    """What the user says a series is: a BIDS suffix (or `SKIP`), and entities."""
-
-    kind: str
-    entities: dict[str, str] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class IntakeOptions:
     """Options of `neuromyo import`.
 
     subject : label; sessions : labels in order of date, none where the dataset has no sessions
-    series : series number -> what the user says it is
+    series : series number -> (BIDS suffix, entities) that the user says it has
     trust_subject : take all as one person's, though names, numbers or birth dates differ
     keep : which of `CHARACTERISTICS` go into the dataset
     mem_mb, seconds : limits of the process that parses files, the time for each file
@@ -36,7 +24,7 @@ class IntakeOptions:
     subject: str
     sessions: tuple[str, ...] = ()
     protocol: str = ""
-    series: dict[int, Override] = field(default_factory=dict)
+    series: dict[int, tuple[str, dict[str, str]]] = field(default_factory=dict)
     body_part: str = ""
     side: str = ""
     keep: tuple[str, ...] = ()
@@ -69,23 +57,21 @@ class IntakeOptions:
         return self
 
 
-def overrides(given: tuple[str, ...]) -> dict[int, Override]:
-    """``8=MESE,acq-calf`` typed: series number, BIDS suffix, entities."""
-    found: dict[int, Override] = {}
+def overrides(given: tuple[str, ...]) -> dict[int, tuple[str, dict[str, str]]]:
+    """``8=MESE,acq-calf`` typed: series number, BIDS suffix (or ``none``), entities; which there are is checked later."""
+    found: dict[int, tuple[str, dict[str, str]]] = {}
     for text in given:
         number, equals, said = text.partition("=")
         kind, *pairs = [part.strip() for part in said.split(",")]
-        if not equals or not number.strip().isdigit() or not kind:
+        if not equals or not number.strip().isdecimal() or not kind:
             raise _wrong("--series", "N=KIND[,entity-label...], as 8=MESE,acq-calf", repr(text))
-        if kind != SKIP and kind not in names.SERIES_KINDS:
-            raise _wrong("--series", f"a BIDS suffix ({', '.join(sorted(names.SERIES_KINDS))}) or {SKIP}", repr(kind))
-        found[int(number)] = Override(kind, dict(_pair(pair, text) for pair in pairs))
+        found[int(number)] = kind, dict(_pair(pair, text) for pair in pairs)
     return found
 
 
 def _pair(pair: str, text: str) -> tuple[str, str]:
     key, _, label = pair.partition("-")
-    if key not in names.ENTITIES or key in ("sub", "ses") or not names.LABEL.fullmatch(label):
+    if not key or not label:
         raise _wrong("--series", "entities as acq-calf, flip-1, mt-on, part-phase", repr(text))
     return key, label
 
