@@ -56,7 +56,12 @@ def header(series: str) -> Dataset:
     made.Rows = made.Columns = 96
     made.SamplesPerPixel, made.PhotometricInterpretation, made.PixelRepresentation = 1, "MONOCHROME2", 0
     made.BitsAllocated, made.BitsStored, made.HighBit = 16, 12, 11
-    for name in ("ReferencedImageSequence", "RequestAttributesSequence", "ProcedureCodeSequence", "SourceImageSequence"):
+    for name in (
+        "ReferencedImageSequence",
+        "RequestAttributesSequence",
+        "ProcedureCodeSequence",
+        "SourceImageSequence",
+    ):
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID, item.CodeValue = MRImageStorage, generate_uid(), "1"
         setattr(made, name, Sequence([item, item]))

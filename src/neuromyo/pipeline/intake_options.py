@@ -10,6 +10,8 @@ from neuromyo.io import names
 
 SIDES = ("", "left", "right", "both")
 CHARACTERISTICS = ("age", "sex", "height", "weight")
+
+
 @dataclass(frozen=True)
 class IntakeOptions:
     """Options of `neuromyo import`.

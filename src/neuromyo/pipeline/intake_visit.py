@@ -287,7 +287,9 @@ def _swept(task: Task, entries: Sequence[Entry], tell: Tell) -> list[NeuromyoErr
 def _staged(staging: Path) -> Iterator[str]:
     """What is to be moved, tables and descriptions last: an import that is killed leaves no row without its image."""
     files = [p.relative_to(staging) for p in staging.rglob("*") if p.is_file()]
-    yield from (p.as_posix() for p in sorted(files, key=lambda p: (len(p.parts) == 1 or p.suffix == ".tsv", p.as_posix())))
+    yield from (
+        p.as_posix() for p in sorted(files, key=lambda p: (len(p.parts) == 1 or p.suffix == ".tsv", p.as_posix()))
+    )
 
 
 def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named], heard: _Heard) -> ledger.Account:
@@ -300,7 +302,9 @@ def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named
     return account.with_images(images)
 
 
-def _rows(stacks: Sequence[sort.Stack], named: Sequence[classify.Named], written: Mapping[str, tuple[str, ...]]) -> Iterator[Row]:
+def _rows(
+    stacks: Sequence[sort.Stack], named: Sequence[classify.Named], written: Mapping[str, tuple[str, ...]]
+) -> Iterator[Row]:
     for stack in stacks:
         files = tuple(f for one in named if one.stack is stack for f in written.get(one.stem, ()))
         kinds = ", ".join(dict.fromkeys(one.kind for one in named if one.stack is stack))
