@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neuromyo.core.errors import Finding
-from neuromyo.dicom import declared, geometry, kinds
+from neuromyo.dicom import declared, geometry, recognise
 from neuromyo.dicom.asked import SKIP, Overrides, check, contradictions, not_there
 from neuromyo.dicom.doubts import scale_doubts
 from neuromyo.dicom.looks import Look
@@ -80,7 +80,7 @@ def _chosen(
     looks: Sequence[Look], protocol: Protocol | None, overrides: Overrides
 ) -> tuple[list[Chosen], list[Finding]]:
     asked = {look.place: given for look in looks if (given := _asked(look, overrides)) is not None}
-    shown = kinds.guesses([look for look in looks if look.place not in asked and not _is_survey(look)])
+    shown = recognise.guesses([look for look in looks if look.place not in asked and not _is_survey(look)])
     chosen: list[Chosen] = []
     findings: list[Finding] = []
     for look in looks:
@@ -109,7 +109,7 @@ def _one(
         kind, entities = asked
         if kind == SKIP:
             return _left_out(look, "as asked")
-        rec = {"rec": kinds.RECONSTRUCTED[made]} if made in kinds.RECONSTRUCTED else {}
+        rec = {"rec": recognise.RECONSTRUCTED[made]} if made in recognise.RECONSTRUCTED else {}
         return Chosen(look, kind, {**rec, **entities}, entities, kind in _MAPS.values())
     if made in _MAPS:
         return Chosen(look, _MAPS[made], derivative=True)

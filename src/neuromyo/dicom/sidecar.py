@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neuromyo.dicom.kinds import image_axis
+from neuromyo.dicom.recognise import image_axis
 from neuromyo.dicom.looks import Look
 from neuromyo.dicom.stack import Stack
 
