@@ -22,7 +22,8 @@ def stack_doubts(stack: Stack) -> Iterator[Finding]:
         yield Finding("warn", "W-SPACING", stack.call, f"slices lie {apart:.3g} mm apart, the header states {stated:.3g} mm",
                       "look whether every second slice was left out of the export",
                       "volumes are taken with the distance found")  # fmt: skip
-    slopes = sorted({f.scale.display_slope for v in stack.planes for f in v if _display(f)} - {None})
+    found = {f.scale.display_slope for v in stack.planes for f in v if _display(f)}
+    slopes = sorted(s for s in found if s is not None)
     if len(slopes) > 1 and slopes[-1] / slopes[0] - 1 > _SAME_SLOPE:
         said = f"its images were scaled for the screen with {len(slopes)} different slopes ({slopes[0]:.4g} to {slopes[-1]:.4g})"
         yield Finding("warn", "W-SCALE", stack.call, said, _FLOAT,
@@ -47,4 +48,6 @@ def scale_doubts(stacks: Sequence[Stack]) -> Iterator[Finding]:
 
 
 def _display(frame: Frame) -> bool:
-    return frame.scale.meaning == "display"
+    """Whether it is a signal (not a map) that was scaled for the screen."""
+    signal = frame.made in ("", "water", "fat", "inphase", "outphase") and frame.part != "phase"
+    return signal and frame.scale.meaning == "display"
