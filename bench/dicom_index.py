@@ -100,7 +100,7 @@ def pydicoms(tags: list[str]) -> Callable[[Path], int]:
         found = 0
         for path in sorted(folder.rglob("*.dcm")):
             one = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-            found += bool([one.get(tag) for tag in tags][0])
+            found += bool(next(one.get(tag) for tag in tags))
         return found
 
     return read

@@ -11,6 +11,7 @@ from neuromyo.cli import types as t
 from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
+    from neuromyo.dicom.preview import Preview
     from neuromyo.pipeline.intake import Imported
 
 
@@ -75,15 +76,16 @@ def import_(
         key=key, keep_dicom=keep_dicom, show_names=show_names, trust_subject=trust_subject, mem_mb=mem_mb, seconds=seconds,
     )  # fmt: skip
     with shown() as tell:
-        if preview:
-            seen = intake.preview(source, options, tell)
-        else:
-            imported = intake.import_dicom(source, bids_dir, options, tell)
-    if preview:
-        speaker.answer({"files": seen.n_files, "attributes": seen.rows(), "exit": 0})
-        speaker.out(seen.text())
-        return 0
-    return _show(imported, bids_dir, protocol)
+        done = (
+            intake.preview(source, options, tell) if preview else intake.import_dicom(source, bids_dir, options, tell)
+        )
+    return _show_preview(done) if isinstance(done, intake.Preview) else _show(done, bids_dir, protocol)
+
+
+def _show_preview(seen: Preview) -> int:
+    speaker.answer({"files": seen.n_files, "attributes": seen.rows(), "exit": 0})
+    speaker.out(seen.text())
+    return 0
 
 
 def _show(imported: Imported, bids_dir: Path, protocol: str) -> int:

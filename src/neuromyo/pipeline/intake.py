@@ -87,6 +87,7 @@ def import_dicom(source: Path, bids: Path, options: IntakeOptions, tell: Tell = 
     """
     options = options.checked()
     _require_safe(source, bids)
+    source, bids = source.absolute(), bids.absolute()  # the child works elsewhere
     notes = _Notes()
     secret = key.load(options.key, outside=bids, tell=notes.add)
     fresh = not bids.exists()

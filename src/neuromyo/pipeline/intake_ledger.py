@@ -37,6 +37,7 @@ class Account:
 
 
 def own_folder(bids: Path) -> Path:
+    """Where an import keeps what is its own."""
     return bids / FOLDER
 
 

@@ -88,7 +88,11 @@ class Task:
 
     def request(self, files: Iterable[int], **more: Any) -> dict[str, Any]:
         numbers = sorted(files)
-        return {"root": str(self.listing.root), "files": [[n, self.listing.files[n]] for n in numbers], **more}
+        return {
+            "root": str(self.listing.root.absolute()),
+            "files": [[n, self.listing.files[n]] for n in numbers],
+            **more,
+        }
 
     def ask(self, job: str, files: Iterable[int], tell: Any = None, **more: Any) -> Iterator[dict[str, Any]]:
         return child.run(job, self.request(files, **more), limits=self.limits, listing=self.listing, tell=tell)
