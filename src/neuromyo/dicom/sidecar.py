@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neuromyo.dicom.recognise import image_axis
 from neuromyo.dicom.looks import Look
+from neuromyo.dicom.recognise import image_axis
 from neuromyo.dicom.stack import Stack
 
 #: facts that serve sorting and are no business of a dataset, or are said anew here
