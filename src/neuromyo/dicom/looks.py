@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.dicom.stack import Stack
+from neuromyo.dicom.volumes import UNWEIGHTED
 
 #: words of a protocol's name that stand for a kind of echo
 _SPIN = frozenset(
@@ -17,8 +18,6 @@ _SPIN = frozenset(
 )
 _GRADIENT = frozenset({"gre", "ge", "mge", "megre", "mecho", "ffe", "mfe", "mde", "flash", "spgr", "fsp", "vibe", "tfe", "tfl", "ideal",
                        "mprage", "mp2rage", "fast", "trufi", "dess", "afi"})  # fmt: skip
-#: b below this is no weighting to speak of, s/m2
-UNWEIGHTED = 50e6
 _SAME_MM = 0.1
 
 

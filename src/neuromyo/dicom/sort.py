@@ -17,7 +17,7 @@ from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.join import joined
 from neuromyo.dicom.listing import Listing
 from neuromyo.dicom.stack import Sorted, Stack, call
-from neuromyo.dicom.volumes import clusters, order, told_apart
+from neuromyo.dicom.volumes import UNWEIGHTED, clusters, order, told_apart
 
 __all__ = ["Sorted", "Stack", "stacks"]
 
@@ -138,7 +138,7 @@ def _keys(frames: Sequence[Frame], directions: Sequence[int]) -> list[tuple]:
     keys = []
     for i, frame in enumerate(frames):
         flip, tr, ti = (levels[i] for levels in numbers)
-        averaged = told and frame.b_vector is None and (frame.b_value or 0.0) > 0
+        averaged = told and frame.b_vector is None and (frame.b_value or 0.0) > UNWEIGHTED
         keys.append((directions[i], frame.shape, spacing[0][i], spacing[1][i], frame.part, frame.made, frame.coil,
                      frame.mt_on, flip, ti, frame.b_value is not None, averaged,
                      None if frame.b_value is not None else tr))  # fmt: skip

@@ -20,6 +20,8 @@ from neuromyo.dicom.frames import Frame
 
 #: echo times nearer than this are one, s; shortest distance of echoes is some 0.5 ms, rounding in headers 1 us
 SAME_TIME = 1e-5
+#: b below this is no weighting to speak of, s/m2: some scanners play 1 or 2 s/mm2 where 0 was asked for
+UNWEIGHTED = 50e6
 #: b-values nearer than this are one, s/m2
 _SAME_B = 1e6
 #: planes nearer than this across the slices are at one place, mm

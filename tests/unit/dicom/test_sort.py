@@ -192,7 +192,7 @@ def test_diffusion_volumes_stay_in_the_order_of_acquisition() -> None:
 
 
 def test_images_averaged_over_directions_are_kept_apart() -> None:
-    weighted = [(0, None), (8e8, (1.0, 0, 0)), (8e8, (0, 1.0, 0)), (8e8, None)]
+    weighted = [(1.25e6, None), (8e8, (1.0, 0, 0)), (8e8, (0, 1.0, 0)), (8e8, None)]
     done = Examination().add(12, [{"b_value": b, "b_vector": v} for b, v in weighted]).sorted()
     assert sorted(s.n for s in done.stacks) == [1, 3]
 
