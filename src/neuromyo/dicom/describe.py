@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import ge, kinds, multiframe, philips, scaling, siemens, uih
+from neuromyo.dicom import ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
 from neuromyo.dicom.dialect import Dialect, Note, Plane
 from neuromyo.dicom.diffusion import PER_MM2, Gradient, standard
 from neuromyo.dicom.elements import View, first, quietly
@@ -119,6 +119,9 @@ def _described(dataset: Dataset, number: int, name: str) -> Reading:
     refused = _no_image(whole)
     if refused:
         return Reading(Described((), {}), (_finding(whole, refused),))
+    shown = hazards.refusal(hazards.of(dataset), name)
+    if shown is not None:
+        raise shown
     dialect = dialect_of(whole)
     views = list(multiframe.views(dataset)) if multiframe.is_enhanced(dataset) else [whole]
     frames: list[Frame] = []

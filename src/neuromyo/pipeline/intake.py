@@ -133,6 +133,7 @@ def _imported(
     salt = key.digest(secret, "person", "")[:16]
     found = opened(source, options, ledger.scratch(bids), salt, tell)
     accounts = ledger.accounts(bids)
+    _require_same_key(accounts, secret)
     person = found.entries[0].person if found.entries else ""
     findings = [*found.findings, *_people(accounts, options, person)]
     known = {image for account in accounts.values() for image in account.images}
@@ -160,6 +161,15 @@ def sessions(entries: tuple[Entry, ...], options: IntakeOptions) -> list[tuple[s
                           remedy="say for instance --session "
                                  + ",".join(f"v{n + 1}" for n in range(len(ordered))))  # fmt: skip
     return list(zip(labels, ordered, strict=True))
+
+
+def _require_same_key(accounts: dict[str, ledger.Account], secret: bytes) -> None:
+    """E-OPTION where the dataset was begun with another key: persons and dates would not fit together."""
+    others = [a.label for a in accounts.values() if a.key != visit.mark(secret)]
+    if others:
+        raise OptionError("E-OPTION", where="--key", needed=f"the key that {others[0]} was imported with",
+                          found="another one, with which dates would be shifted otherwise and persons not be known again",
+                          remedy="name that key by --key, or import into a new folder")  # fmt: skip
 
 
 def _people(accounts: dict[str, ledger.Account], options: IntakeOptions, person: str) -> list[Finding]:

@@ -24,16 +24,17 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class Account:
-    """One session's imports. ``images`` maps the keyed hash of an image's identifier to the file that it went into, or to why it
+    """One session's imports. ``person`` and ``key`` tell, without naming them, who was scanned and which key made the pseudonyms;
+    ``images`` maps the keyed hash of an image's identifier to the file that it went into, or to why it
     was left out."""
 
     label: str
     person: str
-    study: str
+    key: str
     images: Mapping[str, str] = field(default_factory=dict)
 
     def with_images(self, images: Mapping[str, str]) -> Account:
-        return Account(self.label, self.person, self.study, {**self.images, **images})
+        return Account(self.label, self.person, self.key, {**self.images, **images})
 
 
 def own_folder(bids: Path) -> Path:
@@ -90,7 +91,7 @@ def clear(bids: Path) -> None:
 
 
 def _said(account: Account) -> dict[str, Any]:
-    return {"schema": _SCHEMA, "label": account.label, "person": account.person, "study": account.study,
+    return {"schema": _SCHEMA, "label": account.label, "person": account.person, "key": account.key,
             "images": dict(account.images)}  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def _read(path: Path) -> Account:
     name = f"{FOLDER}/import/{path.name}"
     said = read_json(path, name)
     try:
-        return Account(str(said["label"]), str(said["person"]), str(said["study"]), dict(said["images"]))
+        return Account(str(said["label"]), str(said["person"]), str(said["key"]), dict(said["images"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("E-BIDS", where=name, needed="the account of an import", found="another content",
                         remedy="restore that file, or import into a new folder") from error  # fmt: skip

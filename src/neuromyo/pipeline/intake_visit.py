@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import child, classify, dates, sort, sweep
+from neuromyo.dicom import child, classify, dates, key, sort, sweep
 from neuromyo.dicom.entry import Entry
 from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.listing import Listing
@@ -106,15 +107,34 @@ class _Heard:
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     errors: list[NeuromyoError] = field(default_factory=list)
+    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def take(self, message: Mapping[str, Any]) -> None:
         self.findings += [Finding(**one) for one in message.get("findings", ())]
         if "error" in message:
-            self.errors.append(child.as_error(message["error"]))
+            self._add(child.as_error(message["error"]))
         for said in message.get("frames", ()):
             frame = Frame.from_dict(said)
             self.frames.append(frame)
             self.facts.setdefault(frame.series, message["facts"])
+
+    def _add(self, error: NeuromyoError) -> None:
+        """What is wrong in the same way with many files is told of the first of them."""
+        kind = error.code, error.found, error.remedy
+        if not self.alike[kind]:
+            self.errors.append(error)
+        self.alike[kind] += 1
+
+    def told(self) -> list[NeuromyoError]:
+        """The errors, each with how many files more it holds for."""
+        return [_of_many(error, self.alike[error.code, error.found, error.remedy] - 1) for error in self.errors]
+
+
+def _of_many(error: NeuromyoError, more: int) -> NeuromyoError:
+    if more < 1:
+        return error
+    found = f"{error.found} (and so in {more:,} more file{'s' * (more > 1)})"
+    return type(error)(error.code, where=error.where, needed=error.needed, found=found, remedy=error.remedy)
 
 
 def run(task: Task, entries: Sequence[Entry], n_images: int, tell: Tell) -> Visit:
@@ -141,11 +161,11 @@ def run(task: Task, entries: Sequence[Entry], n_images: int, tell: Tell) -> Visi
     heard.findings += _write_tables(task, entries, kept)
     if task.options.keep_dicom:
         heard.findings += _write_copies(task, kept, tell)
-    heard.errors += _swept(task, entries, tell)
+    _search(task, entries, kept, tell)
     files = tuple(_staged(ledger.staging(task.bids)))
     ledger.commit(task.bids, files, _account(task, entries, kept, heard))
     return Visit(task.label, n_images, len(entries), tuple(_rows(sorted_.stacks, named, written)), files,
-                 tuple(dict.fromkeys(heard.findings)), tuple(heard.errors))  # fmt: skip
+                 tuple(dict.fromkeys(heard.findings)), tuple(heard.told()))  # fmt: skip
 
 
 def share(tell: Tell, session: str, what: str) -> Callable[[int, int], None]:
@@ -276,16 +296,15 @@ def _write_copies(task: Task, kept: Sequence[classify.Named], tell: Tell) -> lis
     return findings
 
 
-def _swept(task: Task, entries: Sequence[Entry], tell: Tell) -> list[NeuromyoError]:
-    """The last search, over all that is staged; the first leak raises."""
+def _search(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named], tell: Tell) -> None:
+    """The last search, over all that is staged: E-PHI for the first leak, or where pixels that are kept may name the person."""
     files = [e.file for e in entries]
     asked = {"out": str(ledger.staging(task.bids)), "expected": len(files), "source": task.source}
     found = sweep.swept(task.ask("sweep", files, share(tell, task.label, "searching for patient data"), **asked))
-    if found.leaks:
-        raise found.leaks[0]
-    if found.refused:
-        raise next(iter(found.refused.values()))
-    return []
+    used = {n for one in kept for n in one.stack.files()}
+    wrong = [*found.leaks, *(error for number, error in found.refused.items() if number in used)]
+    if wrong:
+        raise wrong[0]
 
 
 def _staged(staging: Path) -> Iterator[str]:
@@ -302,7 +321,7 @@ def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named
     failed = {f.file for f in heard.frames} - set(place) if heard.errors else set()
     images = {task.images[e.file]: place.get(e.file, "left out") for e in entries if e.file not in failed}
     before = ledger.accounts(task.bids).get(task.label)
-    account = before or ledger.Account(task.label, task.person, "")
+    account = before or ledger.Account(task.label, task.person, mark(task.key))
     return account.with_images(images)
 
 
