@@ -142,6 +142,7 @@ def _imported(
         names = {e.file: key.label(secret, "image", e.sop, 24) for e in entries}
         task = visit.Task(bids, options, secret, found.listing, label, person, names, source.name)
         new = [e for e in entries if names[e.file] not in known]
+        findings += _elsewhere(accounts, task.label, names)
         done.append(visit.run(task, new, len(entries), tell))
     return tuple(done), tuple(findings), tuple(found.errors.values())
 
@@ -156,11 +157,23 @@ def sessions(entries: tuple[Entry, ...], options: IntakeOptions) -> list[tuple[s
     if len(ordered) != len(labels):
         held = ", ".join(f"{len(one):,}" for one in ordered)
         raise OptionError("E-OPTION", where="--session",
-                          needed=f"{len(ordered)} labels, comma-separated in order of date: one for each examination",
-                          found=f"{len(options.sessions)} for examinations of {len(ordered)} days ({held} images)",
+                          needed="one label for each examination, comma-separated in order of date",
+                          found=f"{_counted(len(options.sessions), 'label')} for examinations of {_counted(len(ordered), 'day')} "
+                                f"({held} images)",
                           remedy="say for instance --session "
                                  + ",".join(f"v{n + 1}" for n in range(len(ordered))))  # fmt: skip
     return list(zip(labels, ordered, strict=True))
+
+
+def _elsewhere(accounts: dict[str, ledger.Account], label: str, names: dict[int, str]) -> list[Finding]:
+    """A note where images of this examination are in the dataset under another label."""
+    said = []
+    for account in accounts.values():
+        there = sum(image in account.images for image in names.values())
+        if there and account.label != label:
+            said.append(Finding("warn", "W-ID", label, f"{there:,} of its images are in the dataset already, as {account.label}",
+                                "check --subject and --session", "they are not imported a second time"))  # fmt: skip
+    return said
 
 
 def _require_same_key(accounts: dict[str, ledger.Account], secret: bytes) -> None:
@@ -170,6 +183,10 @@ def _require_same_key(accounts: dict[str, ledger.Account], secret: bytes) -> Non
         raise OptionError("E-OPTION", where="--key", needed=f"the key that {others[0]} was imported with",
                           found="another one, with which dates would be shifted otherwise and persons not be known again",
                           remedy="name that key by --key, or import into a new folder")  # fmt: skip
+
+
+def _counted(n: int, thing: str) -> str:
+    return f"{n or 'no'} {thing}{'s' * (n != 1)}"
 
 
 def _people(accounts: dict[str, ledger.Account], options: IntakeOptions, person: str) -> list[Finding]:

@@ -325,6 +325,11 @@ def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named
     return account.with_images(images)
 
 
+def mark(secret: bytes) -> str:
+    """By which one key is told from another."""
+    return key.label(secret, "mark", "")
+
+
 def _rows(
     stacks: Sequence[sort.Stack], named: Sequence[classify.Named], written: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Row]:
