@@ -322,6 +322,12 @@ def _sparse():
     return gzip.compress(bytes(block) + bytes(1024))
 
 
+def _spoilt_header():
+    data = bytearray(tarred(("IM1", IMAGE), ("IM2", IMAGE), packer=bytes))
+    data[data.find(b"IM2")] ^= 1
+    return bytes(data)
+
+
 IMAGE = image()
 _DEVICES = {"hard link": {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"},
             "symlink": {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "pipe": {"type": tarfile.FIFOTYPE},
@@ -353,6 +359,9 @@ ARCHIVES = [
     _archive("G46", "tar, one name twice", "in.tar", lambda: tarred(("IM1", IMAGE), ("IM1", IMAGE), packer=bytes), "same name"),
     _archive("G46", "tar of zeros", "in.tar.xz", lambda: tarred(("IM1", bytes(100 << 20)), packer=_xz), "bytes"),
     _archive("G46", "tar, cut", "in.tar.bz2", lambda: tarred(("IM1", IMAGE * 99), packer=bz2.compress)[:-30], "damage"),
+    _archive("G46", "tar, a header spoilt", "in.tar", _spoilt_header, "end mark"),
+    _archive("G46", "tar, no end", "in.tar", lambda: tarred(("IM1", IMAGE), packer=bytes).rstrip(b"\0") + bytes(1), "damage"),
+    _archive("G46", "tar.gz, checksum", "in.tar.gz", lambda: tarred(("IM1", IMAGE))[:-5] + b"12345", "damage"),
     _archive("G46", "gz that is no tar", "in.gz", lambda: gzip.compress(IMAGE), "damage"),
 ]  # fmt: skip
 
