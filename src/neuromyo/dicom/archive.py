@@ -7,6 +7,7 @@ the bytes that came out, held against limits and against what the archive said. 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -30,7 +31,7 @@ from neuromyo.dicom.begin import looks_packed
 from neuromyo.dicom.child import Limits
 from neuromyo.dicom.gather import SOURCE, gather
 from neuromyo.dicom.listing import Listing, discreet
-from neuromyo.io.files import open_regular, size_of
+from neuromyo.io.files import cannot_read, open_regular, size_of
 from neuromyo.io.store import cannot_write
 
 _PIECE, _HEAD = 1 << 18, 264
@@ -100,9 +101,9 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         except (*_DAMAGE, RecursionError) as error:
             raise _refused("", f"damage, or lies about what it holds ({type(error).__name__})") from error
         except OSError as error:
-            if error.errno is None:
+            if error.errno in (None, errno.EINVAL):
                 raise _refused("", "damage") from error
-            raise cannot_write("the scratch folder", error) from error
+            raise cannot_read("", error) from error
 
 
 def _members(stream: BinaryIO, unpacking: _Unpacking) -> Iterator[str | None]:
@@ -151,7 +152,8 @@ def _zip(stream: BinaryIO, unpacking: _Unpacking) -> Iterator[str | None]:
 
 
 def _tar(stream: Any, unpacking: _Unpacking) -> Iterator[str | None]:
-    with tarfile.open(fileobj=_Counted(stream, unpacking), mode="r|") as packed:  # type: ignore[call-overload]
+    counted = _Counted(stream, unpacking)
+    with tarfile.open(fileobj=counted, mode="r|") as packed:  # type: ignore[call-overload]
         for info in packed:
             where = unpacking.judge(info.name, info.isdir())
             if info.issparse() or not (info.isdir() or info.isreg()):
@@ -163,6 +165,10 @@ def _tar(stream: Any, unpacking: _Unpacking) -> Iterator[str | None]:
             assert member is not None
             yield from unpacking.write(member, info.size, where)
             yield info.name
+        counted.read_to_end()
+        # at a header that is none the reader stops as at the end; and at the end there is a block of zeros
+        if counted.last >= packed.offset or counted.read_so_far < packed.offset + tarfile.BLOCKSIZE:
+            raise _refused("", "damage: it ends before its end mark")
 
 
 class _Unpacking:
@@ -202,14 +208,13 @@ class _Unpacking:
         """One file, under the next number."""
         done = 0
         path = self._into / _numbered(self._written)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        with _new(path) as out:
             while piece := member.read(_PIECE):
                 if not done and looks_packed(piece[:_HEAD]):
                     raise _refused(where, "an archive within the archive", "unpack it yourself and import the folder")
                 done += len(piece)
                 self.grown(len(piece))
-                out.write(piece)
+                _write(out, piece)
                 if done % _STEP < _PIECE:
                     yield None
         if done != size:
@@ -222,17 +227,45 @@ class _Unpacking:
 
 
 class _Counted:
-    """A stream to read from; what comes out beside the members' own bytes counts too."""
+    """A stream to read from; what comes out beside the members' own bytes counts too.
+
+    read_so_far : bytes; last : the place of the last one that is not zero
+    """
 
     def __init__(self, stream: Any, unpacking: _Unpacking) -> None:
-        self._stream, self._unpacking, self._read = stream, unpacking, 0
+        self._stream, self._unpacking = stream, unpacking
+        self.read_so_far, self.last = 0, -1
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
-        self._read += len(data)
+        if some := len(data.rstrip(b"\0")):
+            self.last = self.read_so_far + some - 1
+        self.read_so_far += len(data)
         # members are counted as they are written; twice the limit is reached by what is read around them
-        self._unpacking.refuse_large(self._read // 2, "it grew to")
+        self._unpacking.refuse_large(self.read_so_far // 2, "it grew to")
         return data
+
+    def read_to_end(self) -> None:
+        """As far as the checksum that compressed data end with."""
+        while self.read(_PIECE):
+            pass
+
+
+def _new(path: Path) -> BinaryIO:
+    try:
+        return os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb"
+        )
+    except OSError as error:
+        raise cannot_write("the scratch folder", error) from error
+
+
+def _write(out: BinaryIO, piece: bytes) -> None:
+    try:
+        out.write(piece)
+        out.flush()
+    except OSError as error:
+        raise cannot_write("the scratch folder", error) from error
 
 
 def _objection(name: str) -> str:

@@ -23,7 +23,7 @@ _FRAMES, _ROWS, _COLUMNS = 0x00280008, 0x00280010, 0x00280011
 _DATES = (0x00080020, 0x00080021, 0x00080022, 0x00080023)
 #: acquisition, series, content, study
 _TIMES = (0x00080032, 0x00080031, 0x00080033, 0x00080030)
-#: name, number, issuer of the number, birth date
+#: name, number, birth date
 _PERSON = (0x00100010, 0x00100020, 0x00100030)
 _ASKED = frozenset((_SOP_CLASS, _SOP, _MODALITY, _STUDY, _SERIES, _SERIES_NUMBER, _INSTANCE_NUMBER, _FRAMES, _ROWS,
                     _COLUMNS, *_DATES, *_TIMES, *_PERSON))  # fmt: skip
