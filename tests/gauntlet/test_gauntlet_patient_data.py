@@ -179,7 +179,7 @@ def test_g57_an_import_leaves_no_canary_anywhere(study, tmp_path, more):
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert list((tmp_path / "bids").rglob("*.nii.gz"))
     if "--keep-dicom" in more:
-        kept = [p for p in (tmp_path / "bids" / "sourcedata").rglob("*.dcm")]
+        kept = list((tmp_path / "bids" / "sourcedata").rglob("*.dcm"))
         assert len(kept) == canaries.SLICES * len(canaries.TIMES_MS)
     _silent(done, tmp_path / "bids", tmp_path / "home")
 
