@@ -152,7 +152,7 @@ def _pieces(kind: str, text: str) -> set[str]:
         return {run for token in tokens for hump in _HUMP.split(token) for run in _RUNS.findall(hump)} | out
     if kind in STRONG:
         whole = text.strip(" ^=")
-        if len(tokens) > 1 and len(tokens) <= 6:
+        if 1 < len(tokens) <= 6 and any(t.lower() not in profile.vocabulary() for t in tokens):
             out |= {whole, "".join(tokens), "".join(reversed(tokens))}
         elif len(tokens) == 1:
             out.add(whole)

@@ -58,7 +58,9 @@ def value_for(vr):
 def survivors(left, word=WORD.lower()):
     found = set()
     for element in left.iterall():
-        if element.VR != "SQ" and (word in str(element.value).lower() or word.encode() in bytes(repr(element.value), "utf8").lower()):
+        if element.VR != "SQ" and (
+            word in str(element.value).lower() or word.encode() in bytes(repr(element.value), "utf8").lower()
+        ):
             found.add(element.keyword)
     return found
 
@@ -103,7 +105,9 @@ def test_the_header_of_a_copy(image, who):
     reference = made.ReferencedImageSequence[0]
     assert reference.ReferencedSOPInstanceUID == deidentify.uid(KEY, f"{canaries.ROOT}.1.1")
     assert reference.PurposeOfReferenceCodeSequence[0].CodeMeaning == "localizer"
-    assert "ReferencedImageSequence" not in reference.PurposeOfReferenceCodeSequence[0] or not survivors(made, "unterholz")
+    assert "ReferencedImageSequence" not in reference.PurposeOfReferenceCodeSequence[0] or not survivors(
+        made, "unterholz"
+    )
 
 
 def test_private_elements_that_we_need_stay_in_their_block(image, who):
@@ -113,7 +117,9 @@ def test_private_elements_that_we_need_stay_in_their_block(image, who):
     assert {t.group for t in made.keys() if t.is_private} == {0x0043, 0x0019}  # noqa: SIM118
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
 def test_copies_keep_syntax_and_pixels(image, who, syntax):
     source = file_of(image, syntax)
     made = copies.copy(source, who)
@@ -148,7 +154,10 @@ def test_copies_of_one_series_belong_together_and_visits_of_one_person_too(image
     a, b = copies.copy(file_of(image), who), copies.copy(file_of(canaries.image(0, 0, 10.0, 1)), who)
     assert a.name != b.name and a.name.split("/")[0] == b.name.split("/")[0]
     read = [pydicom.dcmread(io.BytesIO(m.data)) for m in (a, b)]
-    assert read[0].SeriesInstanceUID == read[1].SeriesInstanceUID and read[0].FrameOfReferenceUID == read[1].FrameOfReferenceUID
+    assert (
+        read[0].SeriesInstanceUID == read[1].SeriesInstanceUID
+        and read[0].FrameOfReferenceUID == read[1].FrameOfReferenceUID
+    )
     assert copies.copy(file_of(canaries.image(1, 2, 30.0, 15)), who).data == a.data
 
 
@@ -171,7 +180,10 @@ def enhanced():
     frames = []
     for n in range(2):
         frame, content, echo, where, scale = (Dataset() for _ in range(5))
-        content.FrameAcquisitionDateTime, content.FrameComments = canaries.DAY + "101112.5", canaries.CANARIES["image comments"]
+        content.FrameAcquisitionDateTime, content.FrameComments = (
+            canaries.DAY + "101112.5",
+            canaries.CANARIES["image comments"],
+        )
         content.StackID, content.InStackPositionNumber = canaries.CANARIES["given name"], n + 1
         echo.EffectiveEchoTime, where.ImagePositionPatient = 12.5, [0, 0, n]
         scale.PatientName = canaries.CANARIES["patient name"]
@@ -217,7 +229,9 @@ def test_nonsense_is_refused_in_a_sentence(who):
         assert error.value.code == "E-DICOM"
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
 @pytest.mark.parametrize("leak", ["PatientComments", "nested", "private", "creator", "meta", "preamble", "undefined"])
 def test_the_proof_refuses_whatever_is_not_on_the_list(image, who, syntax, leak):
     good = pydicom.dcmread(io.BytesIO(copies.copy(file_of(image, syntax), who).data))
@@ -228,7 +242,9 @@ def test_the_proof_refuses_whatever_is_not_on_the_list(image, who, syntax, leak)
         good.ReferencedImageSequence[0].ImageComments = WORD
     elif leak == "undefined":
         good.ReferencedImageSequence[0].ImageComments = WORD
-        good["ReferencedImageSequence"].is_undefined_length = good.ReferencedImageSequence[0].is_undefined_length_sequence_item = True
+        good["ReferencedImageSequence"].is_undefined_length = good.ReferencedImageSequence[
+            0
+        ].is_undefined_length_sequence_item = True
     elif leak == "private":
         good.private_block(0x0043, "GEMS_PARM_01").add_new(0x9A, "LO", WORD)
     elif leak == "creator":
@@ -255,12 +271,24 @@ def test_the_proof_sees_every_element_that_pydicom_sees(who):
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["knee_mese_dicom", "leg_dualecho_dicom", "dti_uih_dicom"])
 def test_real_scans_keep_what_is_measured(realdata, who, name):
-    path = next(p for p in sorted((realdata / name).rglob("*")) if p.is_file() and p.stat().st_size > 50_000 and "nii" not in p.name)
+    path = next(
+        p
+        for p in sorted((realdata / name).rglob("*"))
+        if p.is_file() and p.stat().st_size > 50_000 and "nii" not in p.name
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = pydicom.dcmread(path, force=True)
         back = pydicom.dcmread(io.BytesIO(copies.copy(path.read_bytes(), who).data))
         assert np.array_equal(back.pixel_array, before.pixel_array)
-    for keyword in ("EchoTime", "RepetitionTime", "FlipAngle", "ImageOrientationPatient", "PixelSpacing", "Rows", "MagneticFieldStrength"):
+    for keyword in (
+        "EchoTime",
+        "RepetitionTime",
+        "FlipAngle",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "Rows",
+        "MagneticFieldStrength",
+    ):
         assert back[keyword].value == before[keyword].value, keyword
     assert keyword_for_tag(0x00100010) and back.PatientName == "01"

@@ -8,7 +8,9 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from neuromyo.core import resources
 from neuromyo.dicom import profile
 
-TABLE = [line.split("\t") for line in (Path(__file__).parent / "table_e_1_1.tsv").read_text().splitlines() if line[0] != "#"]
+TABLE = [
+    line.split("\t") for line in (Path(__file__).parent / "table_e_1_1.tsv").read_text().splitlines() if line[0] != "#"
+]
 BASIC = {row[0]: dict(zip(TABLE[0][1:], row[1:], strict=True)) for row in TABLE[1:]}
 KEPT = [line.split("\t") for line in resources.text("dicom", "profile/kept.tsv").splitlines()[1:]]
 #: the private elements that Table E.3.10-1 names safe, of those we keep
@@ -35,7 +37,14 @@ def allowed(row, action):
 
 def test_the_transcription_is_whole():
     assert len(BASIC) == 655
-    for keyword in ("PatientName", "PatientID", "InstitutionName", "StudyInstanceUID", "AcquisitionDateTime", "ImageComments"):
+    for keyword in (
+        "PatientName",
+        "PatientID",
+        "InstitutionName",
+        "StudyInstanceUID",
+        "AcquisitionDateTime",
+        "ImageComments",
+    ):
         tag = f"{tag_for_keyword(keyword):08X}"
         assert BASIC[tag]["keyword"] == keyword
     for tag, row in BASIC.items():
