@@ -55,7 +55,7 @@ def value_for(vr):
     return "1.2.276.77190437.9" if vr == "UI" else None
 
 
-def survivors(left, word=WORD.lower()):
+def survivors(left, word="zyxquill"):
     found = set()
     for element in left.iterall():
         if element.VR != "SQ" and (

