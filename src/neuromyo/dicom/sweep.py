@@ -112,7 +112,7 @@ def swept(messages: Iterable[Mapping[str, Any]]) -> Swept:
     if not last.get("whole"):
         raise DataError("E-PHI", where="the last search for patient data", needed="all files searched",
                         found="one that ended its reader, so that the search could not be finished",
-                        remedy="nothing was moved into place; leave out the file that is named, or permit more memory")  # fmt: skip
+                        remedy="nothing was moved into place; leave out the series named, or permit more memory or time")  # fmt: skip
     return Swept(tuple(leaks), refused, last["words"], tuple(last["unsought"]))
 
 
