@@ -156,12 +156,16 @@ def _kept(source: Dataset, tag: BaseTag, rule: Rule, who: Who, depth: int) -> Da
             return item._replace(VR=vr) if fits and isinstance(item, RawDataElement) else None
         return item
     said = text_of(source, tag)
-    if not _SHAPES[vr].fullmatch(said) or not _public_code(rule, said):
+    if not looks_right(rule, said):
         return None
     return item._replace(VR=vr) if isinstance(item, RawDataElement) else item
 
 
-def _public_code(rule: Rule, said: str) -> bool:
+def looks_right(rule: Rule, said: str) -> bool:
+    """Whether a value, as text, has the shape that its rule promises: a number is numeric, a code is a code."""
+    shape = _SHAPES.get(rule.vr[0])
+    if shape is not None and not shape.fullmatch(said):
+        return False
     if rule.keyword == "CodeValue":
         return bool(_CODE_VALUE.fullmatch(said))
     return said in _SCHEMES if rule.keyword == "CodingSchemeDesignator" else True

@@ -78,21 +78,23 @@ def _refuse_inside(place: Path, folder: Path) -> None:
 
 
 def _make(place: Path, tell: Callable[[str], None] | None) -> None:
+    """A new key, there whole or not at all; where another import was quicker, its key stays."""
+    aside = place.with_name(f".{place.name}-{secrets.token_hex(8)}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(secrets.token_hex(SIZE) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.link(aside, place)
+        finally:
+            with suppress(OSError):
+                aside.unlink()
     except FileExistsError:
-        return  # another import was quicker
+        return
     except OSError as error:
-        raise store.cannot_write(str(place), error) from error
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secrets.token_hex(SIZE) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        with suppress(OSError):
-            place.unlink()
         raise store.cannot_write(str(place), error) from error
     if tell is not None:
         tell(f"A key for pseudonyms was made: {place}. Keep this file: with it the visits of one person stay together. "

@@ -229,6 +229,5 @@ def _pixels_begin(first: bytes) -> int | None:
 
 
 def _called(path: Path, needles: Needles) -> str:
-    """A path of the output, as it may be said: discreet where the path itself holds a word."""
-    said = path.as_posix()
-    return "/".join(map(discreet, path.parts)) if needles.in_text(said.encode("utf-8", "replace")) else said
+    """A path of the output, as it may be said: discreet where a part of it holds a word."""
+    return "/".join(discreet(p) if needles.in_text(p.encode("utf-8", "replace")) else p for p in path.parts)

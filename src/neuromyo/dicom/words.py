@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from neuromyo.dicom import dates, profile
-from neuromyo.dicom.deidentify import MAX_DEPTH, private_creators, text_of
+from neuromyo.dicom.deidentify import MAX_DEPTH, looks_right, private_creators, text_of
 
 NAME, NUMBER, BIRTH, ORDER = "a person's name", "a patient number", "a birth date", "a number of the order or the study"
 PLACE, ADDRESS, DEVICE, UID = "the name of a place or station", "an address", "a device number", "an image identifier"
@@ -104,11 +104,10 @@ class Words:
             return
         self._seen.add((int(tag), text))
         rule = profile.rule(int(tag), creator)
-        if rule is not None and rule.action in "KCWMN":
+        if rule is not None and rule.action in "KCN" and looks_right(rule, text):
             self.plain.update(t.lower() for t in _TOKEN.findall(text))
-            if rule.action not in "WM":
-                return
-        kind = _kind(tag, vr)
+            return
+        kind = _kind(tag, vr) or (FREE if rule is not None else "")
         if kind == UID:
             self.found.setdefault(UID, set()).update(
                 u for u in text.split("\\") if len(u) > 8 and not u.startswith(_STANDARD_ROOT)
@@ -153,7 +152,7 @@ def _pieces(kind: str, text: str) -> set[str]:
         return {run for token in tokens for hump in _HUMP.split(token) for run in _RUNS.findall(hump)} | out
     if kind in STRONG:
         whole = text.strip(" ^=")
-        if len(tokens) > 1 and len(tokens) <= 6:
+        if 1 < len(tokens) <= 6 and any(t.lower() not in profile.vocabulary() for t in tokens):
             out |= {whole, "".join(tokens), "".join(reversed(tokens))}
         elif len(tokens) == 1:
             out.add(whole)
