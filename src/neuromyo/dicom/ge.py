@@ -18,7 +18,7 @@ from neuromyo.dicom.dialect import Dialect, Note, Plane, Scaled
 from neuromyo.dicom.diffusion import Gradient, along, unit
 from neuromyo.dicom.elements import View
 from neuromyo.dicom.frames import Part, Scale
-from neuromyo.dicom.scaling import stated
+from neuromyo.dicom.scaling import SIGNALS, stated
 
 _PARM, _ACQU = "GEMS_PARM_01", "GEMS_ACQU_01"
 _PARTS: dict[float, Part] = {0.0: "mag", 1.0: "phase", 2.0: "real", 3.0: "imag"}
@@ -69,7 +69,7 @@ def _gradient(view: View, plane: Plane) -> Gradient:
 
 
 def _scale(view: View, part: Part, made: str) -> Scaled | None:
-    if part != "phase" or made:
+    if part != "phase" or made not in SIGNALS:
         return None
     slope, intercept, _ = stated(view)
     note = Note(

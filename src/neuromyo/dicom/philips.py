@@ -18,7 +18,7 @@ from neuromyo.dicom.elements import Part as Header
 from neuromyo.dicom.elements import View
 from neuromyo.dicom.frames import Part, Scale
 from neuromyo.dicom.kinds import image_words, part_of_words, plain
-from neuromyo.dicom.scaling import stated
+from neuromyo.dicom.scaling import SIGNALS, stated
 
 _DD1, _IMAGING = "Philips MR Imaging DD 001", "Philips Imaging DD 001"
 _DD5 = "Philips MR Imaging DD 005"
@@ -66,7 +66,7 @@ def _gradient(view: View, _: Plane) -> Gradient:
 
 
 def _scale(view: View, part: Part, made: str) -> Scaled | None:
-    if made or part == "phase":
+    if made not in SIGNALS or part == "phase":
         return None
     slope, intercept, _ = stated(view)
     true = view.private_number(0x2005, _DD1, 0x0E, "FL")
