@@ -29,7 +29,8 @@ def header(sop_class=MR, syntax=ExplicitVRLittleEndian, **said):
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, generate_uid()
     meta.TransferSyntaxUID = syntax
     about = {"SOPClassUID": sop_class, "SOPInstanceUID": meta.MediaStorageSOPInstanceUID}
-    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128,
+                     is_implicit_VR=syntax.is_implicit_VR, is_little_endian=syntax.is_little_endian)  # fmt: skip
     for key, value in (BASIC | about | said).items():
         if value is not None:
             setattr(ds, key, value)
