@@ -123,7 +123,7 @@ def _described(dataset: Dataset, number: int, name: str) -> Reading:
     if shown is not None:
         raise shown
     dialect = dialect_of(whole)
-    views = list(multiframe.views(dataset)) if multiframe.is_enhanced(dataset) else [whole]
+    views = [dialect.view(v) for v in _views(whole)]
     frames: list[Frame] = []
     notes: dict[Note, None] = {}
     for index, view in enumerate(views):
@@ -143,6 +143,21 @@ def _described(dataset: Dataset, number: int, name: str) -> Reading:
     return Reading(Described(tuple(frames), said), tuple(_finding(whole, n) for n in notes))
 
 
+def _views(whole: View) -> list[View]:
+    """One view a stored image; E-DIMS or E-GEOM where a file of many images does not speak of each of them."""
+    count = whole.whole("NumberOfFrames") or 1
+    if multiframe.is_enhanced(whole.top):
+        views = list(multiframe.views(whole.top))
+        if len(views) != count:
+            raise DataError("E-DIMS", where="Number of Frames", needed=f"functional groups for {count} images", found=f"{len(views)}",
+                            remedy="export the series again")  # fmt: skip
+        return views
+    if count > 1:
+        raise DataError("E-GEOM", where="Number of Frames", needed="one image, or functional groups that place each",
+                        found=f"{count} images without", remedy="export the series again, one image a file")  # fmt: skip
+    return [whole]
+
+
 def dialect_of(view: View) -> Dialect:
     """Who wrote the header."""
     maker = view.text("Manufacturer").upper()
@@ -158,7 +173,11 @@ def _no_image(view: View) -> Note | None:
     colour = view.words("PhotometricInterpretation")
     if kind.startswith(_CAPTURES):
         return Note("N-NOIMAGE", "SOP Class", "screenshots are left out")
-    if kind == _ENHANCED_COLOUR or (colour and not colour[0].startswith("MONOCHROME")):
+    if (
+        kind == _ENHANCED_COLOUR
+        or "COLOR" in view.words("PixelPresentation")
+        or (colour and not colour[0].startswith("MONOCHROME"))
+    ):
         return Note("N-NOIMAGE", "Photometric Interpretation", "colour images are left out: they are made for the eye")
     if kind not in (_MR, _ENHANCED_MR, _LEGACY_MR):
         known = UID(kind).name if kind and UID(kind).name != kind else "something that is not known here"

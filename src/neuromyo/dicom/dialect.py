@@ -69,6 +69,7 @@ class Dialect:
     """One vendor.
 
     name : how the vendor is called in sidecars
+    view : where else this vendor's headers have to be looked into
     part : the part by private elements, which is trusted more than the image type; None where not stated
     made : one of `frames.MADE` by private elements or words of this vendor's own; "" or None where not stated
     gradient : the diffusion weighting by private elements, where the standard ones do not state a direction
@@ -80,6 +81,7 @@ class Dialect:
     """
 
     name: str
+    view: Callable[[View], View] = lambda view: view
     part: Callable[[View], Part | None] = _nothing
     made: Callable[[View], str | None] = _nothing
     gradient: Callable[[View, Plane], Gradient] = _no_gradient

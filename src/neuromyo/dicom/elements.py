@@ -20,7 +20,6 @@ from pydicom import config
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 
 #: how the bytes of a private element are read where the file does not say it (implicit files, "UN")
 _BINARY = {"FD": "d", "FL": "f", "US": "H", "SS": "h", "UL": "I", "SL": "i"}
@@ -41,6 +40,44 @@ def quietly() -> Iterator[None]:
             log.disabled, config.settings.reading_validation_mode = was_off, mode
 
 
+class Part:
+    """One dataset of a header, with what was once asked of it kept: parts are shared by the planes of a file."""
+
+    __slots__ = ("_blocks", "_known", "_tags", "dataset")
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._tags = {int(tag) for tag in dataset.keys()}  # noqa: SIM118 (a Dataset iterates over elements)
+        self._known: dict[int, Any] = {}
+        self._blocks: dict[tuple[int, str], int] | None = None
+
+    def value(self, tag: int) -> Any:
+        """The value of an element; None where it is absent, empty or unreadable."""
+        if tag not in self._tags:
+            return None
+        if tag not in self._known:
+            self._known[tag] = _value(self.dataset, tag)
+        return self._known[tag]
+
+    def private(self, group: int, creator: str, element: int, vr: str) -> Any:
+        """A private element of the block that ``creator`` reserved in ``group``; None where he reserved none."""
+        if self._blocks is None:
+            self._blocks = self._reserved()
+        block = self._blocks.get((group, creator.upper()))
+        if block is None:
+            return None
+        found = self.value(group << 16 | block << 8 | element)
+        return _unpacked(found, vr, _little(self.dataset)) if isinstance(found, bytes) else found
+
+    def _reserved(self) -> dict[tuple[int, str], int]:
+        found: dict[tuple[int, str], int] = {}
+        for tag in sorted(self._tags):
+            group, block = tag >> 16, tag & 0xFFFF
+            if group % 2 and 0x10 <= block <= 0xFF:
+                found.setdefault((group, " ".join(words_of(self.value(tag))).upper()), block)
+        return found
+
+
 @dataclass(frozen=True)
 class View:
     """What a header says of one plane.
@@ -49,18 +86,18 @@ class View:
     """
 
     top: Dataset
-    parts: tuple[Dataset, ...]
+    parts: tuple[Part, ...]
 
     @staticmethod
     def of(dataset: Dataset) -> View:
         """The view of a classic file, of one plane."""
-        return View(dataset, (dataset,))
+        return View(dataset, (Part(dataset),))
 
     def value(self, keyword: str) -> Any:
         """The nearest value that is not empty, as pydicom gives it; None where there is none, or it cannot be read."""
         tag = tag_for_keyword(keyword)
         for part in self.parts:
-            found = _value(part, tag) if tag is not None else None
+            found = part.value(tag) if tag is not None else None
             if found is not None:
                 return found
         return None
@@ -93,7 +130,7 @@ class View:
     def private(self, group: int, creator: str, element: int, vr: str) -> Any:
         """A private element: ``element`` is the last two digits of its number, ``vr`` its type where the file does not say it."""
         for part in self.parts:
-            found = private(part, group, creator, element, vr)
+            found = part.private(group, creator, element, vr)
             if found is not None:
                 return found
         return None
@@ -111,18 +148,6 @@ class View:
 def first(numbers: tuple[float, ...]) -> float | None:
     """The first of some numbers, None where there is none."""
     return numbers[0] if numbers else None
-
-
-def private(dataset: Dataset, group: int, creator: str, element: int, vr: str) -> Any:
-    """A private element of the block that ``creator`` reserved in ``group``; None where he reserved none."""
-    for block in range(0x10, 0x100):
-        named = _value(dataset, Tag(group, block))
-        if named is None:
-            continue
-        if " ".join(words_of(named)).strip(" \0").upper() == creator.upper():
-            found = _value(dataset, Tag(group, block << 8 | element))
-            return _unpacked(found, vr, _little(dataset)) if isinstance(found, bytes) else found
-    return None
 
 
 def numbers_of(value: Any) -> tuple[float, ...]:
@@ -145,10 +170,8 @@ def words_of(value: Any) -> tuple[str, ...]:
     return tuple(str(v).strip(" \0\t\r\n") for v in many)
 
 
-def _value(dataset: Dataset, tag: Any) -> Any:
+def _value(dataset: Dataset, tag: int) -> Any:
     try:
-        if tag not in dataset:
-            return None
         found = dataset[tag].value
     except Exception:  # whatever a damaged element provokes in pydicom: it is not there
         return None

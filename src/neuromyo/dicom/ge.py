@@ -2,8 +2,8 @@
 
 0043,102F names the part; Image Type does not tell it. 0043,1039 begins with the b-value, in some releases plus 10^9. 0019,10BB,
 BC and BD are the gradient along frequency, phase and slice: turned here into the patient's frame by In-plane Phase Encoding
-Direction. Checked against dcm2niix for axial slices; what GE means in coronal slices and with phase along rows is not
-published, so such tables are given with a warning. Phase images carry no unit and are left as stored.
+Direction, as dcm2niix does it (tests compare); GE publishes nothing for coronal slices and for phase along rows, and few
+have checked them, so such tables come with a warning. Phase images carry no unit and are left as stored.
 """
 
 from __future__ import annotations
@@ -18,13 +18,20 @@ from neuromyo.dicom.dialect import Dialect, Note, Plane, Scaled
 from neuromyo.dicom.diffusion import Gradient, along, unit
 from neuromyo.dicom.elements import View
 from neuromyo.dicom.frames import Part, Scale
-from neuromyo.dicom.scaling import stated
+from neuromyo.dicom.scaling import SIGNALS, stated
 
 _PARM, _ACQU = "GEMS_PARM_01", "GEMS_ACQU_01"
 _PARTS: dict[float, Part] = {0.0: "mag", 1.0: "phase", 2.0: "real", 3.0: "imag"}
 #: series plane of a three-plane localiser
 _THREE_PLANES = 32
 _FROM, _MODULO = 1e5, 100_000
+#: (phase encoding, coronal slices) -> components along (row, column, normal) of a gradient along (frequency, phase, slice)
+_TURNS = {
+    ("COL", False): ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    ("ROW", False): ((0, 1, 0), (-1, 0, 0), (0, 0, -1)),
+    ("COL", True): ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    ("ROW", True): ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
+}
 
 
 def _part(view: View) -> Part | None:
@@ -51,23 +58,18 @@ def _gradient(view: View, plane: Plane) -> Gradient:
     if not b or unit(played) is None:
         return Gradient(b)
     coronal = int(np.argmax(np.abs(np.cross(plane.row, plane.column)))) == 1
-    encoded = view.text("InPlanePhaseEncodingDirection").upper()
-    frequency, phase, across = played
-    if encoded in ("COL", "COLUMN"):
-        components = [frequency, phase, -across]
-    elif encoded == "ROW":
-        components = [phase, -frequency, -across]
-    else:
+    encoded = view.text("InPlanePhaseEncodingDirection").upper()[:3]
+    turn = _TURNS.get((encoded, coronal))
+    if turn is None:
         return Gradient(b, doubt="the phase encoding direction is not stated, so the gradient directions are left out")
-    if coronal:
-        components[1] = -components[1]
-    doubt = "" if encoded != "ROW" and not coronal else f"phase along {'rows' if encoded == 'ROW' else 'columns'}"
-    doubt = doubt and f"{doubt}{', coronal slices' if coronal else ''}: GE does not publish its frame for this case"
+    where = ("phase along rows" if encoded == "ROW" else "") + (", coronal slices" if coronal else "")
+    doubt = f"{where.strip(', ')}: GE does not publish its frame for this case" if where else ""
+    components = (np.array(turn) @ played).tolist()
     return Gradient(b, along(components, plane.row, plane.column), doubt=doubt)
 
 
 def _scale(view: View, part: Part, made: str) -> Scaled | None:
-    if part != "phase" or made:
+    if part != "phase" or made not in SIGNALS:
         return None
     slope, intercept, _ = stated(view)
     note = Note(

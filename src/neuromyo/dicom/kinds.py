@@ -17,7 +17,7 @@ _PHILIPS_PART = re.compile(r"([MPRI])_(FFE|SE|TSE|IR|PCA|MIXED|EPI|GRASE|TFE)")
 
 #: words for what a scanner makes of its images
 _MADE = {
-    "T1MAP": "T1map", "T2MAP": "T2map", "T2STARMAP": "T2starmap", "T2*MAP": "T2starmap", "T2STAR": "T2starmap", "PDMAP": "PDmap",
+    "T1MAP": "T1map", "T2MAP": "T2map", "T2STARMAP": "T2starmap", "T2*MAP": "T2starmap", "PDMAP": "PDmap",
     "R1MAP": "other", "R2MAP": "other", "R2STARMAP": "other", "R2*MAP": "other", "R2STAR": "other", "R2*": "other",
     "FATFRACTION": "PDFF", "FATFRAC": "PDFF", "PDFF": "PDFF", "FATPERCENT": "PDFF", "B0MAP": "B0map", "FIELDMAP": "B0map",
     "B1MAP": "B1map", "WATER": "water", "FAT": "fat", "INPHASE": "inphase", "OPPPHASE": "outphase", "OPPOSEDPHASE": "outphase",
@@ -29,6 +29,7 @@ _MADE = {
     "CSAMIP": "projection", "PROJECTION": "projection", "PROJECTIONIMAGE": "projection", "REFORMATTED": "projection",
     "RESAMPLED": "other", "LOCALIZER": "localiser", "SCREENSAVE": "screenshot", "SCREENSHOT": "screenshot", "POSDISP": "screenshot",
     "VELOCITYMAP": "other", "VELOCITY": "other", "PERFUSION": "other", "TTEST": "other",
+    "MEAN": "other", "STDDEVIATION": "other", "GOODNESSOFFIT": "other", "WATERFRACTION": "other",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from neuromyo.dicom.elements import View
+from neuromyo.dicom.elements import Part, View
 
 #: functional groups whose first item speaks of the plane
 GROUPS = (
@@ -15,6 +15,7 @@ GROUPS = (
     "MRImageFrameTypeSequence", "MREchoSequence", "MRTimingAndRelatedParametersSequence", "MRModifierSequence",
     "MRImagingModifierSequence", "MRAveragesSequence", "MRDiffusionSequence", "PixelValueTransformationSequence",
     "MRFOVGeometrySequence", "MRReceiveCoilSequence", "MRTransmitCoilSequence",
+    "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
 )  # fmt: skip
 #: what stands one level deeper in a group
 _WITHIN = ("DiffusionGradientDirectionSequence", "DiffusionBMatrixSequence")
@@ -27,18 +28,19 @@ def is_enhanced(dataset: Dataset) -> bool:
 
 def views(dataset: Dataset) -> Iterator[View]:
     """One `View` a plane, in the order of the pixels."""
+    top = Part(dataset)
     shared = [part for item in _items(dataset, "SharedFunctionalGroupsSequence")[:1] for part in _parts(item)]
     for item in _items(dataset, "PerFrameFunctionalGroupsSequence"):
-        yield View(dataset, (*_parts(item), *shared, dataset))
+        yield View(dataset, (*_parts(item), *shared, top))
 
 
-def _parts(group: Dataset) -> list[Dataset]:
+def _parts(group: Dataset) -> list[Part]:
     """The items of a plane's functional groups: the standard ones, what stands in them, then private ones.
 
     The group itself comes first, for what a vendor puts there directly (real world values, private elements)."""
     standard = [item for name in GROUPS for item in _items(group, name)[:1]]
     deeper = [item for one in standard for name in _WITHIN for item in _items(one, name)[:1]]
-    return [group, *standard, *deeper, *_private(group)]
+    return [Part(one) for one in (group, *standard, *deeper, *_private(group))]
 
 
 def _private(group: Dataset) -> list[Dataset]:

@@ -14,60 +14,65 @@ from pydicom.sequence import Sequence
 
 from neuromyo.dicom.dialect import Dialect, Plane, Scaled
 from neuromyo.dicom.diffusion import Gradient, unit
+from neuromyo.dicom.elements import Part as Header
 from neuromyo.dicom.elements import View
 from neuromyo.dicom.frames import Part, Scale
 from neuromyo.dicom.kinds import image_words, part_of_words, plain
-from neuromyo.dicom.scaling import stated
+from neuromyo.dicom.scaling import SIGNALS, stated
 
 _DD1, _IMAGING = "Philips MR Imaging DD 001", "Philips Imaging DD 001"
 _DD5 = "Philips MR Imaging DD 005"
-#: what Philips alone calls the images it makes, as whole words of the image type
-_MADE = {"W": "water", "F": "fat", "IP": "inphase", "OP": "outphase", "FF": "PDFF", "T1": "T1map", "T2": "T2map", "R2": "other",
-         "B0": "B0map", "B1": "B1map", "T2STAR": "T2starmap", "R2STAR": "other"}  # fmt: skip
+#: what Philips alone calls the images it makes: as (the beginning of) any word of the image type
+_WATER_FAT = {"W": "water", "F": "fat", "IP": "inphase", "OP": "outphase", "FF": "PDFF"}
+#: as its fourth value (in the third, enhanced files say T1 or T2 of a weighting)
+_MAPS = {
+    "T1": "T1map",
+    "T2": "T2map",
+    "R2": "other",
+    "B0": "B0map",
+    "B1": "B1map",
+    "T2STAR": "T2starmap",
+    "R2STAR": "other",
+}
 
 
-def widened(view: View) -> View:
+def _widened(view: View) -> View:
     """The view, with the private sequence of classic exports looked into after the plane's own parts."""
     for creator in (_DD5, _DD1):
         found = view.private(0x2005, creator, 0x0F, "SQ")
         if isinstance(found, Sequence) and len(found):
-            return View(view.top, (*view.parts, found[0]))
+            return View(view.top, (*view.parts, Header(found[0])))
     return view
 
 
 def _part(view: View) -> Part | None:
-    return part_of_words([widened(view).private_text(0x2005, _DD1, 0x11, "CS")])
+    return part_of_words([view.private_text(0x2005, _DD1, 0x11, "CS")])
 
 
 def _made(view: View) -> str | None:
-    words = [*map(plain, image_words(view))]
-    found = next((_MADE[w] for w in words if w in _MADE), None)
-    if found is None:
-        found = next(
-            (_MADE[head] for w in image_words(view) if (head := w.split("_")[0]) in ("W", "F", "IP", "OP", "FF")), None
-        )
-    return found
+    words = image_words(view)
+    found = next((_WATER_FAT[head] for w in words if (head := w.split("_")[0]) in _WATER_FAT), None)
+    return found or next((_MAPS[plain(w)] for w in words[1:2] if plain(w) in _MAPS), None)
 
 
 def _gradient(view: View, _: Plane) -> Gradient:
-    wide = widened(view)
-    b = wide.number("DiffusionBValue")
-    b = wide.private_number(0x2001, _IMAGING, 0x03, "FL") if b is None else b
-    given = [n for element in (0xB0, 0xB1, 0xB2) for n in wide.private_numbers(0x2005, _DD1, element, "FL")[:1]]
-    said = wide.private_text(0x2001, _IMAGING, 0x04, "CS").upper()
+    b = view.number("DiffusionBValue")
+    b = view.private_number(0x2001, _IMAGING, 0x03, "FL") if b is None else b
+    given = [n for element in (0xB0, 0xB1, 0xB2) for n in view.private_numbers(0x2005, _DD1, element, "FL")[:1]]
+    said = view.private_text(0x2001, _IMAGING, 0x04, "CS").upper()
     # an average over directions, appended by the scanner, has a b-value and three zeros (or "I") for a direction
     isotropic = bool(b) and (said in ("I", "ISOTROPIC") or (len(given) == 3 and not any(given)))
     return Gradient(b, unit(given) if b and not isotropic else None, isotropic)
 
 
 def _scale(view: View, part: Part, made: str) -> Scaled | None:
-    if made or part == "phase":
+    if made not in SIGNALS or part == "phase":
         return None
     slope, intercept, _ = stated(view)
-    true = widened(view).private_number(0x2005, _DD1, 0x0E, "FL")
+    true = view.private_number(0x2005, _DD1, 0x0E, "FL")
     if true is None or true <= 0 or slope <= 0:
         return Scaled(Scale(slope, intercept, "display", slope))
     return Scaled(Scale(1 / true, intercept / (slope * true), "signal", slope))
 
 
-DIALECT = Dialect("Philips", part=_part, made=_made, gradient=_gradient, scale=_scale)
+DIALECT = Dialect("Philips", view=_widened, part=_part, made=_made, gradient=_gradient, scale=_scale)

@@ -21,6 +21,8 @@ from neuromyo.dicom.elements import View, words_of
 from neuromyo.dicom.frames import Part, Scale
 
 _SLACK = 0.005
+#: what a scanner makes that is still a signal, to be compared with signals; all else it makes is a map with a unit of its own
+SIGNALS = frozenset({"", "water", "fat", "inphase", "outphase", "trace", "localiser", "projection", "subtraction"})
 #: what headers call units (Rescale Type, UCUM codes) in capitals -> the unit as BIDS writes it; only these leave a header
 UNITS = {
     "MS": "ms", "MSEC": "ms", "S": "s", "HZ": "Hz", "1/S": "1/s", "S-1": "1/s", "/S": "1/s", "%": "%", "PERCENT": "%",
@@ -58,7 +60,7 @@ TURNS = (
 def common(view: View, part: Part, made: str) -> Scaled:
     """The scale by standard attributes, for all vendors."""
     slope, intercept, unit = stated(view)
-    if made:
+    if made not in SIGNALS:
         return Scaled(Scale(slope, intercept, unit or "display"))
     if part == "phase":
         return phase(view, slope, intercept, unit)

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from neuromyo.dicom import csa
 from neuromyo.dicom.dialect import Dialect, Plane, Tiles
 from neuromyo.dicom.diffusion import Gradient, of_matrix, unit
@@ -47,7 +45,7 @@ def _tiles(view: View) -> Tiles | None:
     margin = [(whole.shape[axis] - shape[axis]) / 2 for axis in (0, 1)]
     corner = shifted(whole.position, whole.row, margin[1] * whole.spacing_mm[1])
     corner = shifted(corner, whole.column, margin[0] * whole.spacing_mm[0])
-    normal = unit(header.numbers("SliceNormalVector")) or unit(tuple(np.cross(whole.row, whole.column)))
+    normal = unit(header.numbers("SliceNormalVector"))  # along row x column, or against it: only the CSA header tells
     apart = view.number("SpacingBetweenSlices") or view.number("SliceThickness")
     if normal is None or not apart:
         return None
