@@ -6,6 +6,7 @@ What cannot be told is not imported under a guessed name: W-KIND names the serie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from neuromyo.core.errors import Finding
@@ -14,7 +15,7 @@ from neuromyo.dicom.asked import SKIP, Overrides, check, contradictions, not_the
 from neuromyo.dicom.doubts import scale_doubts
 from neuromyo.dicom.looks import Look
 from neuromyo.dicom.naming import NO_ECHO, Chosen, Named, files_of, numbered, with_runs
-from neuromyo.dicom.sidecar import sidecar_of
+from neuromyo.dicom.sidecar import rounded, sidecar_of
 from neuromyo.dicom.stack import Stack
 from neuromyo.io import names
 from neuromyo.protocol.protocol import Protocol
@@ -60,12 +61,10 @@ def named(
     findings = [*not_there(overrides, stacks), *contradictions(looks, body_part, side)]
     chosen, said = _chosen(looks, protocol, overrides)
     fixed = {"sub": subject, **({"ses": session} if session else {})}
-    chosen = [_labelled(one, fixed, side) for one in chosen]
-    made = [
-        named for one in with_runs(numbered(chosen)) for named in _files(one, body_part, side)
-    ]  # fmt: skip
+    chosen = with_runs(numbered([_labelled(one, fixed, side) for one in chosen]))
+    made = [_with_both_times(file, chosen) for one in chosen for file in _files(one, body_part, side)]
     used = [one.look.stack for one in chosen]
-    return tuple(made), (*findings, *said, *_taken_as_off(chosen), *scale_doubts(used))
+    return tuple(made), (*findings, *said, *_taken_as_off(chosen), *_repeated(chosen), *scale_doubts(used))
 
 
 def ignored(files: Sequence[Named]) -> list[str]:
@@ -152,6 +151,18 @@ def _taken_as_off(chosen: Sequence[Chosen]) -> Iterator[Finding]:
                           f"--series {_number(one.look)}={one.kind},mt-on if it is not so")  # fmt: skip
 
 
+def _repeated(chosen: Sequence[Chosen]) -> Iterator[Finding]:
+    """N-RUN: which series share a name but for their run."""
+    groups: dict[tuple, dict[str, str]] = {}
+    for one in chosen:
+        if "run" in one.entities and "run" not in one.own:
+            groups.setdefault((one.kind, one.entities.get("acq")), {})[one.entities["run"]] = one.look.stack.call
+    for (kind, _), calls in groups.items():
+        listed = ", ".join(f"run-{run} is {call}" for run, call in calls.items())
+        yield Finding("note", "N-RUN", kind, f"several series are of this kind: {listed}",
+                      "tell them apart by --series N=KIND,acq-LABEL, or leave one out by --series N=none")  # fmt: skip
+
+
 def _number(look: Look) -> str:
     return str(look.stack.numbers[0]) if look.stack.numbers else "N"
 
@@ -199,13 +210,23 @@ def _labelled(one: Chosen, fixed: Mapping[str, str], side: str) -> Chosen:
 
 
 def _files(one: Chosen, body_part: str, side: str) -> Iterator[Named]:
-    for entities, volumes in files_of(one):
-        said = sidecar_of(one.look, one.kind, volumes, body_part=body_part, side=side, mt_on=one.mt_on)
+    for kind, entities, volumes in files_of(one):
+        said = sidecar_of(one.look, kind, volumes, body_part=body_part, side=side, mt_on=one.mt_on)
         if one.derivative:
             said["SkullStripped"] = False
         labels = names.ordered(entities)
-        yield Named(one.look.stack, volumes, one.folder, names.join(labels, one.kind), one.kind, labels, said,
+        yield Named(one.look.stack, volumes, one.folder, names.join(labels, kind), kind, labels, said,
                     _gradients(one), one.derivative)  # fmt: skip
+
+
+def _with_both_times(file: Named, chosen: Sequence[Chosen]) -> Named:
+    """A difference of phases states the two echo times of its magnitudes."""
+    sizes = [o.look.stack for o in chosen if o.kind == "magnitude" and o.look.on_grid_of(Look(file.stack, -1))]
+    if file.kind != "phasediff" or not sizes:
+        return file
+    first, second = (rounded(t) for t in sizes[0].echo_times)
+    said = {k: v for k, v in file.sidecar.items() if k != "EchoTime"}
+    return replace(file, sidecar={**said, "EchoTime1": first, "EchoTime2": second})
 
 
 def _gradients(one: Chosen) -> dict[str, str]:

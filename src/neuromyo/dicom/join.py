@@ -41,7 +41,7 @@ def joined(stacks: Sequence[Stack]) -> list[Stack]:
 def _continues(parts: Sequence[Stack], stack: Stack) -> bool:
     first, last = parts[0], parts[-1]
     times = [s.echo_times[0] for s in (*parts, stack)]
-    if any(s.n > 1 or len(s.numbers) != 1 or s.b_values is not None or s.made for s in (*parts, stack)):
+    if any(s.n > 1 or len(s.numbers) != 1 or any(s.b_values or ()) or s.made for s in (*parts, stack)):
         return False
     if any(t is None for t in times) or min(abs(a - b) for a, b in _pairs(times)) <= SAME_TIME:
         return False

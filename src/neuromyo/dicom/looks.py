@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.stack import Stack
 from neuromyo.dicom.volumes import UNWEIGHTED
 
@@ -18,6 +20,7 @@ _SPIN = frozenset(
 )
 _GRADIENT = frozenset({"gre", "ge", "mge", "megre", "mecho", "ffe", "mfe", "mde", "flash", "spgr", "fsp", "vibe", "tfe", "tfl", "ideal",
                        "mprage", "mp2rage", "fast", "trufi", "dess", "afi"})  # fmt: skip
+_DIFFUSION = frozenset({"dti", "dwi", "ep2d", "epi"})
 _SAME_MM = 0.1
 
 
@@ -31,18 +34,12 @@ class Look:
     @cached_property
     def words(self) -> frozenset[str]:
         """Words of the trade in its name at the console."""
-        return frozenset(_listed(self.stack.facts.get("SequenceWords")))
+        return words_of(self.stack.facts)
 
     @cached_property
     def codes(self) -> frozenset[str]:
         """DICOM's Scanning Sequence: SE, IR, GR, EP, RM."""
-        return frozenset(w.upper() for w in _listed(self.stack.facts.get("ScanningSequence")))
-
-    @cached_property
-    def options(self) -> frozenset[str]:
-        return frozenset(
-            w.upper() for key in ("SequenceVariant", "ScanOptions") for w in _listed(self.stack.facts.get(key))
-        )
+        return codes_of(self.stack.facts)
 
     @cached_property
     def echo(self) -> str:
@@ -97,6 +94,11 @@ class Look:
         """Whether any volume is diffusion weighted."""
         return any(b > UNWEIGHTED for b in self.stack.b_values or ())
 
+    @property
+    def diffusion(self) -> bool:
+        """Whether it was acquired as diffusion images are, weighted or not."""
+        return self.weighted or is_diffusion(self.stack.planes[0], self.stack.facts)
+
     def on_grid_of(self, other: Look) -> bool:
         one, two = self.stack, other.stack
         return one.shape[:3] == two.shape[:3] and float(np.abs(one.affine - two.affine).max()) < _SAME_MM
@@ -132,6 +134,25 @@ def near(a: Any, b: Any) -> bool:
     if a is None or b is None or isinstance(a, bool) or isinstance(b, bool):
         return a is b
     return bool(abs(a - b) <= 0.005 * max(abs(a), abs(b)))
+
+
+def words_of(facts: Mapping[str, Any]) -> frozenset[str]:
+    """Words of the trade in a series' name at the console."""
+    return frozenset(_listed(facts.get("SequenceWords")))
+
+
+def codes_of(facts: Mapping[str, Any]) -> frozenset[str]:
+    """DICOM's Scanning Sequence: SE, IR, GR, EP, RM."""
+    return frozenset(w.upper() for w in _listed(facts.get("ScanningSequence")))
+
+
+def is_diffusion(frames: Sequence[Frame], facts: Mapping[str, Any]) -> bool:
+    """Whether frames are diffusion images: weighted ones are; a stated b of 0 alone counts in echo-planar images, or where the
+    series is called so (some scanners state b = 0 of whatever they take)."""
+    if any((f.b_value or 0.0) > UNWEIGHTED for f in frames):
+        return True
+    stated = any(f.b_value is not None for f in frames)
+    return stated and ("EP" in codes_of(facts) or bool(words_of(facts) & _DIFFUSION))
 
 
 def _listed(value: Any) -> list[str]:

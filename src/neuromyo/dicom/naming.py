@@ -17,10 +17,11 @@ TOGETHER = frozenset({"dwi", "epi", "sbref"})
 #: kinds whose files are numbered by echo even if there is but one
 _ALWAYS_ECHO = frozenset({"MESE", "MEGRE"})
 #: kinds that have no place for echoes
-NO_ECHO = frozenset({"MTR", "IRT1", "TB1DAM", "TB1map", "fieldmap"})
+NO_ECHO = frozenset({"MTR", "IRT1", "TB1DAM", "TB1map", "fieldmap", "phasediff"})
 _BY_FLIP = frozenset({"VFA", "TB1DAM", "MPM", "MTS"})
 _BY_INVERSION = frozenset({"IRT1", "MP2RAGE"})
 _BY_MT = frozenset({"MTR", "MPM", "MTS"})
+_WITHOUT_PART = frozenset({"ADC", "FA", "trace", "T1map", "T2map", "T2starmap", "PDmap", "phasediff", "magnitude"})
 _FMAP = ("epi", "TB1", "RB1", "fieldmap", "phase", "magnitude", "B0map")
 _DWI = ("dwi", "sbref", "ADC", "FA", "trace")
 
@@ -100,7 +101,7 @@ def numbered(chosen: Sequence[Chosen]) -> list[Chosen]:
         part = one.look.stack.part
         if part != "mag" or any(o.look.stack.part != "mag" and o.look.alike_but_part(one.look) for o in others):
             labels["part"] = part
-        if one.kind in ("ADC", "FA", "trace", "T1map", "T2map", "T2starmap", "PDmap"):
+        if one.kind in _WITHOUT_PART:
             labels.pop("part", None)
         made.append(replace(one, entities={k: v for k, v in labels.items() if v}))
     return made
@@ -119,8 +120,14 @@ def _rank(value: float | None, values: Iterable[float | None]) -> str:
     return next((str(n) for n, v in enumerate(different, start=1) if near(v, value)), "")
 
 
-def files_of(one: Chosen) -> list[tuple[dict[str, str], tuple[int, ...]]]:
-    """(entities, volumes) of the files of a stack: one an echo, or one for all."""
+def files_of(one: Chosen) -> list[tuple[str, dict[str, str], tuple[int, ...]]]:
+    """(kind, entities, volumes) of the files of a stack: one an echo, or one for all."""
+    if one.kind == "magnitude" and one.look.stack.n == 2:  # of a field map: the number belongs to the kind
+        return [(f"magnitude{v + 1}", dict(one.entities), (v,)) for v in (0, 1)]
+    return [(one.kind, entities, volumes) for entities, volumes in _numbered_files(one)]
+
+
+def _numbered_files(one: Chosen) -> list[tuple[dict[str, str], tuple[int, ...]]]:
     every = range(one.look.stack.n)
     if one.kind in TOGETHER:
         return [(dict(one.entities), tuple(every))]

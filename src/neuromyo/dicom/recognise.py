@@ -30,11 +30,13 @@ def guesses(looks: Sequence[Look]) -> dict[int, tuple[str, dict[str, str]]]:
         kind = _diffusion(look, images)
         if kind:
             named[look.place] = kind, _direction(look)
+    for place, kind in _field_maps([look for look in images if look.place not in named]):
+        named[place] = kind, {}
     for family in _families([look for look in images if look.place not in named]):
         for place, kind, entities in _of_family(family):
             named.setdefault(place, (kind, entities))
     for look in images:
-        if look.place not in named and (kind := _alone(look)):
+        if look.place not in named and _has_magnitude(look, images) and (kind := _alone(look)):
             named[look.place] = kind, {}
     for look in looks:
         if look.stack.made in RECONSTRUCTED:
@@ -46,18 +48,15 @@ def guesses(looks: Sequence[Look]) -> dict[int, tuple[str, dict[str, str]]]:
 
 
 def _diffusion(look: Look, looks: Sequence[Look]) -> str:
-    stated = look.stack.b_values is not None
     if look.weighted:
         return "dwi"
-    if not (stated or look.planar):
+    if not (look.diffusion or look.planar):
         return ""
     partners = [o for o in looks if o.weighted and o.on_grid_of(look) and o.stack.part == look.stack.part]
     if look.stack.n == 1 and any(_encoded(look) and _encoded(look) == _encoded(o) for o in partners):
         return "sbref"
-    if stated and look.planar:
+    if look.diffusion:
         return "dwi"
-    if stated:
-        return "dwi" if partners else ""
     return "epi" if any(_reversed(look, o) for o in partners) else ""
 
 
@@ -163,7 +162,29 @@ def _different(values: Sequence[float | None]) -> list[float]:
     return found
 
 
+def _field_maps(looks: Sequence[Look]) -> Iterator[tuple[int, str]]:
+    """A difference of phases, at the second of two echoes whose magnitudes lie beside it, in a series called field map."""
+    for phase in looks:
+        if phase.stack.part != "phase" or phase.stack.n != 1 or not phase.words & _FIELD_MAP:
+            continue
+        for size in looks:
+            if size.stack.part == "mag" and size.stack.n == 2 and size.on_grid_of(phase) and size.echo != "spin":
+                same = near(size.tr, phase.tr) and near(size.flip, phase.flip)
+                if same and near(size.stack.echo_times[1], phase.te):
+                    yield from ((size.place, "magnitude"), (phase.place, "phasediff"))
+
+
+_FIELD_MAP = frozenset({"fieldmap", "fmap", "map", "b0"})
+
+
 # --- stacks alone -----------------------------------------------------------------------------------------------------
+
+
+def _has_magnitude(look: Look, looks: Sequence[Look]) -> bool:
+    """Phase of a single echo says what it is by its magnitude: alone, it may be a difference of phases."""
+    if look.stack.part != "phase" or look.n_echoes > 1:
+        return True
+    return any(o.stack.part in ("mag", "real") and o.alike_but_part(look) for o in looks)
 
 
 def _alone(look: Look) -> str:
@@ -188,9 +209,12 @@ _CONTRASTS = {
 
 def _spin_contrast(look: Look) -> str:
     """By echo and repetition time (s) of a spin echo; "" between the contrasts."""
-    te, tr = look.te or 0.0, look.tr
-    if tr is None or look.ti is not None:
+    te, tr, ti = look.te or 0.0, look.tr, look.ti
+    if tr is None:
         return ""
+    if ti is not None:  # fat or fluid nulled
+        nulled = "T2w" if 0.1 <= ti <= 0.3 and te >= 0.030 else "FLAIR" if ti >= 1.5 and te >= 0.060 else ""
+        return nulled if tr >= 1.5 else ""
     if te <= 0.030 and tr <= 1.2:
         return "T1w"
     if te >= 0.060 and tr >= 1.5:
@@ -203,7 +227,9 @@ def _gradient_contrast(look: Look) -> str:
     te, tr, flip = look.te or 0.0, look.tr, look.flip
     if te >= 0.015:
         return "T2starw"
-    if te > 0.010 or tr is None or flip is None:
+    if te <= 0.010 and look.ti is not None and 0.5 <= look.ti <= 1.3:
+        return "T1w"  # prepared by an inversion
+    if te > 0.010 or tr is None or flip is None or look.ti is not None:
         return ""
     if (tr <= 0.050 and flip >= 9) or (tr <= 0.8 and flip >= 40):
         return "T1w"

@@ -35,10 +35,10 @@ def sidecar_of(
     said |= {
         "EchoTime": _of_volumes([stack.echo_times[v] for v in volumes]),
         _REPETITION.get(kind, "RepetitionTimeExcitation"): _repetition_time(stack),
-        "InversionTime": _rounded(first.inversion_time),
-        "FlipAngle": _rounded(first.flip_angle_deg) or None,
+        "InversionTime": rounded(first.inversion_time),
+        "FlipAngle": rounded(first.flip_angle_deg) or None,
         "MTState": first.mt_on if mt_on is None else mt_on,
-        "SliceThickness": _rounded(first.thickness_mm) or None,
+        "SliceThickness": rounded(first.thickness_mm) or None,
         "SpacingBetweenSlices": round(stack.spacing_mm[2], 4) if stack.shape[2] > 1 else None,
         "PulseSequenceType": said.get("PulseSequenceType") or _sequence(look, kind),
         "Units": _units(stack),
@@ -47,7 +47,7 @@ def sidecar_of(
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     """Nine digits: what is beyond them is noise of binary numbers."""
     return None if value is None else float(f"{value:.9g}")
 
@@ -56,13 +56,13 @@ def _of_volumes(values: Sequence[float | None]) -> Any:
     """One number where all are alike, a list otherwise; None where one is not stated."""
     if any(v is None or v <= 0 for v in values):
         return None
-    rounded = [_rounded(v) for v in values]
-    return rounded[0] if len(set(rounded)) == 1 else rounded
+    told = [rounded(v) for v in values]
+    return told[0] if len(set(told)) == 1 else told
 
 
 def _repetition_time(stack: Stack) -> float | None:
     """That of all images; where they differ (diffusion in step with the breath), none."""
-    times = {_rounded(f.repetition_time) for v in stack.planes for f in v}
+    times = {rounded(f.repetition_time) for v in stack.planes for f in v}
     return times.pop() or None if len(times) == 1 else None
 
 

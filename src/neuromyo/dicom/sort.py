@@ -16,6 +16,7 @@ from neuromyo.dicom.doubts import stack_doubts
 from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.join import joined
 from neuromyo.dicom.listing import Listing
+from neuromyo.dicom.looks import is_diffusion
 from neuromyo.dicom.stack import Sorted, Stack, call
 from neuromyo.dicom.volumes import UNWEIGHTED, clusters, order, told_apart
 
@@ -98,8 +99,9 @@ def _numbers(frames: Sequence[Frame]) -> str:
 
 def _of_series(frames: list[Frame], facts: Mapping[str, Any]) -> tuple[list[Stack], list[NeuromyoError]]:
     directions = _directions(frames)
+    diffusion = is_diffusion(frames, facts)
     groups: dict[tuple, list[Frame]] = {}
-    for frame, key in zip(frames, _keys(frames, directions), strict=True):
+    for frame, key in zip(frames, _keys(frames, directions, diffusion), strict=True):
         groups.setdefault(key, []).append(frame)
     made: list[Stack] = []
     errors: list[NeuromyoError] = []
@@ -108,7 +110,7 @@ def _of_series(frames: list[Frame], facts: Mapping[str, Any]) -> tuple[list[Stac
         where = _where(own, groups.values(), n > 1)
         numbers = tuple(sorted({f.number for f in own if f.number is not None}))
         try:
-            runs = told_apart(own, where)
+            runs = told_apart(own, where, diffusion=diffusion and own[0].b_value is not None)
         except DataError as error:
             errors.append(error)
             continue
@@ -130,7 +132,7 @@ def _directions(frames: Sequence[Frame]) -> list[int]:
     return numbers
 
 
-def _keys(frames: Sequence[Frame], directions: Sequence[int]) -> list[tuple]:
+def _keys(frames: Sequence[Frame], directions: Sequence[int], diffusion: bool) -> list[tuple]:
     """What frames of one stack share. The repetition time of diffusion images is not looked at: it follows the breath."""
     numbers = [_levels([getattr(f, name) for f in frames], apart) for name, apart in _NUMBERS.items()]
     spacing = [_levels([f.spacing_mm[a] for f in frames], _SPACING_MM) for a in (0, 1)]
@@ -141,7 +143,7 @@ def _keys(frames: Sequence[Frame], directions: Sequence[int]) -> list[tuple]:
         averaged = told and frame.b_vector is None and (frame.b_value or 0.0) > UNWEIGHTED
         keys.append((directions[i], frame.shape, spacing[0][i], spacing[1][i], frame.part, frame.made, frame.coil,
                      frame.mt_on, flip, ti, frame.b_value is not None, averaged,
-                     None if frame.b_value is not None else tr))  # fmt: skip
+                     None if diffusion and frame.b_value is not None else tr))  # fmt: skip
     return keys
 
 

@@ -43,16 +43,19 @@ class Volumes:
     echo_times: tuple[float | None, ...]
 
 
-def told_apart(frames: Sequence[Frame], where: str) -> list[Volumes]:
-    """The runs (one, or several where everything was repeated) that frames of one grid make up; E-SERIES, E-ECHO-COUNT."""
+def told_apart(frames: Sequence[Frame], where: str, *, diffusion: bool = False) -> list[Volumes]:
+    """The runs (one, or several where everything was repeated) that frames of one grid make up; E-SERIES, E-ECHO-COUNT.
+
+    diffusion : repeats are told by the order of acquisition too, and volumes kept in it
+    """
     frames = sorted(frames, key=order)
     first = frames[0]
     offsets = geometry.along(frames, first)
     _refuse_askew(offsets, where)
-    across = geometry.along(frames, first)[:, 2]
+    across = offsets[:, 2]
     places = clusters(across, _SAME_PLACE)
     middles = [float(np.mean(across[places == k])) for k in range(int(places.max()) + 1)]
-    heap = _Heap(frames, places.tolist(), middles, _labels(frames), where)
+    heap = _Heap(frames, places.tolist(), middles, _labels(frames), where, diffusion)
     volumes = heap.volumes()
     heap.refuse_gaps()
     runs = [volumes] if heap.diffusion else _runs(volumes, where)
@@ -114,10 +117,7 @@ class _Heap:
     middles: Sequence[float]
     labels: Sequence[Label]
     where: str
-
-    @property
-    def diffusion(self) -> bool:
-        return any(f.b_value is not None for f in self.frames)
+    diffusion: bool
 
     def volumes(self) -> list[_Volume]:
         at: dict[Label, list[list[Frame]]] = {}

@@ -218,6 +218,9 @@ def test_repeats_get_runs_and_their_parts_the_same() -> None:
         "anat/run-2_echo-1_part-mag_MEGRE", "anat/run-2_echo-1_part-phase_MEGRE",
         "anat/echo-1_MESE",
     ]  # fmt: skip
+    (note,) = files(examination)[1]
+    assert note.code == "N-RUN"
+    assert "run-1 is series 3, run-2 is series 5" in note.message
 
 
 def test_the_protocol_names_what_fits_it() -> None:
@@ -237,6 +240,52 @@ def test_the_protocol_names_what_fits_it() -> None:
         "anat/echo-1_flip-2_mt-off_MPM", "anat/echo-1_flip-1_mt-on_MPM", "anat/echo-1_flip-1_mt-off_MPM",
         "fmap/acq-tr2_TB1AFI", "fmap/acq-tr1_TB1AFI", "dwi/dir-PA_dwi", "fmap/dir-AP_epi",
     ]  # fmt: skip
+
+
+def test_a_stated_b_of_0_makes_no_diffusion_of_a_spin_echo() -> None:
+    examination = Examination().add(8, echoes(4)[::-1], facts=SPIN, b_value=0.0)
+    diffusion(examination, 9, [(0, None), (8e8, (1.0, 0.0, 0.0))], "col")
+    assert names_of(examination) == [*(f"anat/echo-{e}_MESE" for e in (1, 2, 3, 4)), "dwi/dir-AP_dwi"]
+    (error,) = Examination().add(8, [{"echo_time": 0.01}] * 4, facts=SPIN, b_value=0.0).sorted().errors
+    assert error.code == "E-ECHO-COUNT"
+
+
+def test_repeated_b0_is_told_by_the_order_of_acquisition() -> None:
+    made, _ = files(diffusion(Examination(), 9, [(0, None)] * 3, "col-"))
+    assert [(f.name, f.volumes) for f in made] == [("sub-01_dir-PA_dwi", (0, 1, 2))]
+
+
+def test_a_field_map_of_two_magnitudes_and_a_difference() -> None:
+    facts = {**GRADIENT, "SequenceWords": ["gre", "field", "fieldmap"]}
+    common = {"facts": facts, "repetition_time": 0.4, "flip_angle_deg": 60.0}
+    examination = Examination().add(4, echoes(2, 0.00492, 0.00246), **common)
+    examination.add(5, echo_time=0.00738, part="phase", scale=Scale(0.001, 0, "rad"), **common)
+    made, findings = files(examination)
+    assert not findings
+    assert [f.stem for f in made] == [f"sub-01/fmap/sub-01_{k}" for k in ("magnitude1", "magnitude2", "phasediff")]
+    assert (made[2].sidecar["EchoTime1"], made[2].sidecar["EchoTime2"]) == (0.00492, 0.00738)
+    assert "EchoTime" not in made[2].sidecar
+
+
+def test_phase_alone_is_not_named() -> None:
+    examination = Examination().add(
+        5, echo_time=0.007, part="phase", facts=GRADIENT, repetition_time=0.02, flip_angle_deg=15.0
+    )
+    made, findings = files(examination)
+    assert not made
+    assert codes(findings) == ["W-KIND"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "te", "tr", "ti", "kind"),
+    [(SPIN, 0.045, 4.0, 0.22, "T2w"), (SPIN, 0.09, 9.0, 2.5, "FLAIR"), (GRADIENT, 0.003, 2.3, 0.9, "T1w")],
+    ids=["fat nulled", "fluid nulled", "prepared"],
+)  # fmt: skip
+def test_an_inversion_before_one_contrast(facts, te, tr, ti, kind) -> None:
+    examination = Examination().add(
+        3, echo_time=te, repetition_time=tr, inversion_time=ti, flip_angle_deg=9.0, facts=facts
+    )
+    assert names_of(examination) == [f"anat/{kind}"]
 
 
 def test_an_option_that_no_series_can_be() -> None:

@@ -92,6 +92,9 @@ def everything() -> Examination:
     e.add(31, weighted[:1], facts=facts | {"PhaseEncodingDirection": "col-"}, plane=turned((15, -10, 30)))
     e.add(32, weighted[:1], facts=facts | {"PhaseEncodingDirection": "col"}, plane=turned((15, -10, 30)))
     e.add(33, [{"echo_time": 0.06}], facts=facts | {"PhaseEncodingDirection": "col-"}, plane=turned((15, -10, 30)))
+    named_so = {"facts": {**GRADIENT, "SequenceWords": ["fieldmap"]}, "shape": (12, 8)}
+    e.add(35, echoes(2, 0.00492, 0.00246), **named_so)
+    e.add(36, echo_time=0.00738, part="phase", scale=Scale(0.001, 0, "rad"), **named_so)
     for made in ("water", "fat"):
         e.add(40, made=made, echo_time=0.0012, repetition_time=0.004, flip_angle_deg=9.0, facts=GRADIENT)
     e.add(41, echo_time=0.08, repetition_time=3.0, facts=SPIN).add(
@@ -109,7 +112,7 @@ def test_all_kinds_are_valid_bids(tmp_path, validator) -> None:
     scans = {f"{f.stem}.nii.gz": "2001-05-03T09:30:00" for f in files if not f.derivative}
     assert raw_bids.add_scans(root, root, "01", "m0", scans)
     assert {f.kind for f in files} >= {"MESE", "MEGRE", "IRT1", "MTR", "MPM", "VFA", "TB1DAM", "TB1AFI", "dwi", "sbref", "epi",
-                                       "T1w", "T2w", "T2starw", "T2map"}  # fmt: skip
+                                       "T1w", "T2w", "T2starw", "T2map", "phasediff"}  # fmt: skip
     assert not validator(root)
     assert not validator(root / raw_bids.SCANNER)
 
