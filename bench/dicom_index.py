@@ -56,7 +56,12 @@ def header(series: str) -> Dataset:
     made.Rows = made.Columns = 96
     made.SamplesPerPixel, made.PhotometricInterpretation, made.PixelRepresentation = 1, "MONOCHROME2", 0
     made.BitsAllocated, made.BitsStored, made.HighBit = 16, 12, 11
-    for name in ("ReferencedImageSequence", "RequestAttributesSequence", "ProcedureCodeSequence", "SourceImageSequence"):
+    for name in (
+        "ReferencedImageSequence",
+        "RequestAttributesSequence",
+        "ProcedureCodeSequence",
+        "SourceImageSequence",
+    ):
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID, item.CodeValue = MRImageStorage, generate_uid(), "1"
         setattr(made, name, Sequence([item, item]))
@@ -95,7 +100,8 @@ def pydicoms(tags: list[str]) -> Callable[[Path], int]:
         found = 0
         for path in sorted(folder.rglob("*.dcm")):
             one = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-            found += bool([one.get(tag) for tag in tags][0])
+            said = {tag: one.get(tag) for tag in tags}
+            found += bool(said["SOPInstanceUID"])
         return found
 
     return read
