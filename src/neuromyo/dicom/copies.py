@@ -64,7 +64,7 @@ def copy(source: bytes, who: Who, where: str = "") -> Copy:
     series, image = (
         text_of(header, header[k].tag) if k in header else "" for k in ("SeriesInstanceUID", "SOPInstanceUID")
     )
-    name = f"{keys.label(who.key, 'series', series)}/{keys.label(who.key, 'image', image, 24)}.dcm"
+    name = f"{keys.label(who.key, 'series', series, 16)}/{keys.label(who.key, 'image', image, 24)}.dcm"
     return Copy(name, data, tuple(_findings(source, kinds, where)))
 
 

@@ -18,7 +18,7 @@ from neuromyo.io.files import read_small
 SIZE = 32
 _NAME = "import.key"
 _STANDARD_ROOT = "1.2.840.10008."
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that looks like another
+_LETTERS = "bcdfghjkmnpqrstv"  # no vowel: no name comes about by chance, which the last search would take for a leak
 
 
 def load(path: Path | None = None, *, outside: Path | None = None, tell: Callable[[str], None] | None = None) -> bytes:
@@ -66,8 +66,8 @@ def uid(key: bytes, original: str) -> str:
 
 
 def label(key: bytes, purpose: str, text: str, length: int = 12) -> str:
-    """A pseudonym of ``length`` (at most 32) letters and digits."""
-    return "".join(_LETTERS[b & 31] for b in digest(key, purpose, text)[:length])
+    """A pseudonym of ``length`` (at most 32) letters, 4 bits each."""
+    return "".join(_LETTERS[b & 15] for b in digest(key, purpose, text)[:length])
 
 
 def _refuse_inside(place: Path, folder: Path) -> None:

@@ -23,6 +23,9 @@ _MULTIPLIER = np.uint32(2654435761)
 _LEAST, _LEAST_HEX, _LEAST_BASE64 = 4, 10, 5
 _BOUND = 5  # words up to this long must stand alone
 _BLOCK = 1 << 20
+_HEX = "0123456789abcdefABCDEF"
+_HEXADECIMAL = frozenset(_HEX)
+_DIGEST = 32
 
 
 class Needles:
@@ -121,13 +124,18 @@ def _hashes(four: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
 
 
 def _stands(data: bytes, start: int, end: int, alone: str) -> bool:
-    """Whether the bytes from ``start`` to ``end`` stand alone: as a word (``w``), as a number (``n``); 2 for UTF-16."""
+    """Whether the bytes from ``start`` to ``end`` stand alone: as a word (``w``), as a number (``n``), not in a checksum
+    (``h``); 2 for UTF-16."""
     if not alone:
         return True
     step = 2 if "2" in alone else 1
     before, after = data[max(start - step, 0) : start].strip(b"\0"), data[end : end + step].strip(b"\0")
+    if "h" in alone and _in_digest(data, start, end):
+        return False
     if "n" in alone:
         return not (before[-1:].isdigit() or before[-1:] == b"." or after[:1].isdigit())
+    if "w" not in alone:
+        return True
     first, last = data[start : start + 2].strip(b"\0")[:1], data[end - step : end].strip(b"\0")[-1:]
     glued_before = before[-1:].isalpha() and not (before[-1:].islower() and first.isupper())
     glued_after = after[:1].isalpha() and not (last.islower() and after[:1].isupper())
@@ -140,8 +148,16 @@ def _long(word: str) -> bool:
 
 def _how(word: str) -> str:
     if not any(c.isalpha() for c in word):
-        return "" if "." in word and len(word) > 12 else "n"
-    return "w" if len(word) <= _BOUND else ""
+        return "" if "." in word and len(word) > 12 else "nh"
+    hexadecimal = "h" if set(word.lower()) <= _HEXADECIMAL else ""
+    return ("w" if len(word) <= _BOUND else "") + hexadecimal
+
+
+def _in_digest(data: bytes, start: int, end: int) -> bool:
+    """Whether the bytes stand within a long hexadecimal number, as checksums are."""
+    before, after = data[max(start - 64, 0) : start].decode("latin-1"), data[end : end + 64].decode("latin-1")
+    left = len(before) - len(before.rstrip(_HEX))
+    return left + (end - start) + len(after) - len(after.lstrip(_HEX)) >= _DIGEST
 
 
 def _variants(word: str) -> set[str]:

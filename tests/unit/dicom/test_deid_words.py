@@ -164,12 +164,18 @@ def test_short_words_must_stand_alone(text, alone):
 
 @pytest.mark.parametrize(
     ("text", "alone"),
-    [("id 771904.", False), ("id 771904", True), ("0.771904", False), ("17719045", False), ("x771904y", True)],
+    [("id 771904.", True), ("id 771904", True), ("0.771904", False), ("17719045", False), ("x771904y", True)],
 )
 def test_numbers_must_stand_alone(text, alone):
-    if text.endswith("."):  # a full stop after a number is no decimal point
-        alone = True
     assert bool(Needles({words.NUMBER: ["771904"]}).in_text(text.encode())) == alone
+
+
+def test_letters_and_digits_of_a_checksum_are_no_name():
+    needles = Needles({NAME: ["Abad", "Decade"], words.NUMBER: ["771904"]})
+    digest = "77190e4" + "0" * 30
+    for within in ("7abad7", "decade", "f771904f"):
+        assert needles.in_text(f'"sha256": "{digest}{within}{digest}"'.encode()) == set()
+        assert needles.in_text(f'"who": "{within}"'.encode())
 
 
 def test_voxels_are_searched_for_long_words_and_headers_for_all(tmp_path):
