@@ -43,7 +43,7 @@ def find_chromium() -> Path | None:
 
 
 def find_dcm2niix() -> Path | None:
-    """The converter of others, as the extra "convert" installs it beside the interpreter, else on the PATH, or None."""
+    """The converter of others, as the development packages have it beside the interpreter, else on the PATH, or None."""
     beside = Path(sys.executable).parent / ("dcm2niix" + (".exe" if os.name == "nt" else ""))
     found = beside if beside.exists() else shutil.which("dcm2niix")
     return Path(found) if found else None
@@ -53,7 +53,7 @@ NEEDS = {
     "realdata": (find_realdata, "no real scans here: set NEUROMYO_REALDATA to their folder, or have ../shared/data"),
     "validator": (find_validator, "no BIDS validator here: install the package bids-validator-deno"),
     "chromium": (find_chromium, "no browser here: install chromium, so that it is found on the PATH"),
-    "dcm2niix": (find_dcm2niix, "no dcm2niix here: install the extra convert, or the package dcm2niix"),
+    "dcm2niix": (find_dcm2niix, "no dcm2niix here: install the package dcm2niix"),
 }
 
 

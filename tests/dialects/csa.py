@@ -9,7 +9,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-_SYNGO = {"DS": 3, "FD": 4, "IS": 6, "SL": 7, "UL": 9, "US": 10, "CS": 16, "LO": 19, "LT": 20, "SH": 22, "UN": 0, "ST": 20}
+_SYNGO = {
+    "DS": 3,
+    "FD": 4,
+    "IS": 6,
+    "SL": 7,
+    "UL": 9,
+    "US": 10,
+    "CS": 16,
+    "LO": 19,
+    "LT": 20,
+    "SH": 22,
+    "UN": 0,
+    "ST": 20,
+}
 
 #: tags that are there in every image and mostly empty, as in the files of a scanner
 EMPTY = (
@@ -25,13 +38,17 @@ Tags = Sequence[tuple[str, str, Sequence[object]]]
 def header(tags: Tags) -> bytes:
     """The structure, with the empty tags of a scanner's file among those given."""
     every = [*tags, *((name, vr, ()) for name, vr in EMPTY)]
-    return b"SV10\x04\x03\x02\x01" + struct.pack("<2I", len(every), 77) + b"".join(_tag(*one) for one in every) + b"\0" * 4
+    return (
+        b"SV10\x04\x03\x02\x01" + struct.pack("<2I", len(every), 77) + b"".join(_tag(*one) for one in every) + b"\0" * 4
+    )
 
 
 def _tag(name: str, vr: str, values: Sequence[object]) -> bytes:
     texts = [_text(vr, value) for value in values]
     count = max(6, len(texts)) if texts else 0
-    said = struct.pack("<64si4s3i", name.encode(), max(1, len(texts)), vr.encode(), _SYNGO[vr], count, 77 if texts else 205)
+    said = struct.pack(
+        "<64si4s3i", name.encode(), max(1, len(texts)), vr.encode(), _SYNGO[vr], count, 77 if texts else 205
+    )
     return said + b"".join(_item(texts[i] if i < len(texts) else b"") for i in range(count))
 
 
@@ -52,6 +69,11 @@ def _text(vr: str, value: object) -> bytes:
 
 def protocol(entries: Mapping[str, object], patient: str) -> str:
     """The text of a measurement protocol (MrPhoenixProtocol), which holds the patient's name like the elements do."""
-    lines = [f'{name:40s} = \t{value}' for name, value in entries.items()]
+    lines = [f"{name:40s} = \t{value}" for name, value in entries.items()]
     tree = f'<XProtocol>\n{{\n  <ParamString."tPatientName"> {{ "{patient}" }}\n}}\n'
-    return tree + "### ASCCONV BEGIN object=MrProtDataImpl@MrProtocolData version=51130001 ###\n" + "\n".join(lines) + "\n### ASCCONV END ###"
+    return (
+        tree
+        + "### ASCCONV BEGIN object=MrProtDataImpl@MrProtocolData version=51130001 ###\n"
+        + "\n".join(lines)
+        + "\n### ASCCONV END ###"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,9 @@ def save(said: Dataset, path: Path, syntax: str = "explicit", preamble: str = ""
     said.file_meta.ImplementationVersionName = "DIALECTS_1"
     said.preamble = preamble.encode()[:128].ljust(128, b"\0")
     if syntax == "jpeg":
-        _to_jpeg_lossless(said)
+        _encapsulated(said, encoded)
+    elif syntax == "jpeg2000":
+        _encapsulated(said, _jpeg_2000)
     elif syntax in COMPRESSED:
         said.compress(uid, generate_instance_uid=False)
     said.file_meta.TransferSyntaxUID = uid
@@ -50,10 +54,23 @@ def save(said: Dataset, path: Path, syntax: str = "explicit", preamble: str = ""
     return path
 
 
-def _to_jpeg_lossless(said: Dataset) -> None:
-    """By our own encoder, so that no decoder is judged by its own library."""
+def _encapsulated(said: Dataset, encode: Callable[[np.ndarray], bytes]) -> None:
+    """JPEG lossless is encoded by our own few lines, so that no decoder is judged by its own library."""
     frames = int(getattr(said, "NumberOfFrames", 1))
-    stored = np.frombuffer(said.PixelData, "<u2").reshape(frames, said.Rows, said.Columns)
-    said.PixelData = encapsulate([encoded(frame) for frame in stored])
+    stored = np.frombuffer(said.PixelData, "<i2" if said.PixelRepresentation else "<u2").reshape(
+        frames, said.Rows, said.Columns
+    )
+    said.PixelData = encapsulate([encode(frame) for frame in stored])
     said["PixelData"].is_undefined_length = True
     said["PixelData"].VR = "OB"
+
+
+def _jpeg_2000(plane: np.ndarray) -> bytes:
+    """A bare codestream, reversible (by Pillow, so that GDCM, which decodes it for us, did not write it)."""
+    from PIL import Image
+
+    assert plane.dtype.kind == "u", "this encoder knows no sign"
+    made = io.BytesIO()
+    Image.fromarray(plane).save(made, "JPEG2000", no_jp2=True, irreversible=False)
+    stream = made.getvalue()
+    return stream + b"\0" * (len(stream) % 2)

@@ -54,7 +54,7 @@ def _file(scan: Scan, series: Series, pairs: list[tuple[int, int]], vendor: str,
     _equipment(said, vendor)
     _about_acquisition(said, scan, pairs, vendor, made)
     stored = np.stack([scan.plane(k, n) for k, n in pairs])
-    header.pixels(said, stored, 12 if 0 <= stored.min() and stored.max() < 4096 else 16)
+    header.pixels(said, stored, 12 if stored.min() >= 0 and stored.max() < 4096 else 16)
     del said.WindowCenter, said.WindowWidth, said.SmallestImagePixelValue, said.LargestImagePixelValue
     said.NumberOfFrames = len(pairs)
     _dimensions(said)
@@ -84,7 +84,11 @@ def _about_acquisition(said: Dataset, scan: Scan, pairs: list[tuple[int, int]], 
         said.ImageType = ["ORIGINAL", "PRIMARY", "T2", "MIXED"]
     said.ComplexImageComponent = COMPONENTS[parts.pop()] if len(parts) == 1 else "MIXED"
     said.AcquisitionContrast = "DIFFUSION" if scan.b_values else "T2"
-    said.VolumetricProperties, said.VolumeBasedCalculationTechnique, said.PixelPresentation = "VOLUME", "NONE", "MONOCHROME"
+    said.VolumetricProperties, said.VolumeBasedCalculationTechnique, said.PixelPresentation = (
+        "VOLUME",
+        "NONE",
+        "MONOCHROME",
+    )
     said.ContentQualification = "PRODUCT"
     said.MagneticFieldStrength = scan.field_tesla  # FD here is not so: it is a decimal string in every MR object
     said.ResonantNucleus = "1H"
@@ -122,7 +126,10 @@ def _dimensions(said: Dataset) -> None:
     said.DimensionOrganizationSequence = header.items({"DimensionOrganizationUID": uid})
     pointers = ((0x0020_9056, 0x0020_9111), (0x0020_9057, 0x0020_9111), (0x0020_9128, 0x0020_9111))
     said.DimensionIndexSequence = header.items(
-        *({"DimensionOrganizationUID": uid, "DimensionIndexPointer": a, "FunctionalGroupPointer": b} for a, b in pointers)
+        *(
+            {"DimensionOrganizationUID": uid, "DimensionIndexPointer": a, "FunctionalGroupPointer": b}
+            for a, b in pointers
+        )
     )
 
 
@@ -175,7 +182,9 @@ def _measures(scan: Scan) -> Sequence:
                          "SpacingBetweenSlices": header.ds(scan.spacing_mm[2])})  # fmt: skip
 
 
-def _frame(scan: Scan, series: Series, place: tuple[int, int, int], vendor: str, scale: Scaling, made: str, last: str) -> Dataset:
+def _frame(
+    scan: Scan, series: Series, place: tuple[int, int, int], vendor: str, scale: Scaling, made: str, last: str
+) -> Dataset:
     k, n, volume = place
     row, column, _ = scan.axes
     said = Dataset()
@@ -195,10 +204,16 @@ def _frame(scan: Scan, series: Series, place: tuple[int, int, int], vendor: str,
         said.PlaneOrientationSequence = header.items({"ImageOrientationPatient": header.ds(*row, *column)})
     said.MREchoSequence = header.items({"EffectiveEchoTime": float(scan.of("echo_times", n) * 1e3)})
     said.PixelValueTransformationSequence = header.items(
-        {"RescaleIntercept": header.ds(scale.intercept), "RescaleSlope": header.ds(scale.slope), "RescaleType": scale.unit})
+        {
+            "RescaleIntercept": header.ds(scale.intercept),
+            "RescaleSlope": header.ds(scale.slope),
+            "RescaleType": scale.unit,
+        }
+    )
     plane = scan.plane(k, n)
     said.FrameVOILUTSequence = header.items(
-        {"WindowCenter": header.ds(float(plane.mean())), "WindowWidth": header.ds(float(max(1, int(plane.max()))))})
+        {"WindowCenter": header.ds(float(plane.mean())), "WindowWidth": header.ds(float(max(1, int(plane.max()))))}
+    )
     if len(set(scan.flip_deg)) > 1:
         said.MRTimingAndRelatedParametersSequence = header.items({
             "RepetitionTime": header.ds(scan.repetition_time * 1e3), "FlipAngle": header.ds(scan.of("flip_deg", n))})  # fmt: skip
@@ -211,7 +226,12 @@ def _frame(scan: Scan, series: Series, place: tuple[int, int, int], vendor: str,
 
 
 def _siemens_type(scan: Scan, n: int, made: str) -> list[str]:
-    words = {"ADC": ["DIFFUSION", "ADC"], "T2map": ["T2 MAP", "NONE"], "water": ["DIXON", "WATER"], "fat": ["DIXON", "FAT"]}
+    words = {
+        "ADC": ["DIFFUSION", "ADC"],
+        "T2map": ["T2 MAP", "NONE"],
+        "water": ["DIXON", "WATER"],
+        "fat": ["DIXON", "FAT"],
+    }
     if made:
         return ["DERIVED", "PRIMARY", *words[made]]
     return ["ORIGINAL", "PRIMARY", {"mag": "M", "phase": "P", "real": "R", "imag": "I"}[scan.of("parts", n)], "NONE"]
@@ -224,13 +244,17 @@ def _diffusion(scan: Scan, n: int, last: str) -> Sequence:
         said["DiffusionDirectionality"] = "ISOTROPIC"
     elif direction.any():
         said["DiffusionDirectionality"] = "DIRECTIONAL"
-        said["DiffusionGradientDirectionSequence"] = header.items({"DiffusionGradientOrientation": [float(v) for v in direction]})
+        said["DiffusionGradientDirectionSequence"] = header.items(
+            {"DiffusionGradientOrientation": [float(v) for v in direction]}
+        )
     else:
         said["DiffusionDirectionality"] = "NONE"
     return header.items(said)
 
 
-def _private(said: Dataset, scan: Scan, series: Series, place: tuple[int, int, int], vendor: str, scale: Scaling) -> None:
+def _private(
+    said: Dataset, scan: Scan, series: Series, place: tuple[int, int, int], vendor: str, scale: Scaling
+) -> None:
     k, n, _ = place
     who = series.exam.person
     if vendor == "siemens":

@@ -45,16 +45,18 @@ def write(scan: Scan, series: Series, folder: Path, *, order: Order | str = "sli
 
 
 def scan_frame(scan: Scan, direction: np.ndarray) -> np.ndarray:
-    """A direction of the patient frame (LPS) as GE's frequency, phase and slice components for axial scans.
+    """A direction of the patient frame (LPS) as GE's frequency, phase and slice components; a whole turn of signs is none.
 
-    With phase encoded along the columns (COL) frequency runs along the rows and phase down the columns, and the third axis is
-    against the normal of the two; with ROW the first two change places, one with its sign turned. A whole turn of signs is none.
+    With phase encoded down the columns (COL) frequency runs along the rows, with ROW the other way round. The signs, against
+    row, column and normal of the image, are those that GE's own staff checked in volunteers (rordenlab/dcm2niix, pull requests
+    736 and 971); head or feet first makes no difference, coronal scans do.
     """
     row, column, _ = scan.axes
     along, down, through = (float(direction @ axis) for axis in (row, column, scan.normal))
+    coronal = np.abs(scan.normal).argmax() == 1
     if scan.phase_encoding == "COL":
-        return np.array([along, down, -through])
-    return np.array([-down, along, -through])
+        return np.array([along, -down if coronal else down, -through])
+    return np.array([down, along, through] if coronal else [-down, along, -through])
 
 
 def _start(scan: Scan, series: Series, n: int, made: str) -> Dataset:
@@ -65,7 +67,9 @@ def _start(scan: Scan, series: Series, n: int, made: str) -> Dataset:
     said.SoftwareVersions = ["27", "LX", "MR Software release:DV26.0_EB_1707.b"]
     said.AngioFlag = "N"
     header.acquire(said, scan, n)
-    said.ScanOptions = {"EP": ["EPI_GEMS", "ACC_GEMS"]}.get(scan.sequence, ["FAST_GEMS", "MT_GEMS"] if scan.mt_on else "FAST_GEMS")
+    said.ScanOptions = {"EP": ["EPI_GEMS", "ACC_GEMS"]}.get(
+        scan.sequence, ["FAST_GEMS", "MT_GEMS"] if scan.mt_on else "FAST_GEMS"
+    )
     said.EchoNumbers = sorted(set(scan.echo_times)).index(scan.of("echo_times", n)) + 1
     said.EchoTrainLength = 1
     said.HeartRate = 0
@@ -75,7 +79,9 @@ def _start(scan: Scan, series: Series, n: int, made: str) -> Dataset:
     said.ReceiveCoilName = "BODY"
     said.VariableFlipAngleFlag = "N"
     said.Laterality = ""
-    said.AnatomicRegionSequence = header.items({"CodeValue": "T-D9400", "CodingSchemeDesignator": "SRT", "CodeMeaning": "Leg"})
+    said.AnatomicRegionSequence = header.items(
+        {"CodeValue": "T-D9400", "CodingSchemeDesignator": "SRT", "CodeMeaning": "Leg"}
+    )
     said.ReferencedImageSequence = header.items(
         {"ReferencedSOPClassUID": header.MR_IMAGE, "ReferencedSOPInstanceUID": f"{series.uid}.1"}
     )
@@ -105,7 +111,9 @@ def _private(said: Dataset, scan: Scan, k: int, n: int, series: Series, *, b_off
         (0x10, "SS", 0), (0x31, "SS", 1), (0x32, "SS", 4), (0x35, "SS", 2), (0x40, "SH", "I"),
         (0x41, "FL", float(scan.corner(k)[2])), (0x60, "FL", float(scan.stored.shape[0])),
         (0x61, "FL", float(scan.stored.shape[1])), (0x62, "FL", 1.0)])  # fmt: skip
-    header.private(said, 0x0029, "GEMS_IMPS_01", [(0x15, "SL", 0), (0x16, "SL", 0), (0x34, "SL", 16384), (0x35, "SL", 0)])
+    header.private(
+        said, 0x0029, "GEMS_IMPS_01", [(0x15, "SL", 0), (0x16, "SL", 0), (0x34, "SL", 16384), (0x35, "SL", 0)]
+    )
     header.private(said, 0x0043, "GEMS_PARM_01", [
         (0x01, "SS", 0), (0x02, "SS", 3), (0x03, "SS", -9), (0x04, "SS", -21), (0x06, "SS", 0), (0x2C, "SS", 0),
         (0x2E, "SH", who.private_text[:16]), (0x2F, "SS", PARTS[scan.of("parts", n)]), (0x30, "SS", 0), (0x32, "SS", 2),

@@ -29,7 +29,9 @@ def turned(about_x_deg: float, about_y_deg: float, about_z_deg: float) -> np.nda
     return made
 
 
-def affine(plane: str = "axial", spacing_mm=(1.25, 1.5, 6.0), corner=(55.0, 61.0, -312.0), turn=(0.0, 0.0, 0.0), back=False) -> np.ndarray:
+def affine(
+    plane: str = "axial", spacing_mm=(1.25, 1.5, 6.0), corner=(55.0, 61.0, -312.0), turn=(0.0, 0.0, 0.0), back=False
+) -> np.ndarray:
     """RAS affine of a stack; ``turn`` makes it oblique, ``back`` counts the slices the other way."""
     axes = np.array(PLANES[plane], float).T
     if back:

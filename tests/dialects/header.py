@@ -24,7 +24,9 @@ def ds(*values: float) -> Any:
     return made if len(made) > 1 else made[0]
 
 
-def private(said: Dataset, group: int, creator: str, elements: Iterable[tuple[int, str, Any]], block: int = 0x10) -> None:
+def private(
+    said: Dataset, group: int, creator: str, elements: Iterable[tuple[int, str, Any]], block: int = 0x10
+) -> None:
     """A private block: its creator at (group, block), its elements at (group, block * 256 + number)."""
     said.add_new((group, block), "LO", creator)
     for number, vr, value in elements:
@@ -97,6 +99,12 @@ def _about(said: Dataset, who: Person) -> None:
     }  # fmt: skip
     for keyword, value in {**always, **{k: v for k, v in if_any.items() if v}}.items():
         setattr(said, keyword, value)
+    if who.scheduled:
+        said.RequestAttributesSequence = items(
+            {"ScheduledProcedureStepDescription": who.scheduled, "ScheduledProcedureStepID": "1"}
+        )
+    if who.curve:
+        said.add_new((0x5000, 0x2500), "LO", who.curve)  # a curve's label: retired, and met in old archives
 
 
 def place(said: Dataset, scan: Scan, k: int) -> None:

@@ -65,8 +65,18 @@ def image_type(scan: Scan, n: int, made: str = "") -> list[str]:
     return ["ORIGINAL", "PRIMARY", "PHASE MAP" if part == "phase" else f"{letter}_{technique}", letter, technique]
 
 
-def write(scan: Scan, series: Series, folder: Path, *, scaling: Scaling | Mapping[str, Scaling] = Scaling(), made: str = "",
-          trailing: str = "", order: Order | str = "slices", syntax: str = "explicit", echo_numbers: bool = True) -> list[Path]:  # fmt: skip
+def write(
+    scan: Scan,
+    series: Series,
+    folder: Path,
+    *,
+    scaling: Scaling | Mapping[str, Scaling] = Scaling(),
+    made: str = "",
+    trailing: str = "",
+    order: Order | str = "slices",
+    syntax: str = "explicit",
+    echo_numbers: bool = True,
+) -> list[Path]:
     """One file a slice.
 
     scaling : of the series, or of each part
@@ -89,7 +99,14 @@ def write(scan: Scan, series: Series, folder: Path, *, scaling: Scaling | Mappin
         if scale.scale_slope is not None:
             _private(said, scan, k, n, series, scale, last)
         word = series.exam.person.file_name
-        paths.append(save(said, folder / f"{word}IM_{series.number:02d}{said.InstanceNumber:05d}", syntax, series.exam.person.preamble))
+        paths.append(
+            save(
+                said,
+                folder / f"{word}IM_{series.number:02d}{said.InstanceNumber:05d}",
+                syntax,
+                series.exam.person.preamble,
+            )
+        )
     return paths
 
 

@@ -38,25 +38,31 @@ def radians(stored: np.ndarray) -> np.ndarray:
 
 
 def write(scan: Scan, series: Series, folder: Path, *, order: Order | str = "volumes", made: str = "", syntax: str = "explicit",
-          echo_numbers: bool = True) -> list[Path]:  # fmt: skip
-    """One file a slice; returns the files in the order of their instance numbers."""
+          xa: bool = False) -> list[Path]:  # fmt: skip
+    """One file a slice; returns the files in the order of their instance numbers.
+
+    xa : as syngo XA20 exports to archives that know no multi-frame: no EchoNumbers, no CSA header, a private group 0021 instead
+    """
     paths = []
     for k, n in in_order(scan, order) if isinstance(order, str) else order:
         said = _start(scan, series, n, made)
         said.InstanceNumber = series.next_instance()
         header.place(said, scan, k)
-        if not echo_numbers:
-            del said.EchoNumbers
         phase = scan.of("parts", n) == "phase"
         header.pixels(said, scan.plane(k, n), 12 if phase else 16)
         if phase:
             said.RescaleSlope, said.RescaleIntercept, said.RescaleType = "2", "-4096", "US"
-        _private(said, scan, n, series, _tags(scan, n), mosaic=False)
+        if xa:
+            _as_xa(said, scan, k, n, series)
+        else:
+            _private(said, scan, n, series, _tags(scan, n), mosaic=False)
         paths.append(save(said, folder / _name(series, said), syntax, series.exam.person.preamble))
     return paths
 
 
-def write_mosaic(scan: Scan, series: Series, folder: Path, *, syntax: str = "explicit", numbers: tuple[int, ...] = ()) -> list[Path]:
+def write_mosaic(
+    scan: Scan, series: Series, folder: Path, *, syntax: str = "explicit", numbers: tuple[int, ...] = ()
+) -> list[Path]:
     """One file a volume, its slices as tiles of a square; ``numbers``: instance numbers, if not 1, 2, 3..."""
     paths = []
     for n in range(scan.volumes):
@@ -103,7 +109,9 @@ def _start(scan: Scan, series: Series, n: int, made: str) -> Dataset:
     said.AngioFlag = "N"
     header.acquire(said, scan, n)
     said.ScanOptions = ["PFP", "MT"] if scan.mt_on else "PFP"
-    said.SequenceName = {"SE": f"*se2d{said.EchoTrainLength}", "GR": "*fl2d1", "EP": "*ep_b0", "IR": "*tir2d1"}[scan.sequence]
+    said.SequenceName = {"SE": f"*se2d{said.EchoTrainLength}", "GR": "*fl2d1", "EP": "*ep_b0", "IR": "*tir2d1"}[
+        scan.sequence
+    ]
     said.EchoNumbers = sorted(set(scan.echo_times)).index(scan.of("echo_times", n)) + 1
     said.VariableFlipAngleFlag = "N"
     said.NumberOfPhaseEncodingSteps = scan.stored.shape[1]
@@ -188,8 +196,34 @@ def _of_0019(scan: Scan, n: int, mosaic: bool) -> list[tuple[int, str, object]]:
         b, direction = scan.of("b_values", n), scan.direction(n)
         said += [(0x0C, "IS", str(int(b))), (0x0D, "CS", "DIRECTIONAL" if direction.any() else "NONE")]
         if direction.any():
-            said += [(0x0E, "FD", [float(v) for v in direction]), (0x27, "FD", [float(v) for v in _upper(b, direction)])]
+            said += [
+                (0x0E, "FD", [float(v) for v in direction]),
+                (0x27, "FD", [float(v) for v in _upper(b, direction)]),
+            ]
     return said
+
+
+def _as_xa(said: Dataset, scan: Scan, k: int, n: int, series: Series) -> None:
+    who = series.exam.person
+    said.SoftwareVersions, said.ManufacturerModelName = "syngo MR XA20", "MAGNETOM Vida"
+    said.Manufacturer = "SIEMENS"
+    said.ImageType = [*said.ImageType, "MFSPLIT"]
+    del said.EchoNumbers
+    echo = sorted(set(scan.echo_times)).index(scan.of("echo_times", n)) + 1
+    header.private(said, 0x0021, "SIEMENS MR SDS 01", [
+        (0x01, "IS", "7800"), (0x05, "LO", who.protocol_text or "none"), (0x19, "OB", b"\0\0"), (0x3B, "DS", "1.5"),
+        (0x4F, "SH", "BO1,2;SP3,4"), (0x08, "CS", "NO"), (0x09, "LO", "1.0"), (0x2B, "LO", "No"), (0x59, "IS", "1")])  # fmt: skip
+    header.private(said, 0x0021, "SIEMENS MR SDI 02", [
+        (0x06, "LO", f"X_{echo}_1_1_1_1_{k + 1}_1_1_1_1_1_1"), (0x41, "SH", who.private_nested[:16] or "none"),
+        (0x45, "SL", [0, 0, -1252]), (0x58, "SH", "p2"), (0x5E, "LO", who.private_text or "none"),
+        (0x75, "CS", ["ORIGINAL", "PRIMARY", "M", "ND"]), (0x76, "LO", "A1/PFP")], block=0x11)  # fmt: skip
+    if scan.b_values:
+        header.private(
+            said,
+            0x0019,
+            "SIEMENS MR HEADER",
+            [one for one in _of_0019(scan, n, False) if one[0] in (0x0C, 0x0D, 0x0E, 0x27)],
+        )
 
 
 def _even(data: bytes) -> bytes:

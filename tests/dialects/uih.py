@@ -22,11 +22,18 @@ from .scan import Order, Scan, in_order
 REACHED = 0.92829
 
 
-def write(scan: Scan, series: Series, folder: Path, *, order: Order | str = "volumes", syntax: str = "explicit") -> list[Path]:
+def write(
+    scan: Scan, series: Series, folder: Path, *, order: Order | str = "volumes", syntax: str = "explicit"
+) -> list[Path]:
     paths = []
     for k, n in in_order(scan, order) if isinstance(order, str) else order:
         said = _start(scan, series, n)
-        said.ImageType = ["ORIGINAL", "PRIMARY", {"mag": "M", "phase": "P", "real": "R", "imag": "I"}[scan.of("parts", n)], "NONE"]
+        said.ImageType = [
+            "ORIGINAL",
+            "PRIMARY",
+            {"mag": "M", "phase": "P", "real": "R", "imag": "I"}[scan.of("parts", n)],
+            "NONE",
+        ]
         said.InstanceNumber = series.next_instance()
         header.place(said, scan, k)
         header.pixels(said, scan.plane(k, n))
@@ -43,7 +50,13 @@ def write_grid(scan: Scan, series: Series, folder: Path, *, syntax: str = "expli
         said.ImageType = ["ORIGINAL", "PRIMARY", "M", "VFRAME"]
         said.InstanceNumber = series.next_instance()
         header.place(said, scan, 0)
-        del said.ImagePositionPatient, said.SliceThickness, said.SliceLocation, said.AcquisitionDate, said.AcquisitionTime
+        del (
+            said.ImagePositionPatient,
+            said.SliceThickness,
+            said.SliceLocation,
+            said.AcquisitionDate,
+            said.AcquisitionTime,
+        )
         said.NumberOfSlices = scan.volumes
         header.pixels(said, gridded(scan, n))
         _private(said, scan, 0, n, series)
@@ -85,7 +98,9 @@ def _start(scan: Scan, series: Series, n: int) -> Dataset:
     said.SequenceVariant = "NONE"
     said.ScanOptions = "FS"
     said.SequenceName = {"SE": "fse_mx", "GR": "gre_fsp", "EP": "epi_dti", "IR": "fse_ir"}[scan.sequence]
-    said.EchoNumbers = None if scan.sequence == "EP" else sorted(set(scan.echo_times)).index(scan.of("echo_times", n)) + 1
+    said.EchoNumbers = (
+        None if scan.sequence == "EP" else sorted(set(scan.echo_times)).index(scan.of("echo_times", n)) + 1
+    )
     said.TransmitCoilName = "VTC"
     said.Laterality = ""
     said.TriggerSourceOrType = ""
@@ -107,7 +122,9 @@ def _private(said: Dataset, scan: Scan, k: int, n: int, series: Series) -> None:
     who = series.exam.person
     b = float(scan.of("b_values", n) or 0)
     columns, rows = scan.stored.shape[:2]
-    centre = scan.corner(k) + scan.axes[0] * scan.spacing_mm[0] * columns / 2 + scan.axes[1] * scan.spacing_mm[1] * rows / 2
+    centre = (
+        scan.corner(k) + scan.axes[0] * scan.spacing_mm[0] * columns / 2 + scan.axes[1] * scan.spacing_mm[1] * rows / 2
+    )
     said.add_new((0x0061, 0x0010), "LO", "DB Dicom Private Creator")
     said.add_new((0x0061, 0x0040), "LO", "Common Private Header")
     said.add_new((0x0061, 0x1002), "US", 1)
