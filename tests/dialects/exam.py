@@ -130,8 +130,9 @@ class Series:
         return self.instance
 
     def clock(self, seconds: float = 0.0) -> str:
-        """TM of this series, ten minutes after nine and two minutes a series."""
-        total = 9 * 3600 + 600 + 120 * self.number + seconds
+        """TM of this series, ten minutes after nine and two minutes a series (Philips counts series by the hundred)."""
+        place = self.number // 100 if self.number > 100 else self.number
+        total = 9 * 3600 + 600 + 120 * place + 20 * (self.number % 100 if self.number > 100 else 0) + seconds
         hours, rest = divmod(total, 3600)
         minutes, seconds = divmod(rest, 60)
         return f"{int(hours):02d}{int(minutes):02d}{seconds:09.6f}"

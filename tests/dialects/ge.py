@@ -18,6 +18,8 @@ from .encode import save
 from .exam import Series
 from .scan import Order, Scan, in_order
 
+#: the last words of ImageType of water-fat images
+DIXON = {"inphase": "IN_PHASE", "outphase": "OUT_PHASE", "water": "WATER", "fat": "FAT"}
 PARTS = {"mag": 0, "phase": 1, "real": 2, "imag": 3}
 
 
@@ -62,6 +64,8 @@ def scan_frame(scan: Scan, direction: np.ndarray) -> np.ndarray:
 def _start(scan: Scan, series: Series, n: int, made: str) -> Dataset:
     said = header.start(series)
     said.ImageType = ["DERIVED", "SECONDARY", "ADC"] if made == "ADC" else ["ORIGINAL", "PRIMARY", "OTHER"]
+    if made in DIXON:
+        said.ImageType = ["DERIVED", "PRIMARY", "DIXON", DIXON[made]]
     said.Manufacturer = "GE MEDICAL SYSTEMS"
     said.ManufacturerModelName = "DISCOVERY MR750w"
     said.SoftwareVersions = ["27", "LX", "MR Software release:DV26.0_EB_1707.b"]
