@@ -21,7 +21,7 @@ OBLIQUE = affine(turn=(12, -7, 20))
 TES = (0.0101, 0.0202, 0.0303)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """One image that must come out: (x, y, z, n) values lying where ``affine`` says; n by echo time, or by direction.
 

@@ -11,7 +11,7 @@ from .cases import Truth
 from .geometry import onto
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume:
     """One volume (x, y, z) as a reader gives it; what it does not know is None. b in s/mm2, directions RAS world, times in s."""
 
