@@ -1,7 +1,7 @@
 """What every test may ask for: real scans, the BIDS validator, a browser.
 
 Each is used where it is, and the test is skipped with a sentence where it is not; a name in NEUROMYO_REQUIRE
-(comma-separated: realdata, validator, chromium) turns that skip into a failure.
+(comma-separated: realdata, validator, chromium, dcm2niix) turns that skip into a failure.
 """
 
 import json
@@ -42,10 +42,18 @@ def find_chromium() -> Path | None:
     return next((Path(found) for name in names if (found := shutil.which(name))), None)
 
 
+def find_dcm2niix() -> Path | None:
+    """The converter of others, as the development packages have it beside the interpreter, else on the PATH, or None."""
+    beside = Path(sys.executable).parent / ("dcm2niix" + (".exe" if os.name == "nt" else ""))
+    found = beside if beside.exists() else shutil.which("dcm2niix")
+    return Path(found) if found else None
+
+
 NEEDS = {
     "realdata": (find_realdata, "no real scans here: set NEUROMYO_REALDATA to their folder, or have ../shared/data"),
     "validator": (find_validator, "no BIDS validator here: install the package bids-validator-deno"),
     "chromium": (find_chromium, "no browser here: install chromium, so that it is found on the PATH"),
+    "dcm2niix": (find_dcm2niix, "no dcm2niix here: install the package dcm2niix"),
 }
 
 
@@ -83,6 +91,12 @@ def realdata() -> Path:
 def chromium() -> Path:
     """A browser to hand to playwright as executable_path (with args=["--no-sandbox"] where the tests run as root)."""
     return need("chromium")
+
+
+@pytest.fixture(scope="session")
+def need_dcm2niix() -> Path:
+    """The converter that our own import is compared with (never used by it)."""
+    return need("dcm2niix")
 
 
 @pytest.fixture(scope="session")

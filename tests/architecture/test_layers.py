@@ -89,6 +89,19 @@ def test_oracles_are_independent():
             assert allowed, f"{name_of(path)} imports {name}"
 
 
+def test_dialects_are_independent():
+    """The writers of scanner files that judge our reader import pydicom, NumPy and each other, never neuromyo.
+
+    One encodes JPEG 2000 with Pillow; the tests of the folder use pytest, and nibabel for what dcm2niix made.
+    """
+    for path in (PROJECT / "tests" / "dialects").rglob("*.py"):
+        allowed = {"numpy", "pydicom"}
+        allowed |= {"pytest", "nibabel"} if path.name.startswith("test_") else set()
+        allowed |= {"PIL"} if path.name == "encode.py" else set()
+        for name, _ in from_outside(path, "tests.dialects"):
+            assert name.partition(".")[0] in allowed, f"{name_of(path)} imports {name}"
+
+
 def test_house_is_two_deep():
     """src/neuromyo/<room>/<file>.py and no deeper; data files may lie one folder further down."""
     for path in MODULES:
