@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ _NUMBERS: dict[str, tuple[str, float, float, float, str]] = {
     "SpoilingRFPhaseIncrement": ("rf_spoiling_increment_deg", 1.0, -360.0, 360.0, "degrees"),
     "SliceThickness": ("slice_thickness_mm", 1.0, 0.0, 1000.0, "mm"),
 }
+_MT_WORDS = {"ON_RESONANCE": True, "OFF_RESONANCE": True, "NONE": False}
 _TEXTS: dict[str, tuple[str, ...]] = {
     "manufacturer": ("Manufacturer",),
     "sequence_name": ("SequenceName", "PulseSequenceDetails", "PulseSequenceType"),
@@ -116,7 +118,10 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
     if tr is not None:
         single["repetition_time"] = tr
     for field, keys in _TEXTS.items():
-        text = next((meta[k] for k in keys if isinstance(meta.get(k), str) and meta[k].strip()), None)
+        told = [
+            k for k in keys if not (milliseconds and k == "PulseSequenceType")
+        ]  # there it is but the kind, in words
+        text = next((meta[k] for k in told if isinstance(meta.get(k), str) and meta[k].strip()), None)
         if text is not None:
             single[field] = text.strip()
     if meta.get("MRAcquisitionType") in ("2D", "3D"):
@@ -127,7 +132,7 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
         pair or _times(meta, _TE, name, milliseconds),
         _times(meta, _TI, name, milliseconds),
         _angles(meta, name),
-        _switches(meta, name),
+        _switches(meta, name, milliseconds),
         single,
         units.strip() if isinstance(units, str) and units.strip() else None,
         pair is not None,
@@ -209,7 +214,12 @@ def _from_milliseconds(value: float, time: _Time, where: str) -> float:
     if value >= 1000 * time.limit:
         raise DataError("E-UNITS", where=where, needed=f"milliseconds, below {1000 * time.limit:g}", found=f"{value:g}",
                         remedy=f"if it is in microseconds, divide by 1000: {value / 1000:.6g}")  # fmt: skip
-    return value / 1000
+    return seconds_of(value)
+
+
+def seconds_of(milliseconds: float) -> float:
+    """Milliseconds in seconds, by moving the decimal point: 53.2 ms are 0.0532 s, not a neighbour of that in binary."""
+    return float(Decimal(repr(milliseconds)).scaleb(-3))
 
 
 def _repetition_time(meta: Mapping[str, Any], name: str, kind: str, milliseconds: bool) -> float | None:
@@ -229,10 +239,12 @@ def _angles(meta: Mapping[str, Any], name: str) -> tuple[float, ...] | None:
     return tuple(_within(v, 0.0, 360.0, "degrees", where) for v in _numbers(meta["FlipAngle"], where))
 
 
-def _switches(meta: Mapping[str, Any], name: str) -> tuple[bool, ...] | None:
+def _switches(meta: Mapping[str, Any], name: str, milliseconds: bool) -> tuple[bool, ...] | None:
     if "MTState" not in meta:
         return None
     values = meta["MTState"] if isinstance(meta["MTState"], list) else [meta["MTState"]]
+    if milliseconds:  # DICOM's words, as that layout keeps them
+        values = [_MT_WORDS.get(v, v) if isinstance(v, str) else v for v in values]
     if not values or not all(isinstance(v, bool) for v in values):
         raise DataError("E-SIDECAR", where=f"{name}: MTState", needed="true or false", found=_said(meta["MTState"]),
                         remedy="mend the sidecar")  # fmt: skip
