@@ -18,6 +18,8 @@ _UNWEIGHTED = 50e6
 _SHELL = 0.05
 #: directions whose cosine is above this are the same (or opposite, which is the same)
 _ALIKE = 0.9999
+#: times as many echoes as a list declares, and it is another sequence
+_MORE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,9 @@ def _echoes(series: Series, declared: Sequence) -> Iterator[Compared]:
     elif declared.echo_list is not None:
         wanted = declared.echo_list
         n = float(len(wanted.times))
-        exactly = Figure(target=n, fine=(n, n), usable=(n, n), source=wanted.source, proposed=wanted.proposed)
-        yield Compared("number of echoes", echo, exactly, float(len(times)) if times else float(series.n), "")
+        # more than declared does no harm: those declared are compared
+        enough = Figure(target=n, fine=(n, n), usable=(n, _MORE * n), source=wanted.source, proposed=wanted.proposed)
+        yield Compared("number of echoes", echo, enough, float(len(times)) if times else float(series.n), "")
         for i in range(len(wanted.times)):
             found = times[i] if times and i < len(times) else None
             if found is not None or not times:
@@ -130,3 +133,27 @@ def _echoes(series: Series, declared: Sequence) -> Iterator[Compared]:
 def echo_times(series: Series) -> tuple[float, ...]:
     """Echo times in ascending order, whatever that of the volumes; none where the files state none."""
     return tuple(sorted(series.acquisition.echo_times or ()))
+
+
+def intended(series: Series, compared: Compared) -> Acquisition | None:
+    """The acquisition of a series with that one number as declared; None where an acquisition does not hold it."""
+    acquired, wanted = series.acquisition, compared.figure.target
+    if compared.field == "echo_times":
+        times = _train(echo_times(series), compared.title, wanted)
+        return acquired.with_(echo_times=times) if times else None
+    if compared.field == "flip_angles_deg":
+        return acquired.with_(flip_angles_deg=(wanted,) * len(acquired.flip_angles_deg or (0,)))
+    if compared.field in ("repetition_time", "refocusing_angle_deg"):
+        return acquired.with_(**{compared.field: wanted})
+    return None
+
+
+def _train(times: tuple[float, ...], title: str, wanted: float) -> tuple[float, ...]:
+    """An even train with its first echo, its spacing or its number of echoes as declared; empty where there is none."""
+    if len(times) < 2:
+        return ()
+    train = {"first echo": times[0], "echo spacing": float(np.median(np.diff(times))), "number of echoes": len(times)}
+    if title not in train:
+        return ()
+    train[title] = wanted
+    return tuple(train["first echo"] + k * train["echo spacing"] for k in range(round(train["number of echoes"])))
