@@ -25,7 +25,7 @@ _TIBIA, _FEMUR = 0.5, 0.4
 
 def part(labels: Labels) -> Part:
     """``calf`` or ``thigh`` where the bones in the labels say so clearly, in every leg there is; else nothing."""
-    said = {found for side in ("left", "right", "none") if (found := _of_leg(labels, side)) is not None}
+    said: set[Part] = {found for side in ("left", "right", "none") if (found := _of_leg(labels, side)) is not None}
     return said.pop() if len(said) == 1 else ""
 
 

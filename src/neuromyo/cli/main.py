@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, run, show
+from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, run, show
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -25,11 +25,12 @@ app = typer.Typer(
 for name, verb in (
     ("demo", demo.demo),
     ("import", import_.import_),
-    ("run", run.run),
-    ("fit", fit.fit),
+    ("phenotype", phenotype.phenotype),
     ("check", check.check),
     ("plan", plan.plan),
-    ("phenotype", phenotype.phenotype),
+    ("run", run.run),
+    ("fit", fit.fit),
+    ("qa", qa.qa),
     ("export", export.export),
     ("phantom", phantom.phantom),
     ("list", list_verb.list_),
