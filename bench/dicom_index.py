@@ -100,7 +100,8 @@ def pydicoms(tags: list[str]) -> Callable[[Path], int]:
         found = 0
         for path in sorted(folder.rglob("*.dcm")):
             one = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-            found += bool(next(one.get(tag) for tag in tags))
+            said = {tag: one.get(tag) for tag in tags}
+            found += bool(said["SOPInstanceUID"])
         return found
 
     return read

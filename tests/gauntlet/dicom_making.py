@@ -187,7 +187,7 @@ FILES = [
     _file("G50", "random after DICM", "E-DICOM", _random_after, "byte 132"),
     _file("G50", "random without preamble", "E-DICOM", lambda: _random_after()[132:], "needed a DICOM file"),
     _file("G50", "random elements", "E-DICOM", lambda: bytes(128) + b"DICM" + meta() + _random_after()[132:], "element ("),
-    _file("G50", "cut in the pixels", "E-DICOM", lambda: image()[:-50], "(7FE0,0010)", "78 bytes"),
+    _file("G50", "cut in the pixels", "E-DICOM", lambda: image()[:-50], "PixelData (7FE0,0010)", "128 bytes", "78 bytes", "truncated"),
     _file("G50", "fewer pixels than said", "E-DICOM",
           lambda: image(pixels=element(0x7FE00010, "OW", bytes(100))), "128 bytes", "100 bytes", "truncated"),
     _file("G50", "cut in the header", "E-DICOM", lambda: image()[:500], "element (", "byte"),

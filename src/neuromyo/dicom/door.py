@@ -216,6 +216,10 @@ def _whole(raw: bytes) -> int | None:
         return None
 
 
+def _shown(raw: bytes, value: int | None) -> str:
+    return str(value) if value is not None else "something that is no such number" if raw else "none"
+
+
 def _dims(field: str, needed: str, found: str) -> DataError:
     return DataError("E-DIMS", where=field, needed=needed, found=found, remedy=_REMEDY)
 

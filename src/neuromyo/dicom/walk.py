@@ -20,6 +20,7 @@ from neuromyo.dicom.window import AHEAD, Source
 DEEPEST = 32
 UNDEFINED = 0xFFFFFFFF
 PIXELS, FLOATS, DOUBLES = 0x7FE00010, 0x7FE00008, 0x7FE00009
+_NAMES = {PIXELS: "PixelData", FLOATS: "FloatPixelData", DOUBLES: "DoubleFloatPixelData"}
 _PIXEL_TAGS = (PIXELS, FLOATS, DOUBLES)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _MOST_VALUE = 4096
@@ -101,8 +102,8 @@ def walk(
 
 def damaged(tag: int | None, at: int, needed: str, found: str) -> DataError:
     """E-DICOM at an element; the file's name is put before it by who knows it."""
-    place = f"element {named(tag)} at byte {at}" if tag is not None else f"byte {at}"
-    return DataError("E-DICOM", where=place, needed=needed, found=found,
+    element = f"{_NAMES.get(tag or 0, 'element')} {named(tag)} at " if tag is not None else ""
+    return DataError("E-DICOM", where=f"{element}byte {at}", needed=needed, found=found,
                      remedy="export or copy the file again from its source")  # fmt: skip
 
 
@@ -353,7 +354,10 @@ class _Walk:
         self.at = at + 8
 
     def _overrun(self, tag: int, at: int, length: int, left: int) -> DataError:
-        return damaged(tag, at, f"a length within the {max(left, 0)} bytes that are left", f"length {length}")
+        said = "of the file" if len(self.levels) == 1 else "of what it stands in"
+        return damaged(
+            tag, at, f"{length} bytes, as it says", f"{max(left, 0)} bytes to the end {said}: truncated or damaged"
+        )
 
 
 def _letters(two: bytes) -> bool:
