@@ -63,7 +63,8 @@ def run(
     request : goes to the job as it is; ``files`` is a list of [number, name]
     listing : names the files in errors and findings, which the job places within the file
     tell : called with how many files are begun, and of how many
-    A file whose reader died or gave up is told as ``{"file": number, "error": {...}}``. An error that concerns no file raises
+    A file whose reader died or gave up is told as ``{"file": number, "error": {...}}``, after what may have been said of it
+    before. An error that concerns no file raises
     """
     limits = limits or Limits()
     files = list(request.get("files", ()))
@@ -87,8 +88,7 @@ def run(
             if one.at is None:
                 raise NeuromyoError("E-LIMIT", where=f"reading scanner files ({job})", found=reason,
                                     remedy="permit more memory or time")  # fmt: skip
-            if one.at not in one.answered:
-                yield _named({"file": one.at, "error": _blame(reason)}, listing)
+            yield _named({"file": one.at, "error": _blame(reason)}, listing)
             deaths += 1
             files = following(files, one.at)
             if deaths >= limits.deaths and files:
@@ -106,7 +106,6 @@ class _Child:
     def __init__(self, answer: str, request: dict[str, Any], limits: Limits, path: tuple[Path, ...]) -> None:
         self.limits = limits
         self.at: int | None = None
-        self.answered: set[int] = set()
         self.places = {number: place for place, (number, _) in enumerate(request["files"])}
         self._said_all, self._reason = False, ""
         try:
@@ -191,8 +190,6 @@ class _Child:
             return None
         if message.get("at") in self.places:
             self.at, self._left = message["at"], self._time()
-        if isinstance(number := message.get("file"), int):
-            self.answered.add(number)
         return message
 
 

@@ -66,6 +66,10 @@ def answer(request):
                 yield {"share": 0.5}
         if what == "long":
             yield {"file": number, "text": "x" * (3 << 20)}
+        if what == "late":
+            yield {"file": number, "what": what}
+            yield {"at": number}
+            os._exit(0)
         one(what)
         said = {"file": number, "what": what}
         if what == "find":
@@ -149,6 +153,11 @@ def test_what_a_job_raises_ends_one_file_only(ask, what, code, words):
     assert [m["file"] for m in said] == [0, 1, 2]
     assert said[1]["error"]["code"] == code and words in said[1]["error"]["found"]
     assert "Canary" not in json.dumps(said)
+
+
+def test_a_death_is_told_after_an_answer_too(ask):
+    said = list(ask("late", "fine"))
+    assert [(m["file"], "error" in m) for m in said] == [(0, False), (0, True), (1, False)]
 
 
 def test_prints_of_libraries_go_nowhere(ask, capfd):
