@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import NeuromyoError
-from neuromyo.dicom import archive, door
+from neuromyo.dicom import archive, child, door
 from neuromyo.dicom.index import index
+from neuromyo.dicom.listing import Listing
 from tests.gauntlet.dicom_making import ARCHIVES, DEFLATED, FILES, IMAGE, SOURCES, image, tarred, zipped
 from tests.gauntlet.making import digests
 
@@ -72,6 +73,30 @@ def test_bad_files_leave_the_good_ones(tmp_path):
     assert "1.2.3.good" in {entry.sop for entry in found.entries}
     assert found.errors and all(e.where.startswith("file ") and e.code != "E-INTERNAL" for e in found.errors.values())
     assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize("job", ["describe", "preview", "person", "copies"])
+def test_jobs_read_behind_the_door(job, tmp_path):
+    """Each job that hands files to another reader meets all that is bad in one child, and that child lives to the end."""
+    names = []
+    for number, bad in enumerate(FILES):
+        (tmp_path / str(number)).mkdir()
+        names.append(str(bad.make(tmp_path / str(number)).relative_to(tmp_path)))
+    request = {
+        "root": str(tmp_path),
+        "files": list(enumerate(names)),
+        "out": str(tmp_path / "out"),
+        "key": "00" * 32,
+        "subject": "x",
+    }
+    said = list(child.run(job, request, limits=child.Limits(seconds=20.0), listing=Listing(tmp_path, names)))
+    errors = {message["file"]: message["error"] for message in said if "error" in message}
+    assert not any(error["code"] in ("E-LIMIT", "E-INTERNAL") for error in errors.values())
+    if job in ("describe", "copies"):
+        assert {n: bad.code for n, bad in enumerate(FILES)} == {n: error["code"] for n, error in errors.items()}
+        for number, error in errors.items():
+            assert error["where"].startswith(f"file {number + 1} of {len(FILES)} (IM0001.dcm)")
+            assert error["where"].count("IM0001") == 1
 
 
 # --- archives ---------------------------------------------------------------------------------

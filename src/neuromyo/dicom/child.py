@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -239,16 +240,18 @@ def _named(message: dict[str, Any], listing: Listing | None) -> dict[str, Any]:
         return message
     name = listing.call(number)
     if "error" in message:
-        error = {**message["error"], "where": _joined(name, str(message["error"].get("where", "")))}
+        error = {**message["error"], "where": _joined(name, number, message["error"].get("where"))}
         message = {**message, "error": {**error, "message": str(as_error(error))}}
     if "findings" in message:
-        said = [{**finding, "where": _joined(name, str(finding.get("where", "")))} for finding in message["findings"]]
+        said = [{**finding, "where": _joined(name, number, finding.get("where"))} for finding in message["findings"]]
         message = {**message, "findings": said}
     return message
 
 
-def _joined(name: str, place: str) -> str:
-    return place if place.startswith(name) else f"{name}: {place}" if place else name
+def _joined(name: str, number: int, place: object) -> str:
+    """The file, then the place within it; what the job called the file by itself gives way."""
+    own = re.sub(rf"^file {number + 1}( of \d+)?( \([^)]*\))?(: )?", "", str(place or ""))
+    return f"{name}: {own}" if own else name
 
 
 def as_error(error: Mapping[str, Any]) -> NeuromyoError:

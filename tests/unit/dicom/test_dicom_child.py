@@ -242,3 +242,15 @@ def test_interrupting_the_parent_ends_the_child(tmp_path):
         parent.send_signal(2)
         parent.wait(timeout=60)
     assert gone(number)
+
+
+def test_what_a_job_calls_a_file_gives_way_to_its_name_here():
+    listing = Listing(Path("/none"), ["a.dcm", "Canary_IM2.dcm"])
+    for where, said in (
+        ("file 2 (~_IM2.dcm): Rows", ": Rows"),
+        ("file 2 of 2 (~_IM2.dcm)", ""),
+        ("", ""),
+        ("Rows", ": Rows"),
+    ):
+        message = {"file": 1, "error": {"code": "E-DIMS", "where": where, "needed": "", "found": "x", "remedy": ""}}
+        assert child._named(message, listing)["error"]["where"] == "file 2 of 2 (~_IM2.dcm)" + said
