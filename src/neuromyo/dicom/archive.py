@@ -96,8 +96,10 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with open_regular(Path(request["root"], name), "") as stream:
         unpacking = _Unpacking(Path(request["into"]), Caps(**request["caps"]), size_of(stream))
         try:
-            for steps in _members(stream, unpacking):
-                yield {"file": number, "names": [steps]} if steps is not None else {"at": number}
+            for written in _members(stream, unpacking):
+                if written is not None:
+                    yield {"file": number, "names": [written]}
+                yield {"at": number}
         except (*_DAMAGE, RecursionError) as error:
             raise _refused("", f"damage, or lies about what it holds ({type(error).__name__})") from error
         except OSError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -63,7 +64,8 @@ def run(
     request : goes to the job as it is; ``files`` is a list of [number, name]
     listing : names the files in errors and findings, which the job places within the file
     tell : called with how many files are begun, and of how many
-    A file whose reader died or gave up is told as ``{"file": number, "error": {...}}``. An error that concerns no file raises
+    A file whose reader died or gave up is told as ``{"file": number, "error": {...}}``, after what may have been said of it
+    before. An error that concerns no file raises
     """
     limits = limits or Limits()
     files = list(request.get("files", ()))
@@ -87,8 +89,7 @@ def run(
             if one.at is None:
                 raise NeuromyoError("E-LIMIT", where=f"reading scanner files ({job})", found=reason,
                                     remedy="permit more memory or time")  # fmt: skip
-            if one.at not in one.answered:
-                yield _named({"file": one.at, "error": _blame(reason)}, listing)
+            yield _named({"file": one.at, "error": _blame(reason)}, listing)
             deaths += 1
             files = following(files, one.at)
             if deaths >= limits.deaths and files:
@@ -106,7 +107,6 @@ class _Child:
     def __init__(self, answer: str, request: dict[str, Any], limits: Limits, path: tuple[Path, ...]) -> None:
         self.limits = limits
         self.at: int | None = None
-        self.answered: set[int] = set()
         self.places = {number: place for place, (number, _) in enumerate(request["files"])}
         self._said_all, self._reason = False, ""
         try:
@@ -191,8 +191,6 @@ class _Child:
             return None
         if message.get("at") in self.places:
             self.at, self._left = message["at"], self._time()
-        if isinstance(number := message.get("file"), int):
-            self.answered.add(number)
         return message
 
 
@@ -242,16 +240,18 @@ def _named(message: dict[str, Any], listing: Listing | None) -> dict[str, Any]:
         return message
     name = listing.call(number)
     if "error" in message:
-        error = {**message["error"], "where": _joined(name, str(message["error"].get("where", "")))}
+        error = {**message["error"], "where": _joined(name, number, message["error"].get("where"))}
         message = {**message, "error": {**error, "message": str(as_error(error))}}
     if "findings" in message:
-        said = [{**finding, "where": _joined(name, str(finding.get("where", "")))} for finding in message["findings"]]
+        said = [{**finding, "where": _joined(name, number, finding.get("where"))} for finding in message["findings"]]
         message = {**message, "findings": said}
     return message
 
 
-def _joined(name: str, place: str) -> str:
-    return place if place.startswith(name) else f"{name}: {place}" if place else name
+def _joined(name: str, number: int, place: object) -> str:
+    """The file, then the place within it; what the job called the file by itself gives way."""
+    own = re.sub(rf"^file {number + 1}( of \d+)?( \([^)]*\))?(: )?", "", str(place or ""))
+    return f"{name}: {own}" if own else name
 
 
 def as_error(error: Mapping[str, Any]) -> NeuromyoError:

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import hazards, proof
+from neuromyo.dicom import door, hazards, proof
 from neuromyo.dicom import key as keys
 from neuromyo.dicom.deidentify import Who, dataset, text_of
 from neuromyo.dicom.listing import discreet
@@ -91,6 +91,7 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _read(source: bytes, where: str) -> pydicom.FileDataset:
+    door.check(source, where)
     try:
         return pydicom.dcmread(io.BytesIO(source), force=True)
     except Exception as error:

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
+from neuromyo.dicom import door, ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
 from neuromyo.dicom.dialect import Dialect, Note, Plane
 from neuromyo.dicom.diffusion import PER_MM2, Gradient, standard
 from neuromyo.dicom.elements import View, first, quietly
@@ -24,7 +24,6 @@ from neuromyo.dicom.facts import facts_of, plain_text
 from neuromyo.dicom.frames import Described, Frame, Part, Scale
 from neuromyo.dicom.listing import discreet
 from neuromyo.dicom.plane import plane_of
-from neuromyo.io.files import open_regular
 
 #: what begins or holds the name of a manufacturer -> its dialect
 _VENDORS = (
@@ -92,8 +91,8 @@ def read(path: Path, number: int, name: str) -> Reading:
 
 
 def opened(path: Path, name: str, *, pixels: bool = False) -> Dataset:
-    """A header (with its pixels), or E-DICOM."""
-    with open_regular(path, name) as stream:
+    """A header (with its pixels) of a file that passed the door; E-DICOM and the door's other refusals."""
+    with door.opened(path, name) as (stream, _):
         try:
             dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
         except Exception as error:  # any failure of the parser means the same: no usable file

@@ -68,32 +68,41 @@ def check(source: Path | bytes, name: str = "") -> Checked:
     name : put before the place in errors (left empty in the child: the parent knows the file's name)
     E-DICOM (naming tag and byte), E-DEPTH, E-DIMS, E-BOMB, E-NOTREGULAR
     """
-    try:
-        if isinstance(source, bytes):
+    if isinstance(source, bytes):
+        with _named(name):
             return _checked(MemoryBytes(source))
-        with open_regular(source, "") as stream:
-            return _checked(FileBytes(stream.fileno(), size_of(stream)))
-    except NeuromyoError as error:
-        where = ": ".join(part for part in (name, error.where) if part)
-        raise DataError(error.code, where=where, needed=error.needed, found=error.found,
-                        remedy=error.remedy) from error  # fmt: skip
+    with opened(source, name) as (_, checked):
+        return checked
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, Checked]]:
-    """The same open file for the check and for the reader behind it, so that nothing can be exchanged in between."""
-    with open_regular(path, "") as stream:
-        checked = _checked(FileBytes(stream.fileno(), size_of(stream)))
+def opened(path: Path, name: str = "") -> Iterator[tuple[BinaryIO, Checked]]:
+    """`check`, and the same open file for the reader behind it, so that nothing can be exchanged in between."""
+    with _named(name):
+        stream = open_regular(path, "")
+    with stream:
+        with _named(name):
+            checked = _checked(FileBytes(stream.fileno(), size_of(stream)))
         stream.seek(0)
         yield stream, checked
 
 
-def dataset(path: Path, *, pixels: bool = False) -> tuple[FileDataset, Checked]:
+def dataset(path: Path, name: str = "", *, pixels: bool = False) -> tuple[FileDataset, Checked]:
     """What pydicom reads of a file that passed; with its pixels only where asked for."""
     from pydicom import dcmread
 
-    with opened(path) as (stream, checked):
+    with opened(path, name) as (stream, checked):
         return dcmread(stream, stop_before_pixels=not pixels, force=True), checked
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NeuromyoError as error:
+        where = ": ".join(part for part in (name, error.where) if part)
+        raise type(error)(error.code, where=where, needed=error.needed, found=error.found,
+                          remedy=error.remedy) from error  # fmt: skip
 
 
 def _checked(source: Source) -> Checked:

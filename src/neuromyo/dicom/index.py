@@ -102,6 +102,7 @@ class _Told:
         number = message["file"]
         if "error" in message:
             self.errors[number] = child.as_error(message["error"])
+            self.entries = self.entries[:-1] if self.entries and self.entries[-1].file == number else self.entries
         elif "other" in message:
             self.others[message["other"]] += 1
         else:

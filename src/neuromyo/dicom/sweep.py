@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from neuromyo.core.errors import DataError, NeuromyoError
-from neuromyo.dicom import hazards
+from neuromyo.dicom import door, hazards
 from neuromyo.dicom.listing import discreet
 from neuromyo.dicom.needles import Needles
 from neuromyo.dicom.words import FILE, Words
@@ -157,8 +157,16 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def header_of(path: Path) -> pydicom.FileDataset | None:
-    """A file's header without its pixels, or None where it is no DICOM."""
-    with open_regular(path, discreet(path.name)) as stream, warnings.catch_warnings():
+    """A file's header without its pixels, or None where it is no DICOM, or none that passes the door."""
+    try:
+        with door.opened(path) as (stream, _):
+            return _header_in(stream)
+    except NeuromyoError:
+        return None
+
+
+def _header_in(stream: BinaryIO) -> pydicom.FileDataset | None:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)

@@ -66,6 +66,10 @@ def answer(request):
                 yield {"share": 0.5}
         if what == "long":
             yield {"file": number, "text": "x" * (3 << 20)}
+        if what == "late":
+            yield {"file": number, "what": what}
+            yield {"at": number}
+            os._exit(0)
         one(what)
         said = {"file": number, "what": what}
         if what == "find":
@@ -151,6 +155,11 @@ def test_what_a_job_raises_ends_one_file_only(ask, what, code, words):
     assert "Canary" not in json.dumps(said)
 
 
+def test_a_death_is_told_after_an_answer_too(ask):
+    said = list(ask("late", "fine"))
+    assert [(m["file"], "error" in m) for m in said] == [(0, False), (0, True), (1, False)]
+
+
 def test_prints_of_libraries_go_nowhere(ask, capfd):
     assert list(ask("print")) == [{"file": 0, "what": "print"}]
     assert capfd.readouterr() == ("", "")
@@ -233,3 +242,15 @@ def test_interrupting_the_parent_ends_the_child(tmp_path):
         parent.send_signal(2)
         parent.wait(timeout=60)
     assert gone(number)
+
+
+def test_what_a_job_calls_a_file_gives_way_to_its_name_here():
+    listing = Listing(Path("/none"), ["a.dcm", "Canary_IM2.dcm"])
+    for where, said in (
+        ("file 2 (~_IM2.dcm): Rows", ": Rows"),
+        ("file 2 of 2 (~_IM2.dcm)", ""),
+        ("", ""),
+        ("Rows", ": Rows"),
+    ):
+        message = {"file": 1, "error": {"code": "E-DIMS", "where": where, "needed": "", "found": "x", "remedy": ""}}
+        assert child._named(message, listing)["error"]["where"] == "file 2 of 2 (~_IM2.dcm)" + said
