@@ -138,7 +138,7 @@ def _described(dataset: Dataset, number: int, name: str) -> Reading:
             found="functional groups of none",
             remedy="export it again",
         )
-    said, noted = facts_of(views[0], dialect, frames[0].mt_on)
+    said, noted = facts_of(views[0], dialect, frames[0].shape, frames[0].mt_on)
     notes |= dict.fromkeys(noted)
     return Reading(Described(tuple(frames), said), tuple(_finding(whole, n) for n in notes))
 

@@ -53,7 +53,8 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 for one, values in read(
                     Path(request["root"]) / name, called(number, name), by_file.get(number, []), shape, dtype
                 ):
-                    os.pwrite(out.fileno(), values.tobytes(), one.index * size)
+                    out.seek(one.index * size)
+                    out.write(values.tobytes())
             except NeuromyoError as error:
                 yield {"file": number, "error": error.as_dict()}
             yield {"share": done / len(request["files"])}

@@ -85,9 +85,11 @@ def test_pixels_that_stand_for_nothing_are_zero_whatever_the_scale(tmp_path):
     np.testing.assert_array_equal(found[0, 0], [0, 0, -3968, 10, 20, 22])
 
 
-def test_rle_as_pydicom_wrote_it(tmp_path):
-    stored = RNG.integers(0, 4000, (8, 9))
-    ds = with_pixels(header(), stored)
+@pytest.mark.parametrize("signed", [0, 1])
+def test_rle_as_pydicom_wrote_it_with_rubbish_above_the_stored_bits(tmp_path, signed):
+    stored = RNG.integers(-2000 if signed else 0, 2000, (8, 9))
+    ds = with_pixels(header(PixelRepresentation=signed), stored)
+    ds.PixelData = ((np.frombuffer(ds.PixelData, "<u2") & 0xFFF) | np.uint16(0xA000)).tobytes()
     ds.compress(RLELossless)
     np.testing.assert_array_equal(back(ds, tmp_path)[0], stored)
 
