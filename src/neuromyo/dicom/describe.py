@@ -282,7 +282,7 @@ def mt_of(view: View, dialect: Dialect) -> bool | None:
     if said:
         return said != "NONE"
     variant, options = view.words("SequenceVariant"), view.words("ScanOptions")
-    if "MTC" in variant or {"MT", "MTC", "MT_GEMS", "MTC_GEMS"} & set(options):
+    if "MTC" in variant or {"MT", "MTC", "MT_GEMS"} & set(options):
         return True
     return False if dialect.mt_stated and variant else None
 
