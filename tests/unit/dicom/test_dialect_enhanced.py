@@ -2,8 +2,7 @@
 
 import pytest
 
-from neuromyo.dicom import describe
-from tests.unit.dicom.dialect_files import enhanced, header, item, items, private, read, saved
+from tests.unit.dicom.dialect_files import enhanced, item, items, private, read
 
 SHARED = {
     "PlaneOrientationSequence": item(ImageOrientationPatient=[0, 1, 0, 0, 0, -1]),
@@ -90,8 +89,3 @@ def test_a_classic_file_turned_into_an_enhanced_one(tmp_path):
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.4"
     (found,), _, _ = read(ds, tmp_path)
     assert found.echo_number == 3
-
-
-def test_the_file_is_named_in_front_of_the_field(tmp_path):
-    with pytest.raises(Exception, match=r"^file 8 \(~\.dcm\): ImagePositionPatient: needed three numbers, found none"):
-        describe.describe(saved(header(ImagePositionPatient=None), tmp_path), 7)
