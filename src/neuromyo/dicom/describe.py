@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -22,7 +21,6 @@ from neuromyo.dicom.diffusion import PER_MM2, Gradient, standard
 from neuromyo.dicom.elements import View, first, quietly
 from neuromyo.dicom.facts import facts_of, plain_text
 from neuromyo.dicom.frames import Described, Frame, Part, Scale
-from neuromyo.dicom.listing import discreet
 from neuromyo.dicom.plane import plane_of
 
 #: what begins or holds the name of a manufacturer -> its dialect
@@ -46,79 +44,68 @@ class Reading:
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The child's job: ``root`` and ``files`` ([[number, relative name], ...]) -> one answer a file; a finding is told once."""
+    """The child's job: ``root`` and ``files`` ([[number, relative name], ...]) -> one answer a file.
+
+    Errors name the place within the file, whose name the parent puts before it. Findings concern a series: they stand in
+    messages of their own that name no file, each once.
+    """
     told: set[Finding] = set()
     for number, name in request["files"]:
         yield {"at": number}
         try:
-            reading = read(Path(request["root"]) / name, number, called(number, name))
+            reading = read(Path(request["root"]) / name, number)
         except NeuromyoError as error:
             yield {"file": number, "error": error.as_dict()}
             continue
+        frames = [f.as_dict() for f in reading.described.frames]
+        yield {"file": number, "frames": frames, "facts": dict(reading.described.facts)}
         new = [f for f in reading.findings if f not in told]
-        told.update(new)
-        yield {
-            "file": number,
-            "frames": [f.as_dict() for f in reading.described.frames],
-            "facts": dict(reading.described.facts),
-            "findings": [f.as_dict() for f in new],
-        }
-
-
-def called(number: int, name: str) -> str:
-    """How a file is called here: by its place in the listing and what may be shown of its name."""
-    return f"file {number + 1} ({discreet(Path(name).name)})"
+        if new:
+            told.update(new)
+            yield {"findings": [f.as_dict() for f in new]}
 
 
 def describe(path: Path, number: int) -> Described:
-    """The planes and facts of one file; E-DICOM, E-DIMS or E-GEOM where it cannot be used."""
-    return read(path, number, called(number, path.name)).described
+    """The planes and facts of one file; E-DICOM, E-DIMS or E-GEOM where it cannot be used, or what `door.check` raises."""
+    return read(path, number).described
 
 
-def read(path: Path, number: int, name: str) -> Reading:
-    """`describe`, with what was noticed; ``name`` is how messages call the file."""
+def read(path: Path, number: int) -> Reading:
+    """`describe`, with what was noticed."""
     with quietly():
-        dataset = opened(path, name)
+        dataset = opened(path)
         try:
-            return _described(dataset, number, name)
-        except NeuromyoError as error:
-            raise _at(error, name) from None
+            return _described(dataset, number)
+        except NeuromyoError:
+            raise
         except (
             Exception
         ) as error:  # pydicom and NumPy on a header that is damaged in a new way: their words may quote it
-            raise DataError("E-DICOM", where=name, needed="a header that can be read", found=f"a damaged one ({type(error).__name__})",
+            raise DataError("E-DICOM", where="header", needed="one that can be read", found=f"a damaged one ({type(error).__name__})",
                             remedy="export the image again") from None  # fmt: skip
 
 
-def opened(path: Path, name: str, *, pixels: bool = False) -> Dataset:
-    """A header (with its pixels) of a file that passed the door; E-DICOM and the door's other refusals."""
-    with door.opened(path, name) as (stream, _):
-        try:
-            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
-        except Exception as error:  # any failure of the parser means the same: no usable file
-            raise DataError("E-DICOM", where=name, needed="a DICOM file", found=f"what cannot be parsed ({type(error).__name__})",
-                            remedy="copy or export the file again") from None  # fmt: skip
+def opened(path: Path, *, pixels: bool = False) -> Dataset:
+    """A header (with its pixels) that came through the door, or E-DICOM. Call within `elements.quietly`."""
+    try:
+        dataset, _ = door.dataset(path, pixels=pixels)
+    except NeuromyoError:
+        raise
+    except Exception as error:  # any failure of the parser means the same: no usable file
+        raise DataError("E-DICOM", where="", needed="a DICOM file", found=f"what cannot be parsed ({type(error).__name__})",
+                        remedy="copy or export the file again") from None  # fmt: skip
     if "SOPClassUID" not in dataset and "Modality" not in dataset:
-        raise DataError("E-DICOM", where=name, needed="a DICOM file", found="no SOP Class and no Modality",
+        raise DataError("E-DICOM", where="", needed="a DICOM image", found="no SOP Class and no Modality",
                         remedy="leave it out, or export it again")  # fmt: skip
     return dataset
 
 
-def _at(error: NeuromyoError, name: str) -> NeuromyoError:
-    """The error, with the file in front of the field."""
-    if error.where.startswith(name):
-        return error
-    return type(error)(
-        error.code, where=f"{name}: {error.where}", needed=error.needed, found=error.found, remedy=error.remedy
-    )
-
-
-def _described(dataset: Dataset, number: int, name: str) -> Reading:
+def _described(dataset: Dataset, number: int) -> Reading:
     whole = View.of(dataset)
     refused = _no_image(whole)
     if refused:
         return Reading(Described((), {}), (_finding(whole, refused),))
-    shown = hazards.refusal(hazards.of(dataset), name)
+    shown = hazards.refusal(hazards.of(dataset), "")
     if shown is not None:
         raise shown
     dialect = dialect_of(whole)
@@ -129,15 +116,7 @@ def _described(dataset: Dataset, number: int, name: str) -> Reading:
         for frame, noted in _frames(view, dialect, number, index):
             frames.append(frame)
             notes |= dict.fromkeys(noted)
-    if not frames:
-        raise DataError(
-            "E-DICOM",
-            where=name,
-            needed="at least one image",
-            found="functional groups of none",
-            remedy="export it again",
-        )
-    said, noted = facts_of(views[0], dialect, frames[0].mt_on)
+    said, noted = facts_of(views[0], dialect, frames[0].shape, frames[0].mt_on)
     notes |= dict.fromkeys(noted)
     return Reading(Described(tuple(frames), said), tuple(_finding(whole, n) for n in notes))
 
@@ -281,9 +260,9 @@ def mt_of(view: View, dialect: Dialect) -> bool | None:
     if said:
         return said != "NONE"
     variant, options = view.words("SequenceVariant"), view.words("ScanOptions")
-    if "MTC" in variant or {"MT", "MTC", "MT_GEMS", "MTC_GEMS"} & set(options):
+    if "MTC" in variant or {"MT", "MTC", "MT_GEMS"} & set(options):
         return True
-    return False if dialect.mt_stated and variant else None
+    return False if dialect.mt_stated and variant else dialect.mt(view)
 
 
 def clock_of(view: View) -> float | None:

@@ -76,6 +76,7 @@ class Dialect:
     facts : further BIDS keys
     scale : the scale of an image (view, part, made); None: the common rules hold
     tiles : the planes of a mosaic; None where the file is none
+    mt : whether magnetisation transfer was on by private elements; None where not stated
     protocol_is_exam : Protocol Name holds for the whole examination, not for the series
     mt_stated : Sequence Variant names MTC wherever magnetisation transfer is on, so that its absence means off
     """
@@ -88,5 +89,6 @@ class Dialect:
     facts: Callable[[View], Mapping[str, Any]] = _no_facts
     scale: Callable[[View, Part, str], Scaled | None] = lambda _, __, ___: None
     tiles: Callable[[View], Tiles | None] = _nothing
+    mt: Callable[[View], bool | None] = _nothing
     protocol_is_exam: bool = False
     mt_stated: bool = False

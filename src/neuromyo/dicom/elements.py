@@ -30,14 +30,16 @@ _MOST = 4096
 def quietly() -> Iterator[None]:
     """pydicom neither warns nor logs in here (its messages quote values, which may be the patient's), and bears odd values."""
     log, mode = logging.getLogger("pydicom"), config.settings.reading_validation_mode
-    was_off = log.disabled
+    sink, passed_on = logging.NullHandler(), log.propagate
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        log.disabled, config.settings.reading_validation_mode = True, config.IGNORE
+        log.addHandler(sink)
+        log.propagate, config.settings.reading_validation_mode = False, config.IGNORE
         try:
             yield
         finally:
-            log.disabled, config.settings.reading_validation_mode = was_off, mode
+            log.propagate, config.settings.reading_validation_mode = passed_on, mode
+            log.removeHandler(sink)
 
 
 class Part:

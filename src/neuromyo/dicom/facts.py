@@ -31,8 +31,10 @@ _TEXTS = {"SequenceName": ("SequenceName", "PulseSequenceName"), "ReceiveCoilNam
 _SPOILING = {"RF": "RF", "GRADIENT": "GRADIENT", "RF_AND_GRADIENT": "COMBINED"}
 
 
-def facts_of(view: View, dialect: Dialect, mt_on: bool | None) -> tuple[dict[str, Any], tuple[Note, ...]]:
-    """The facts of a series, from one of its planes."""
+def facts_of(
+    view: View, dialect: Dialect, shape: tuple[int, int], mt_on: bool | None
+) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """The facts of a series, from one of its planes of ``shape`` (rows, columns)."""
     said: dict[str, Any] = {"Manufacturer": dialect.name} if dialect.name else {}
     field, frequency, notes = field_and_frequency(view)
     said |= {"MagneticFieldStrength": field, "ImagingFrequency": frequency}
@@ -51,7 +53,7 @@ def facts_of(view: View, dialect: Dialect, mt_on: bool | None) -> tuple[dict[str
     said["SequenceWords"] = list(dict.fromkeys(words + sequence_words(view.text("SeriesDescription"))))[:_MOST_WORDS]
     said |= _anatomy(view)
     said |= _acquired(view)
-    said |= _phase_encoding(view, dialect.facts(view), mt_on)
+    said |= _phase_encoding(view, dialect.facts(view), shape, mt_on)
     return {key: value for key, value in said.items() if value not in (None, "", [])}, notes
 
 
@@ -128,7 +130,9 @@ def _acquired(view: View) -> dict[str, Any]:
     return said
 
 
-def _phase_encoding(view: View, vendor: Mapping[str, Any], mt_on: bool | None) -> dict[str, Any]:
+def _phase_encoding(
+    view: View, vendor: Mapping[str, Any], shape: tuple[int, int], mt_on: bool | None
+) -> dict[str, Any]:
     """Axis and, where known, sense: ``row`` and ``col`` towards higher column and row index, ``row-`` and ``col-`` the other way."""
     said = dict(vendor)
     axis = (view.text("InPlanePhaseEncodingDirection") or view.text("InPlanePhaseEncodingDirectionMRFrame")).upper()
@@ -142,8 +146,8 @@ def _phase_encoding(view: View, vendor: Mapping[str, Any], mt_on: bool | None) -
     said["InPlanePhaseEncodingDirectionDICOM"] = axis
     if positive is not None:
         said["PhaseEncodingDirection"] = axis.lower() + ("" if positive else "-")
-    lines = view.whole("Columns" if axis == "ROW" else "Rows")
-    if width and lines and "TotalReadoutTime" not in said and "MOSAIC" not in view.words("ImageType"):
+    lines = shape[1] if axis == "ROW" else shape[0]
+    if width and "TotalReadoutTime" not in said:
         said["EffectiveEchoSpacing"] = 1 / (width * lines)
         said["TotalReadoutTime"] = (lines - 1) / (width * lines)
     return said

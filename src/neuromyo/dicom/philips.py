@@ -75,4 +75,9 @@ def _scale(view: View, part: Part, made: str) -> Scaled | None:
     return Scaled(Scale(1 / true, intercept / (slope * true), "signal", slope))
 
 
-DIALECT = Dialect("Philips", view=_widened, part=_part, made=_made, gradient=_gradient, scale=_scale)
+def _mt(view: View) -> bool | None:
+    """The private "magnetisation transfer contrast", Y or N."""
+    return {"Y": True, "N": False}.get(view.private_text(0x2005, _DD1, 0x1C, "CS").upper()[:1])
+
+
+DIALECT = Dialect("Philips", view=_widened, part=_part, made=_made, gradient=_gradient, scale=_scale, mt=_mt)

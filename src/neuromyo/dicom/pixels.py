@@ -17,7 +17,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from neuromyo.core.errors import DataError, NeuromyoError
-from neuromyo.dicom.describe import called, opened
+from neuromyo.dicom.describe import opened
 from neuromyo.dicom.elements import View, quietly
 from neuromyo.dicom.stored import blank, plane
 
@@ -50,33 +50,27 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for done, (number, name) in enumerate(request["files"], 1):
             yield {"at": number}
             try:
-                for one, values in read(
-                    Path(request["root"]) / name, called(number, name), by_file.get(number, []), shape, dtype
-                ):
-                    os.pwrite(out.fileno(), values.tobytes(), one.index * size)
+                for one, values in read(Path(request["root"]) / name, by_file.get(number, []), shape, dtype):
+                    out.seek(one.index * size)
+                    out.write(values.tobytes())
             except NeuromyoError as error:
                 yield {"file": number, "error": error.as_dict()}
             yield {"share": done / len(request["files"])}
 
 
 def read(
-    path: Path, name: str, wanted: list[Wanted], shape: tuple[int, int], dtype: np.dtype
+    path: Path, wanted: list[Wanted], shape: tuple[int, int], dtype: np.dtype
 ) -> Iterator[tuple[Wanted, np.ndarray]]:
-    """The wanted planes of one file, each (rows, columns) of ``dtype``; ``name`` is how messages call the file."""
+    """The wanted planes of one file, each (rows, columns) of ``dtype``."""
     if not wanted:
         return
     with quietly():
-        dataset = opened(path, name, pixels=True)
+        dataset = opened(path, pixels=True)
         kept: tuple[int, np.ndarray] | None = None
         for one in sorted(wanted, key=lambda w: (w.frame, w.tile or 0)):
-            try:
-                if kept is None or kept[0] != one.frame:
-                    kept = one.frame, plane(dataset, one.frame)
-                values = scaled(kept[1], dataset, one, shape, dtype)
-            except NeuromyoError as error:
-                raise DataError(error.code, where=f"{name}: {error.where}", needed=error.needed, found=error.found,
-                                remedy=error.remedy) from None  # fmt: skip
-            yield one, values
+            if kept is None or kept[0] != one.frame:
+                kept = one.frame, plane(dataset, one.frame)
+            yield one, scaled(kept[1], dataset, one, shape, dtype)
 
 
 def scaled(stored: np.ndarray, dataset: Dataset, one: Wanted, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, RLELossless
 
 from neuromyo.core.errors import DataError, NeuromyoError
 from neuromyo.dicom.elements import View
@@ -37,7 +37,10 @@ def plane(dataset: Dataset, frame: int) -> np.ndarray:
     if "PixelData" not in dataset:
         raise DataError("E-DICOM", where="Pixel Data", needed="an image", found="none", remedy="export the image again")
     if syntax is not None and syntax.is_compressed and not syntax.is_deflated:
-        return _decoded(dataset, syntax, frame, rows, columns)
+        found = _decoded(dataset, syntax, frame, rows, columns)
+        # run lengths keep whatever stands above the stored bits; the other compressions know samples alone
+        bits = view.whole("BitsAllocated") or 16
+        return _meant(found & ((1 << bits) - 1), view, bits) if syntax == RLELossless else found
     return _native(dataset, view, frame, rows, columns)
 
 

@@ -99,9 +99,9 @@ def saved(ds, folder, name="a.dcm"):
 def read(ds, folder):
     """Frames (through JSON's dict, as the parent gets them), facts, findings."""
     saved(ds, folder)
-    _, said = describe.answer({"root": str(folder), "files": [[0, "a.dcm"]]})
+    _, said, *more = describe.answer({"root": str(folder), "files": [[0, "a.dcm"]]})
     assert "error" not in said, said
-    return [Frame.from_dict(f) for f in said["frames"]], said["facts"], said["findings"]
+    return [Frame.from_dict(f) for f in said["frames"]], said["facts"], [f for one in more for f in one["findings"]]
 
 
 def values(frames, folder, dtype="float64", name="a.dcm"):
