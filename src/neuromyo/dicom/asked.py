@@ -17,6 +17,13 @@ SKIP = "none"
 #: the maps that scanners make, by their suffix
 MAPS = ("T1map", "T2map", "T2starmap", "PDmap", "PDFF", "B0map", "TB1map", "ADC", "FA", "trace")
 
+#: words of headers that contradict no part of the limb, and those that mean the same
+_WIDE = {"EXTREMITY", "LEG", "LEGS", "LOWEREXTREMITY", "LOWERLIMB", "BODY", "WHOLEBODY"}
+_OTHER_WORDS = {
+    "CALF": {"LOWERLEG", "TIBIA"}, "THIGH": {"THIGHS", "UPPERLEG", "FEMUR"}, "LEG": {"CALF", "LOWERLEG", "THIGH", "UPPERLEG", "KNEE"},
+    "FOREARM": {"LOWERARM", "UPPEREXTREMITY", "UPPERLIMB"}, "ARM": {"UPPERARM", "UPPEREXTREMITY", "UPPERLIMB"},
+}  # fmt: skip
+
 
 def check(overrides: Overrides, side: str) -> None:
     """E-UNKNOWN and E-OPTION for what no series can be."""
@@ -49,9 +56,11 @@ def not_there(overrides: Overrides, stacks: Sequence[Stack]) -> Iterator[Finding
 
 def contradictions(looks: Sequence[Look], body_part: str, side: str) -> Iterator[Finding]:
     """Where the headers say another side or body part than the user."""
-    said = (("Laterality", SIDES.get(side, ""), "W-SIDE"), ("BodyPartExamined", body_part.upper(), "W-BODYPART"))
-    for key, given, code in said:
-        others = {str(v) for look in looks if (v := look.stack.facts.get(key))} - {given, "B"}
+    part = body_part.upper()
+    said = (("Laterality", SIDES.get(side, ""), "W-SIDE", {"B"}),
+            ("BodyPartExamined", part, "W-BODYPART", _WIDE | _OTHER_WORDS.get(part, set())))  # fmt: skip
+    for key, given, code, fitting in said:
+        others = {str(v) for look in looks if (v := look.stack.facts.get(key))} - {given, *fitting}
         for other in sorted(others if given else ()):
             which = sorted({n for look in looks if look.stack.facts.get(key) == other for n in look.stack.numbers})
             yield Finding("warn", code, f"series {', '.join(map(str, which))}: {key}",

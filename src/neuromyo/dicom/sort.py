@@ -25,19 +25,24 @@ __all__ = ["Sorted", "Stack", "stacks"]
 #: field -> difference from which two values part a series
 _NUMBERS = {"flip_angle_deg": 0.05, "repetition_time": 5e-4, "inversion_time": 2e-4}
 _SPACING_MM = 1e-3
+#: share by which numbers of one series may differ and still be one fact
+_SAME_FACT = 1e-4
+
+Facts = Mapping[Any, Mapping[str, Any]]
 
 
 def stacks(
     frames: Sequence[Frame],
-    facts: Mapping[str, Mapping[str, Any]],
+    facts: Facts,
     listing: Listing,
     *,
     sops: Mapping[int, str] | None = None,
 ) -> Sorted:
     """The stacks of one examination, in its order.
 
-    facts : BIDS keys by series key; sops : file number -> an identifier of the image in it: files with the same one are copies
-    of each other, of which the first is kept
+    facts : BIDS keys by file number, or by series key: a stack has those that its files agree on
+    sops : file number -> an identifier of the image in it: files with the same one are copies of each other, of which the
+    first is kept
 
     E-SERIES and E-ECHO-COUNT are told in ``errors``, by series and slice.
     """
@@ -53,7 +58,7 @@ def stacks(
         except DataError as error:
             errors.append(error)
             continue
-        done, wrong = _of_series(own, facts.get(series, {}))
+        done, wrong = _of_series(own, facts, series)
         made += done
         errors += wrong
     made = joined(sorted(made, key=lambda s: s.instances))
@@ -97,9 +102,9 @@ def _numbers(frames: Sequence[Frame]) -> str:
     return call(sorted({f.number for f in frames if f.number is not None}))
 
 
-def _of_series(frames: list[Frame], facts: Mapping[str, Any]) -> tuple[list[Stack], list[NeuromyoError]]:
+def _of_series(frames: list[Frame], all_facts: Facts, series: str) -> tuple[list[Stack], list[NeuromyoError]]:
     directions = _directions(frames)
-    diffusion = is_diffusion(frames, facts)
+    diffusion = is_diffusion(frames, _agreed(frames, all_facts, series))
     groups: dict[tuple, list[Frame]] = {}
     for frame, key in zip(frames, _keys(frames, directions, diffusion), strict=True):
         groups.setdefault(key, []).append(frame)
@@ -116,8 +121,23 @@ def _of_series(frames: list[Frame], facts: Mapping[str, Any]) -> tuple[list[Stac
             continue
         for run in runs:
             affine = geometry.affine(run.planes[0][0], run.step)
-            made.append(Stack(numbers, run.planes, affine, run.echo_times, facts, n))
+            made.append(Stack(numbers, run.planes, affine, run.echo_times, _agreed(own, all_facts, series), n))
     return made, errors
+
+
+def _agreed(frames: Sequence[Frame], facts: Facts, series: str) -> dict[str, Any]:
+    """The facts that the files of these frames agree on: one stated by some alone is none, numbers may differ by rounding."""
+    told = [facts[number] for number in sorted({f.file for f in frames}) if number in facts]
+    if not told:
+        return dict(facts.get(series, {}))
+    first, others = told[0], [t for t in told[1:] if t is not told[0]]
+    return {k: v for k, v in first.items() if all(k in o and _one_value(v, o[k]) for o in others)}
+
+
+def _one_value(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, (int, float)):
+        return abs(a - b) <= _SAME_FACT * abs(a)
+    return bool(a == b)
 
 
 def _directions(frames: Sequence[Frame]) -> list[int]:

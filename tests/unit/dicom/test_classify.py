@@ -310,6 +310,12 @@ def test_headers_against_the_user() -> None:
     assert codes(findings) == ["W-SIDE", "W-BODYPART"]
 
 
+@pytest.mark.parametrize(("header", "warned"), [("LEG", False), ("LOWERLEG", False), ("THIGH", True), ("HEAD", True)])
+def test_a_wider_word_for_the_body_part_is_no_contradiction(header, warned) -> None:
+    _, findings = files(Examination().add(8, echoes(3), facts={**SPIN, "BodyPartExamined": header}), body_part="calf")
+    assert codes(findings) == ["W-BODYPART"] * warned
+
+
 def test_series_scaled_for_the_screen_each_for_itself_are_named() -> None:
     examination = Examination()
     for number, slope, mt in ((5, 2.0, True), (6, 3.5, False)):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuromyo.dicom.frames import Scale
+from neuromyo.dicom.sort import stacks
 from neuromyo.dicom.stack import call
 from tests.unit.dicom.frames_made import CORONAL, SAGITTAL, TRANSVERSE, Examination, codes, echoes, turned
 
@@ -234,6 +235,21 @@ def test_joined_by_the_moment_they_were_acquired() -> None:
     for e in range(2):
         examination.add(8 + e, echo_time=0.02 * (e + 1), clock=300.5 + 0.02 * e)
     assert [s.numbers for s in examination.sorted().stacks] == [(8, 9)]
+
+
+def test_a_stack_has_the_facts_that_its_own_files_agree_on() -> None:
+    examination = Examination().add(5, mt_on=True).add(5, mt_on=False)
+    of_files = {
+        f.file: {
+            "ImagingFrequency": 123.2 + 1e-3 * (f.file % 2),
+            "NumberOfAverages": f.file,
+            **({"MTOffsetFrequency": 1500.0} if f.mt_on else {}),
+        }
+        for f in examination.frames
+    }
+    on, off = stacks(examination.frames, of_files, examination.listing).stacks
+    assert on.facts == {"ImagingFrequency": 123.2, "MTOffsetFrequency": 1500.0}
+    assert off.facts == {"ImagingFrequency": 123.2}
 
 
 def test_every_second_slice_left_out_is_doubted() -> None:
