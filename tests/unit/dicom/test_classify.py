@@ -185,7 +185,8 @@ def test_maps_of_the_scanner_are_kept_apart() -> None:
     )
     made, _ = files(examination)
     assert [f.stem for f in made] == [f"derivatives/scanner/sub-01/anat/sub-01_{k}" for k in ("T2map", "PDFF")]
-    assert [f.sidecar["Units"] for f in made] == ["ms", "%"]
+    assert [f.sidecar["Units"] for f in made] == ["s", "%"]
+    assert made[0].stack.requests()[0][4:] == [0.001, 0.0]
     assert ignored(made) == ["*_PDFF.*"]
 
 
