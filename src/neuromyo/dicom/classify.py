@@ -14,7 +14,7 @@ from neuromyo.dicom import declared, geometry, recognise
 from neuromyo.dicom.asked import SKIP, Overrides, check, contradictions, not_there
 from neuromyo.dicom.doubts import scale_doubts
 from neuromyo.dicom.looks import Look
-from neuromyo.dicom.naming import NO_ECHO, Chosen, Named, files_of, numbered, with_runs
+from neuromyo.dicom.naming import NO_ECHO, SETS, Chosen, Named, files_of, numbered, with_runs
 from neuromyo.dicom.sidecar import rounded, sidecar_of
 from neuromyo.dicom.stack import Stack
 from neuromyo.io import names
@@ -63,8 +63,8 @@ def named(
     fixed = {"sub": subject, **({"ses": session} if session else {})}
     chosen = with_runs(numbered([_labelled(one, fixed, side) for one in chosen]))
     made = [_with_both_times(file, chosen) for one in chosen for file in _files(one, body_part, side)]
-    used = [one.look.stack for one in chosen]
-    return tuple(made), (*findings, *said, *_taken_as_off(chosen), *_repeated(chosen), *scale_doubts(used))
+    scales = scale_doubts(_compared(chosen), [one.look.stack for one in chosen])
+    return tuple(made), (*findings, *said, *_taken_as_off(chosen), *_repeated(chosen), *scales)
 
 
 def ignored(files: Sequence[Named]) -> list[str]:
@@ -149,6 +149,20 @@ def _taken_as_off(chosen: Sequence[Chosen]) -> Iterator[Finding]:
         if one.entities.get("mt") == "off" and one.look.mt is None and "mt" not in one.own:
             yield Finding("note", "N-MT", one.look.stack.call, "taken as MT off: its header says nothing, that of its twin says on",
                           f"--series {_number(one.look)}={one.kind},mt-on if it is not so")  # fmt: skip
+
+
+def _compared(chosen: Sequence[Chosen]) -> dict[str, list[Stack]]:
+    """Stacks whose signals will be used together: sets of one kind, water and fat, real and imaginary part."""
+    groups: dict[str, list[Stack]] = {}
+    for one in chosen:
+        part = one.look.stack.part
+        if one.kind in SETS and part != "phase":
+            groups.setdefault(one.kind, []).append(one.look.stack)
+        elif "rec" in one.entities:
+            groups.setdefault("images of water and fat", []).append(one.look.stack)
+        elif part in ("real", "imag"):
+            groups.setdefault(f"real and imaginary part, {one.look.stack.call}", []).append(one.look.stack)
+    return groups
 
 
 def _repeated(chosen: Sequence[Chosen]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from neuromyo.core.errors import Finding
 from neuromyo.dicom.frames import Frame
@@ -30,21 +30,39 @@ def stack_doubts(stack: Stack) -> Iterator[Finding]:
                       "signals of its volumes do not compare; anything fitted across them would be wrong")  # fmt: skip
 
 
-def scale_doubts(stacks: Sequence[Stack]) -> Iterator[Finding]:
-    """W-SCALE where series of one examination were scaled for the screen, each for itself, or some were and others not."""
-    shown = [
-        s for s in stacks if any(_display(f) for v in s.planes for f in v) and s.made not in ("localiser", "screenshot")
-    ]
-    slopes = {s.call: s.first.scale.display_slope for s in shown}
-    stated = [v for v in slopes.values() if v is not None]
-    if len(shown) < 2 or not stated or max(stated) / min(stated) - 1 <= _SAME_SLOPE:
-        return
-    listed = ", ".join(
-        f"{name} {'unknown' if slope is None else format(slope, '.4g')}" for name, slope in slopes.items()
-    )
-    yield Finding("warn", "W-SCALE", "series scaled for the screen", f"each for itself; slopes: {listed}", _FLOAT,
-                  "signals of different series do not compare: ratios and fits across them (MTR, MTsat, T1 of several series, "
-                  "double-angle B1, fat fraction of water and fat images) would be wrong")  # fmt: skip
+def scale_doubts(together: Mapping[str, Sequence[Stack]], stacks: Sequence[Stack]) -> Iterator[Finding]:
+    """What was scaled for the screen, each series for itself.
+
+    together : name -> stacks whose signals will be compared; W-SCALE where they were not scaled alike
+    stacks : all of the examination; N-SCALE for those scaled for the screen that are compared with none of another scale
+    """
+    told: list[Stack] = []
+    for name, group in together.items():
+        if len({_scaling(s) for s in group}) < 2 and not (len(group) > 1 and _scaling(group[0]) == _UNKNOWN):
+            continue
+        told += group
+        yield Finding("warn", "W-SCALE", name, f"its images were scaled for the screen, each series for itself: {_listed(group)}", _FLOAT,
+                      "their signals do not compare: what is computed from them together would be wrong")  # fmt: skip
+    rest = [s for s in stacks if _scaling(s) != _SIGNAL and not any(s is t for t in told)]
+    if rest:
+        yield Finding("note", "N-SCALE", "series scaled for the screen", _listed(rest), _FLOAT,
+                      "their signals do not compare with those of other series, nor from visit to visit")  # fmt: skip
+
+
+_SIGNAL, _UNKNOWN = "signal", "slope unknown"
+
+
+def _scaling(stack: Stack) -> str:
+    """How the signals of a stack were scaled, alike where they compare."""
+    if not _display(stack.first):
+        return _SIGNAL
+    slope = stack.first.scale.display_slope
+    return _UNKNOWN if slope is None else f"slope {slope:.4g}"
+
+
+def _listed(stacks: Sequence[Stack]) -> str:
+    parts = {"mag": "", "phase": " phase", "real": " real part", "imag": " imaginary part"}
+    return ", ".join(dict.fromkeys(f"{s.call}{parts[s.part]} {_scaling(s)}" for s in stacks))
 
 
 def _display(frame: Frame) -> bool:

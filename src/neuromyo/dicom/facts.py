@@ -47,6 +47,8 @@ def facts_of(
         key: next((t for k in keywords if (t := plain_text(view.text(k)))), None) for key, keywords in _TEXTS.items()
     }
     said["SeriesNumber"] = view.whole("SeriesNumber")
+    # how whole numbers are stored: for the sorter, which keeps it out of sidecars
+    said |= {key: view.whole(key) for key in ("BitsStored", "PixelRepresentation")}
     words = sequence_words(view.text("ProtocolName"))
     if dialect.protocol_is_exam:
         words = [w for w in words if w in PLACES]

@@ -18,6 +18,8 @@ TOGETHER = frozenset({"dwi", "epi", "sbref"})
 _ALWAYS_ECHO = frozenset({"MESE", "MEGRE"})
 #: kinds that have no place for echoes
 NO_ECHO = frozenset({"MTR", "IRT1", "TB1DAM", "TB1map", "fieldmap", "phasediff"})
+#: kinds that several series make together
+SETS = frozenset({"MTR", "MPM", "MTS", "VFA", "IRT1", "TB1DAM", "TB1AFI"})
 _BY_FLIP = frozenset({"VFA", "TB1DAM", "MPM", "MTS"})
 _BY_INVERSION = frozenset({"IRT1", "MP2RAGE"})
 _BY_MT = frozenset({"MTR", "MPM", "MTS"})

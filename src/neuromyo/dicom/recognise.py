@@ -99,7 +99,7 @@ def _families(looks: Sequence[Look]) -> list[list[Look]]:
 
 def _of_family(family: list[Look]) -> Iterator[tuple[int, str, dict[str, str]]]:
     inverted = [look for look in family if look.ti is not None]
-    if len(_different([look.ti for look in inverted])) >= _INVERSIONS:
+    if len(_different([look.ti for look in inverted])) >= _INVERSIONS and not _is_look_locker(inverted):
         yield from ((look.place, "IRT1", {}) for look in inverted)
     rest = [look for look in family if look not in inverted]
     if any(look.mt for look in rest):
@@ -107,6 +107,11 @@ def _of_family(family: list[Look]) -> Iterator[tuple[int, str, dict[str, str]]]:
     elif len(rest) > 1:
         yield from _two_intervals(rest)
         yield from _angles(rest)
+
+
+def _is_look_locker(family: list[Look]) -> bool:
+    """Gradient echoes at several times after one inversion come in one series; IRT1 inverts anew for every image."""
+    return family[0].echo != "spin" and len({look.stack.numbers for look in family}) == 1
 
 
 def _saturated(family: list[Look]) -> Iterator[tuple[int, str, dict[str, str]]]:

@@ -182,7 +182,7 @@ class _Heap:
 
     def _missing(self, label: Label, at: list[list[Frame]], place: int, usual: int) -> DataError:
         lacking = sum(len(there) < usual for there in at)
-        more = f" and at {lacking - 1} other slices" if lacking > 1 else ""
+        more = "" if lacking == 1 else f" and at {lacking - 1} other slice{'s' if lacking > 2 else ''}"
         have = "none" if not at[place] else f"{len(at[place])}"
         return DataError(
             "E-SERIES",

@@ -185,7 +185,8 @@ def test_maps_of_the_scanner_are_kept_apart() -> None:
     )
     made, _ = files(examination)
     assert [f.stem for f in made] == [f"derivatives/scanner/sub-01/anat/sub-01_{k}" for k in ("T2map", "PDFF")]
-    assert [f.sidecar["Units"] for f in made] == ["ms", "%"]
+    assert [f.sidecar["Units"] for f in made] == ["s", "%"]
+    assert made[0].stack.requests()[0][4:] == [0.001, 0.0]
     assert ignored(made) == ["*_PDFF.*"]
 
 
@@ -330,9 +331,38 @@ def test_series_scaled_for_the_screen_each_for_itself_are_named() -> None:
     made, findings = files(examination)
     (finding,) = findings
     assert finding.code == "W-SCALE"
-    assert "series 5 2, series 6 3.5" in finding.message
+    assert finding.where == "MTR"
+    assert "series 5 slope 2, series 6 slope 3.5" in finding.message
     assert [f.sidecar["UsePhilipsFloatNotDisplayScaling"] for f in made] == [False, False]
     assert [f.sidecar["PhilipsRescaleSlope"] for f in made] == [2.0, 3.5]
+
+
+def test_one_series_with_its_scale_slope_and_one_without() -> None:
+    examination = Examination()
+    for number, scale, mt in ((5, Scale(2.0, 0, "display", 2.0), True), (6, Scale(250.0, 0, "signal", 2.0), False)):
+        examination.add(number, mt_on=mt, scale=scale, facts=GRADIENT, flip_angle_deg=9.0, repetition_time=0.03)
+    _, (finding,) = files(examination)
+    assert finding.code == "W-SCALE"
+    assert "series 5 slope 2, series 6 signal" in finding.message
+
+
+def test_series_scaled_for_the_screen_that_are_not_compared_are_noted() -> None:
+    examination = Examination()
+    examination.add(5, echoes(3), facts=SPIN, scale=Scale(2.0, 0, "display", 2.0))
+    examination.add(6, echo_time=0.08, repetition_time=3.0, facts=SPIN, scale=Scale(3.0, 0, "display", 3.0))
+    _, (finding,) = files(examination)
+    assert finding.code == "N-SCALE"
+
+
+def test_look_locker_is_no_inversion_recovery_series() -> None:
+    examination = Examination()
+    for ti in (0.05, 0.4, 1.6, 3.0):
+        examination.add(
+            4, inversion_time=ti, echo_time=0.002, facts=GRADIENT, repetition_time=0.004, flip_angle_deg=6.0
+        )
+    made, findings = files(examination)
+    assert not [f for f in made if f.kind == "IRT1"]
+    assert "W-KIND" in codes(findings)
 
 
 def test_philips_signals_carry_both_slopes_and_no_warning() -> None:
