@@ -138,8 +138,12 @@ def test_values_scaled_for_the_screen_are_never_compared_unwarned(tmp_path):
 def test_a_mosaic_that_may_be_upside_down_is_not_taken_silently(tmp_path):
     BROKEN["siemens mosaic whose slices may be counted either way"](tmp_path / "in")
     done = imported(tmp_path, "")
-    said = [*findings(done), *done.json["errors"]]
-    assert any("series 5" in json.dumps(one) and "slice" in json.dumps(one) for one in said), done.out
+    assert done.status == 2
+    (error,) = done.json["errors"]
+    assert error["code"] == "E-GEOM"
+    assert error["where"] == "file 1 of 7 (MR.~.IMA): Image Type"
+    assert "mosaic" in error["found"] and "6 more files" in error["found"]
+    assert not list((tmp_path / "bids").rglob("*.nii*"))
 
 
 def findings(done):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -229,6 +230,10 @@ def _meaning(status: int | None) -> str:
     return f"its reader crashed (signal {-status})"
 
 
+#: how `describe.called` begins a place: what is shown of a name holds no brackets
+_OWN_NAME = re.compile(r"file [0-9]+ \([^()]*\)(?:: |$)")
+
+
 def _blame(reason: str) -> dict[str, str]:
     return {"code": "E-LIMIT", "where": "", "needed": "", "found": reason, "remedy": _BLAME}
 
@@ -251,7 +256,11 @@ def _named(message: dict[str, Any], listing: Listing | None) -> dict[str, Any]:
 
 
 def _joined(name: str, place: str) -> str:
-    return place if place.startswith(name) else f"{name}: {place}" if place else name
+    """The place within a file after the file's name, which a job may have put there in a form of its own (``file 3 (IM3)``)."""
+    if place.startswith(name):
+        return place
+    place = _OWN_NAME.sub("", place)
+    return f"{name}: {place}" if place else name
 
 
 def as_error(error: Mapping[str, Any]) -> NeuromyoError:
