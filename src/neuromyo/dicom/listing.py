@@ -21,12 +21,17 @@ _TRADE = """
     thigh calf ti tmp tr trunc truncated two txt u uih v vol volume water x xa xml y z zip
 """
 _WORDS = frozenset(_TRADE.split())
-_PIECES = re.compile(r"[A-Za-z]+|[0-9]+|[._ -]|.", re.DOTALL)
+#: three or more numbers in a row are a date (Siemens' exports end with day and time) or an identifier
+_CHAIN = r"[0-9]+(?:[._ -]+[0-9]+){2,}"
+_PIECES = re.compile(_CHAIN + r"|[A-Za-z]+|[0-9]+|[._ -]|.", re.DOTALL)
 _DIGITS = 5
 
 
 def discreet(name: str) -> str:
-    """What may be shown of a file's name: ``Smith_IM0012.dcm`` becomes ``~_IM0012.dcm``."""
+    """What may be shown of a file's name: ``Smith_IM0012.dcm`` becomes ``~_IM0012.dcm``.
+
+    Words that are not of the trade, long numbers and rows of numbers, which may be a date, are taken out.
+    """
     said = "".join(_piece(p) for p in _PIECES.findall(name))
     return re.sub(r"~+", "~", said)[:80]
 

@@ -29,6 +29,8 @@ UNITS = {
     "MM2/S": "mm2/s", "UM2/S": "um2/s", "PPM": "ppm", "RAD": "rad", "RADIANS": "rad", "RADIAN": "rad", "MRAD": "mrad",
     "MILLIRADIALS": "mrad", "MILLIRADIANS": "mrad", "DEG": "deg", "DEGREES": "deg", "DEGREE": "deg",
 }  # fmt: skip
+#: maps of relaxation times are in seconds on disk, as BIDS has them
+_TIMES = {"ms": (1e-3, "s")}
 _ANGLES = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180}
 
 
@@ -61,7 +63,8 @@ def common(view: View, part: Part, made: str) -> Scaled:
     """The scale by standard attributes, for all vendors."""
     slope, intercept, unit = stated(view)
     if made not in SIGNALS:
-        return Scaled(Scale(slope, intercept, unit or "display"))
+        factor, unit = _TIMES.get(unit, (1.0, unit))
+        return Scaled(Scale(slope * factor, intercept * factor, unit or "display"))
     if part == "phase":
         return phase(view, slope, intercept, unit)
     if (

@@ -12,7 +12,6 @@ from neuromyo.dicom.listing import Listing
 from tests.dialects.cases import BROKEN, CASES
 from tests.dialects.judge import Volume, judge
 
-SI = {"ms": 1e-3}
 LPS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -51,8 +50,7 @@ def volumes_of(stack, listing, tmp_path):
         frame = stack.planes[v][0]
         b = None if frame.b_value is None else frame.b_value * 1e-6
         vector = None if frame.b_vector is None else np.array(frame.b_vector) * LPS
-        values = whole[..., v] * SI[frame.scale.meaning] if frame.scale.meaning in SI else whole[..., v]
-        yield Volume(values, stack.affine, frame.part, frame.made, frame.echo_time, frame.flip_angle_deg, frame.inversion_time,
+        yield Volume(whole[..., v], stack.affine, frame.part, frame.made, frame.echo_time, frame.flip_angle_deg, frame.inversion_time,
                      frame.mt_on, b, vector)  # fmt: skip
 
 
