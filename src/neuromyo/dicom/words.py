@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 
 from neuromyo.dicom import dates, profile
 from neuromyo.dicom.deidentify import MAX_DEPTH, looks_right, private_creators, text_of
+from neuromyo.dicom.needles import LONGEST_ALONE
 
 NAME, NUMBER, BIRTH, ORDER = "a person's name", "a patient number", "a birth date", "a number of the order or the study"
 PLACE, ADDRESS, DEVICE, UID = "the name of a place or station", "an address", "a device number", "an image identifier"
@@ -162,7 +163,7 @@ def _pieces(kind: str, text: str) -> set[str]:
 
 def _telling(kind: str, word: str) -> bool:
     low = word.lower()
-    if low in profile.vocabulary() or "\\" in low:
+    if low in profile.vocabulary() or "\\" in low or _ours(low):
         return False
     letters = sum(c.isalpha() for c in low)
     if letters == 0:
@@ -201,6 +202,19 @@ def _everyday() -> frozenset[str]:
     return frozenset(w.lower() for k in keyword_dict for w in re.findall(r"[A-Z][a-z]+", k)) | profile.words_in(
         "everyday"
     )
+
+
+@cache
+def _own_words() -> tuple[frozenset[str], str]:
+    words = profile.words_in("own")
+    parts = {h.lower() for w in words for h in _HUMP.split(w)} | {w.lower() for w in words}
+    return frozenset(parts), " ".join(sorted({w.lower() for w in words}))
+
+
+def _ours(word: str) -> bool:
+    """Whether our own files hold it whoever was scanned: a person called Fields is not found by MagneticFieldStrength."""
+    parts, text = _own_words()
+    return word in parts or (len(word) > LONGEST_ALONE and word in text)
 
 
 def _run_together(word: str) -> bool:
