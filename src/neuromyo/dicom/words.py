@@ -27,6 +27,10 @@ STRONG = frozenset({NAME, NUMBER, BIRTH, ORDER, ADDRESS, DEVICE, UID})
 SHORTEST, SHORTEST_NUMBER = 4, 6
 _PIXELS = 0x7FE0
 _LONGEST_KNOWN, _MOST_KNOWN = 256, 300_000
+_LONGEST_TEXT, _MOST_WORDS = (
+    20_000,
+    50_000,
+)  # characters of one value, words of one weak kind: a hostile comment ends here
 _STANDARD_ROOT = "1.2.840.10008."
 _TEXTS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "AE", "UR"})
 _BY_KEYWORD: tuple[tuple[str, str], ...] = (
@@ -58,11 +62,12 @@ class Words:
 
     def add(self, kind: str, text: str) -> None:
         """Take the words of ``text``, which is of that kind."""
+        text = text[:_LONGEST_TEXT]
         spelled = _dates(text) if kind in (BIRTH, VISIT) else _pieces(kind, text)
         telling = {word for word in spelled if _telling(kind, word)}
-        if telling:
+        if telling and (kind in STRONG or len(self.found.get(kind, ())) < _MOST_WORDS):
             self.found.setdefault(kind, set()).update(telling)
-        elif kind in STRONG and any(word.lower() not in profile.vocabulary() for word in spelled):
+        elif not telling and kind in STRONG and any(word.lower() not in profile.vocabulary() for word in spelled):
             self.unsought.add(kind)
 
     def add_header(self, header: Dataset, depth: int = 0) -> None:
