@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,14 +14,13 @@ import pydicom
 import pytest
 
 from neuromyo.dicom import copies, preview, sweep
+from neuromyo.dicom.words import NAME, Words
 from tests.gauntlet import canaries
 from tests.gauntlet.canaries import CANARIES
 from tests.gauntlet.searching import hits, hits_in
 
 pytestmark = pytest.mark.gauntlet
 KEY = "5a" * 32
-#: what the files' own bytes cannot show to a plain search: names of files and folders stand in the names
-WHERE_NAMES = {"file name", "folder name"}
 verb = pytest.mark.skipif(
     importlib.util.find_spec("neuromyo.pipeline.intake") is None, reason="the verb import is not built in here"
 )
@@ -182,6 +182,27 @@ def test_g57_an_import_leaves_no_canary_anywhere(study, tmp_path, more):
         kept = list((tmp_path / "bids" / "sourcedata").rglob("*.dcm"))
         assert len(kept) == canaries.SLICES * len(canaries.TIMES_MS)
     _silent(done, tmp_path / "bids", tmp_path / "home")
+
+
+@verb
+def test_g57_words_of_our_own_files_are_taken_for_nobody(study, tmp_path):
+    """Keys, columns, names and the README that every import writes: no person is called so, or no import of his could pass."""
+    bids = tmp_path / "bids"
+    assert _imported(study, bids, tmp_path / "home").returncode == 0
+    said = set()
+    for path in bids.rglob("*"):
+        said.add(path.name)
+        if path.name in ("README", ".bidsignore"):
+            said.add(path.read_text())
+        elif path.suffix == ".tsv":
+            said.add(path.read_text().splitlines()[0])
+        elif path.suffix == ".json":
+            said |= set(re.findall(r'"([^"]*)": ', path.read_text()))
+    gathered = Words()
+    for text in said:
+        for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.sub(r"[bcdfghjkmnpqrstv]{12,}", " ", text)):
+            gathered.add(NAME, word)
+    assert gathered.to_find() == {}, "add them to dicom/profile/own.txt"
 
 
 @verb

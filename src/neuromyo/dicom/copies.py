@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom import Dataset
@@ -19,9 +19,7 @@ from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.dicom import door, hazards, proof
 from neuromyo.dicom import key as keys
 from neuromyo.dicom.deidentify import Who, dataset, text_of
-from neuromyo.dicom.listing import discreet
 from neuromyo.io import store
-from neuromyo.io.files import open_regular
 
 IMPLEMENTATION = "2.25.213548296042118316043862158466517285431"
 _VERSION = "NEUROMYO"
@@ -48,11 +46,17 @@ class Copy:
     findings: tuple[Finding, ...] = ()
 
 
-def copy(source: bytes, who: Who, where: str = "") -> Copy:
-    """One file's copy, proved to hold only what may stay. ``where`` calls the file by a discreet name, or is empty."""
+def copy(source: BinaryIO | bytes, who: Who, where: str = "") -> Copy:
+    """One file's copy, proved to hold only what may stay.
+
+    source : the file's bytes, or the open file; ``where`` calls it by a discreet name, or is empty
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    start = stream.read(132)
+    stream.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        header = _read(source, where)
+        header = _read(stream, where)
         kinds = hazards.of(header)
         refused = hazards.refusal(kinds, where)
         if refused is not None:
@@ -65,7 +69,7 @@ def copy(source: bytes, who: Who, where: str = "") -> Copy:
         text_of(header, header[k].tag) if k in header else "" for k in ("SeriesInstanceUID", "SOPInstanceUID")
     )
     name = f"{keys.label(who.key, 'series', series, 16)}/{keys.label(who.key, 'image', image, 24)}.dcm"
-    return Copy(name, data, tuple(_findings(source, kinds, where)))
+    return Copy(name, data, tuple(_findings(start, kinds, where)))
 
 
 def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -80,8 +84,8 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for number, name in request["files"]:
         yield {"at": number}
         try:
-            with open_regular(root / name, discreet(Path(name).name)) as stream:
-                made = copy(stream.read(), who)
+            with door.opened(root / name) as (stream, _):
+                made = copy(stream, who)
             digest = store.write_bytes(out / made.name, made.data)
         except NeuromyoError as error:
             yield {"file": number, "error": error.as_dict()}
@@ -90,10 +94,9 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"notes": sorted(who.notes)}
 
 
-def _read(source: bytes, where: str) -> pydicom.FileDataset:
-    door.check(source, where)
+def _read(stream: BinaryIO, where: str) -> pydicom.FileDataset:
     try:
-        return pydicom.dcmread(io.BytesIO(source), force=True)
+        return pydicom.dcmread(stream, force=True)
     except Exception as error:
         raise _damaged(where) from error
 
@@ -144,14 +147,16 @@ def _written(made: Dataset, where: str) -> bytes:
 
 def _same_pixels(header: Dataset, data: bytes, where: str) -> None:
     """Read back: the pixel data have the same bytes, the identifiers are new."""
-    back = pydicom.dcmread(io.BytesIO(data))
-    if back[_PIXELS].value != header[_PIXELS].value or back.SOPInstanceUID == header.get("SOPInstanceUID"):
+    before = header[_PIXELS].value
+    back = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=before in data)  # deflated ones are read to their end
+    same = _PIXELS not in back or back[_PIXELS].value == before
+    if not same or back.SOPInstanceUID == header.get("SOPInstanceUID"):
         raise DataError("E-INTERNAL", where=where, needed="a copy with the same pixels", found="one with others",
                         remedy="report this")  # fmt: skip
 
 
-def _findings(source: bytes, kinds: tuple[str, ...], where: str) -> Iterator[Finding]:
-    if source[128:132] == b"DICM" and (source[:2] == b"MZ" or source[:4] == b"\x7fELF"):
+def _findings(start: bytes, kinds: tuple[str, ...], where: str) -> Iterator[Finding]:
+    if start[128:] == b"DICM" and (start[:2] == b"MZ" or start[:4] == b"\x7fELF"):
         yield Finding("warn", "W-PREAMBLE", where, "the file begins like a program that could be run",
                       "the copy begins with zeros; look where the file came from")  # fmt: skip
     for kind in kinds:

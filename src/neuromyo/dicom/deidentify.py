@@ -35,8 +35,8 @@ _SHAPES = {
     "DS": re.compile(r"[-+0-9.eE \\]*"),
     "IS": re.compile(r"[-+0-9 \\]*"),
     "CS": re.compile(r"[A-Za-z0-9_ .+*/:-]{0,16}(\\[A-Za-z0-9_ .+*/:-]{0,16}){0,63}"),
-    "LO": re.compile(r"[ -~]{0,64}(\\[ -~]{0,64}){0,15}"),
-    "SH": re.compile(r"[ -~]{0,16}(\\[ -~]{0,16}){0,15}"),
+    "LO": re.compile(r"[ -\[\]-~]{0,64}(\\[ -\[\]-~]{0,64}){0,15}"),
+    "SH": re.compile(r"[ -\[\]-~]{0,16}(\\[ -\[\]-~]{0,16}){0,15}"),
 }
 _CODE_VALUE = re.compile(r"[A-Za-z0-9\[\]{}/^.*%_+-]{1,16}")
 #: schemes of codes whose meaning is public: SNOMED, DICOM, UCUM ...

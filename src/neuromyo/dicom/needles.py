@@ -21,7 +21,8 @@ _DISTINCT = 4
 _BITS = 22
 _MULTIPLIER = np.uint32(2654435761)
 _LEAST, _LEAST_HEX, _LEAST_BASE64 = 4, 10, 5
-_BOUND = 5  # words up to this long must stand alone
+#: words up to this long must stand alone
+LONGEST_ALONE = 5
 _BLOCK = 1 << 20
 _HEX = "0123456789abcdefABCDEF"
 _HEXADECIMAL = frozenset(_HEX)
@@ -150,7 +151,7 @@ def _how(word: str) -> str:
     if not any(c.isalpha() for c in word):
         return "" if "." in word and len(word) > 12 else "nh"
     hexadecimal = "h" if set(word.lower()) <= _HEXADECIMAL else ""
-    return ("w" if len(word) <= _BOUND else "") + hexadecimal
+    return ("w" if len(word) <= LONGEST_ALONE else "") + hexadecimal
 
 
 def _in_digest(data: bytes, start: int, end: int) -> bool:

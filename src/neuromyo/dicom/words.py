@@ -6,6 +6,7 @@ They stay in the process that read the headers, and are never written or said; w
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -16,6 +17,7 @@ from pydicom.tag import BaseTag
 
 from neuromyo.dicom import dates, profile
 from neuromyo.dicom.deidentify import MAX_DEPTH, looks_right, private_creators, text_of
+from neuromyo.dicom.needles import LONGEST_ALONE
 
 NAME, NUMBER, BIRTH, ORDER = "a person's name", "a patient number", "a birth date", "a number of the order or the study"
 PLACE, ADDRESS, DEVICE, UID = "the name of a place or station", "an address", "a device number", "an image identifier"
@@ -23,6 +25,12 @@ FREE, PRIVATE, FILE, VISIT = "free text", "a vendor's private text", "a file or 
 #: kinds whose words are looked for even where they are words of the trade in a header
 STRONG = frozenset({NAME, NUMBER, BIRTH, ORDER, ADDRESS, DEVICE, UID})
 SHORTEST, SHORTEST_NUMBER = 4, 6
+_PIXELS = 0x7FE0
+_LONGEST_KNOWN, _MOST_KNOWN = 256, 300_000
+_LONGEST_TEXT, _MOST_WORDS = (
+    20_000,
+    50_000,
+)  # characters of one value, words of one weak kind: a hostile comment ends here
 _STANDARD_ROOT = "1.2.840.10008."
 _TEXTS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "AE", "UR"})
 _BY_KEYWORD: tuple[tuple[str, str], ...] = (
@@ -50,28 +58,47 @@ class Words:
     plain: set[str] = field(default_factory=set)
     unsought: set[str] = field(default_factory=set)
     _seen: set[tuple[int, str]] = field(default_factory=set)
+    _raw: set[tuple[int, bytes]] = field(default_factory=set)
 
     def add(self, kind: str, text: str) -> None:
         """Take the words of ``text``, which is of that kind."""
+        text = text[:_LONGEST_TEXT]
         spelled = _dates(text) if kind in (BIRTH, VISIT) else _pieces(kind, text)
         telling = {word for word in spelled if _telling(kind, word)}
-        if telling:
+        if telling and (kind in STRONG or len(self.found.get(kind, ())) < _MOST_WORDS):
             self.found.setdefault(kind, set()).update(telling)
-        elif kind in STRONG and any(word.lower() not in profile.vocabulary() for word in spelled):
+        elif not telling and kind in STRONG and any(word.lower() not in profile.vocabulary() for word in spelled):
             self.unsought.add(kind)
 
     def add_header(self, header: Dataset, depth: int = 0) -> None:
         """Take all that identifies in a header, at every depth."""
-        creators = private_creators(header)
+        creators: Mapping[tuple[int, int], str] | None = None
         for tag in header.keys():  # noqa: SIM118 - a Dataset iterates over its elements, parsing each
-            if tag.group == 0x7FE0 or tag.is_private_creator or tag.element == 0:
+            item = header.get_item(tag)
+            if item is None or self._known(int(tag), item.value):
                 continue
-            creator = creators.get((tag.group, tag.element >> 8), "") if tag.is_private else ""
+            if tag.group == _PIXELS or tag.is_private_creator or tag.element == 0:
+                continue
+            creator = ""
+            if tag.is_private:
+                creators = private_creators(header) if creators is None else creators
+                creator = creators.get((tag.group, tag.element >> 8), "")
             vr = _vr(header, tag)
             if vr == "SQ":
                 self._add_items(header, tag, depth)
             elif vr in _TEXTS or vr in ("DA", "DT", "UI", "IS", "DS"):
                 self._add_element(text_of(header, tag), tag, creator, vr)
+
+    def _known(self, tag: int, value: object) -> bool:
+        """Whether the same element with the same bytes was taken before: most of a series is."""
+        if not isinstance(value, bytes) or len(value) > _LONGEST_KNOWN:
+            return False
+        if (tag, value) in self._raw:
+            return True
+        if len(self._raw) > _MOST_KNOWN:
+            self._raw.clear()
+        self._raw.add((tag, value))
+        return False
 
     def to_find(self) -> dict[str, tuple[str, ...]]:
         """kind -> words, each once, at the first of the kinds in the order of `STRONG` kinds before weak ones."""
@@ -162,7 +189,7 @@ def _pieces(kind: str, text: str) -> set[str]:
 
 def _telling(kind: str, word: str) -> bool:
     low = word.lower()
-    if low in profile.vocabulary() or "\\" in low:
+    if low in profile.vocabulary() or "\\" in low or _ours(low):
         return False
     letters = sum(c.isalpha() for c in low)
     if letters == 0:
@@ -201,6 +228,19 @@ def _everyday() -> frozenset[str]:
     return frozenset(w.lower() for k in keyword_dict for w in re.findall(r"[A-Z][a-z]+", k)) | profile.words_in(
         "everyday"
     )
+
+
+@cache
+def _own_words() -> tuple[frozenset[str], str]:
+    words = profile.words_in("own")
+    parts = {h.lower() for w in words for h in _HUMP.split(w)} | {w.lower() for w in words}
+    return frozenset(parts), " ".join(sorted({w.lower() for w in words}))
+
+
+def _ours(word: str) -> bool:
+    """Whether our own files hold it whoever was scanned: a person called Fields is not found by MagneticFieldStrength."""
+    parts, text = _own_words()
+    return word in parts or (len(word) > LONGEST_ALONE and word in text)
 
 
 def _run_together(word: str) -> bool:

@@ -1,4 +1,5 @@
 import io
+import time
 import warnings
 
 import numpy as np
@@ -220,6 +221,16 @@ def test_only_mr_images_are_copied(image, who, kind):
     with pytest.raises(NeuromyoError) as error:
         copies.copy(file_of(image), who, "file 1")
     assert error.value.code == ("E-PHI" if kind.endswith(".7") else "E-DICOM")
+
+
+@pytest.mark.parametrize("value", ["\\" * 50_000 + "é", "a\\" * 30_000 + "\x01", " " * 60_000 + "é"])
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_hostile_values_are_judged_at_once(image, who, value):
+    for keyword in ("ReceiveCoilName", "Manufacturer", "ImageType", "PixelSpacing"):
+        image[keyword] = DataElement(image[keyword].tag if keyword in image else 0x00181250, "LO", value)
+    start = time.monotonic()
+    assert "Manufacturer" not in deidentify.dataset(image, who)
+    assert time.monotonic() - start < 20  # a guard against hanging
 
 
 def test_nonsense_is_refused_in_a_sentence(who):

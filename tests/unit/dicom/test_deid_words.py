@@ -78,6 +78,13 @@ def test_what_is_too_short_to_be_looked_for_is_said():
     assert gathered.unsought >= {words.NUMBER}
 
 
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_a_hostile_comment_costs_little():
+    gathered = Words()
+    gathered.add_header(header(ImageComments=" ".join(f"wxyz{n}qu" for n in range(400_000))))
+    assert 1000 < sum(map(len, gathered.to_find().values())) < 5000
+
+
 def test_words_are_found_at_every_depth_and_in_private_text():
     gathered = Words()
     gathered.add_header(canaries.image(0, 0, 10.0, 1))
