@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, fit, import_, phantom, plan, run, show
+from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, run, show
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -29,6 +29,8 @@ for name, verb in (
     ("fit", fit.fit),
     ("check", check.check),
     ("plan", plan.plan),
+    ("phenotype", phenotype.phenotype),
+    ("export", export.export),
     ("phantom", phantom.phantom),
     ("list", list_verb.list_),
     ("show", show.show),

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.io import names, sidecar
+from neuromyo.io import names, ormir_names, sidecar
 from neuromyo.io.dataset import Dataset, Found, SeriesFiles, SessionFiles, constant_entities
 from neuromyo.io.files import printable
 from neuromyo.io.session import Session, open_session
@@ -119,7 +119,7 @@ def _check_label(folder: str, label: str) -> None:
 
 
 def _is_data(folder: str) -> bool:
-    return folder in DATATYPES or folder in sidecar.MILLISECOND_FOLDERS
+    return folder in DATATYPES or _is_ormir(folder)
 
 
 def _session(root: Path, folder: str, subject: str, session: str, above: tuple[Found, ...]) -> SessionFiles:
@@ -129,7 +129,7 @@ def _session(root: Path, folder: str, subject: str, session: str, above: tuple[F
         listed = _listed(root / inside, inside)
         metadata += _metadata(listed, inside + "/")
         for file in (e.name for e in listed if e.name.endswith(names.IMAGE_ENDINGS)):
-            name = _image_name(file, entry.name)
+            name = ormir_names.image_name(file, session) if _is_ormir(entry.name) else names.split(file)
             complaint = _complaint(name, subject, session)
             if name is None or complaint:
                 findings.append(_ignored(f"{inside}/{file}", complaint))
@@ -141,11 +141,8 @@ def _session(root: Path, folder: str, subject: str, session: str, above: tuple[F
     return SessionFiles(subject, session, series, tuple(metadata), tuple(others), tuple(findings))
 
 
-def _image_name(file: str, datatype: str) -> names.Name | None:
-    name = names.split(file)
-    if name is not None and datatype in sidecar.MILLISECOND_FOLDERS:
-        return names.Name(name.entities, name.suffix.upper(), name.ending)
-    return name
+def _is_ormir(datatype: str) -> bool:
+    return datatype in sidecar.MILLISECOND_FOLDERS
 
 
 def _complaint(name: names.Name | None, subject: str, session: str) -> str:
@@ -180,7 +177,8 @@ def _metadata(entries: list[os.DirEntry], folder: str) -> tuple[Found, ...]:
     found = []
     for entry in entries:
         if entry.name.endswith((".json", ".bval", ".bvec")):
-            name = names.split(entry.name)
+            split = ormir_names.split if _is_ormir(Path(folder).name) else names.split
+            name = split(entry.name)
             if name is not None:
                 found.append(Found(folder + entry.name, name))
     return tuple(found)

@@ -11,7 +11,7 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, ResourceError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Data, Series
-from neuromyo.io import complex_parts, gradients, intake, names, nifti, phase, sidecar, store
+from neuromyo.io import complex_parts, gradients, intake, names, nifti, ormir_names, phase, sidecar, store
 from neuromyo.io.dataset import Dataset, Found, SeriesFiles, SessionFiles, constant_entities
 from neuromyo.io.files import printable
 from neuromyo.io.geometry import Geometry
@@ -200,8 +200,8 @@ class _Opener:
 
 
 def _holds_for(meta: Found, found: Found) -> bool:
-    """The inheritance rule; names in the millisecond layout are compared without regard to case."""
-    same = replace(meta.name, suffix=meta.name.suffix.upper()) if _in_milliseconds(found) else meta.name
+    """The inheritance rule; kinds in the millisecond layout are compared without regard to case."""
+    same = replace(meta.name, suffix=ormir_names.kind(meta.name.suffix)) if _in_milliseconds(found) else meta.name
     return same.fits(found.name)
 
 

@@ -89,6 +89,7 @@ _NUMBERS: dict[str, tuple[str, float, float, float, str]] = {
     "SpoilingRFPhaseIncrement": ("rf_spoiling_increment_deg", 1.0, -360.0, 360.0, "degrees"),
     "SliceThickness": ("slice_thickness_mm", 1.0, 0.0, 1000.0, "mm"),
 }
+_MT_WORDS = {"ON_RESONANCE": True, "OFF_RESONANCE": True, "NONE": False}
 _TEXTS: dict[str, tuple[str, ...]] = {
     "manufacturer": ("Manufacturer",),
     "sequence_name": ("SequenceName", "PulseSequenceDetails", "PulseSequenceType"),
@@ -127,7 +128,7 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
         pair or _times(meta, _TE, name, milliseconds),
         _times(meta, _TI, name, milliseconds),
         _angles(meta, name),
-        _switches(meta, name),
+        _switches(meta, name, milliseconds),
         single,
         units.strip() if isinstance(units, str) and units.strip() else None,
         pair is not None,
@@ -229,10 +230,12 @@ def _angles(meta: Mapping[str, Any], name: str) -> tuple[float, ...] | None:
     return tuple(_within(v, 0.0, 360.0, "degrees", where) for v in _numbers(meta["FlipAngle"], where))
 
 
-def _switches(meta: Mapping[str, Any], name: str) -> tuple[bool, ...] | None:
+def _switches(meta: Mapping[str, Any], name: str, milliseconds: bool) -> tuple[bool, ...] | None:
     if "MTState" not in meta:
         return None
     values = meta["MTState"] if isinstance(meta["MTState"], list) else [meta["MTState"]]
+    if milliseconds:  # DICOM's words, as that layout keeps them
+        values = [_MT_WORDS.get(v, v) if isinstance(v, str) else v for v in values]
     if not values or not all(isinstance(v, bool) for v in values):
         raise DataError("E-SIDECAR", where=f"{name}: MTState", needed="true or false", found=_said(meta["MTState"]),
                         remedy="mend the sidecar")  # fmt: skip

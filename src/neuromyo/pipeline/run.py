@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.pipeline import cohort, lock, outdir, prepare, workers
 from neuromyo.pipeline.options import RunOptions
-from neuromyo.pipeline.outcome import Failure, Outcome, RunResult, Tell, quiet
+from neuromyo.pipeline.outcome import Failure, Outcome, RunResult, Tell, as_known, quiet
 from neuromyo.pipeline.session import Job
 
 LEVELS = ("participant", "group")
@@ -45,7 +46,8 @@ def run_dataset(
 
 
 def open_dataset(root: Path, options: RunOptions) -> Any:
-    """The index of a BIDS folder, of the participants and sessions asked; E-NOTFOUND where there are none of them."""
+    """The index of a BIDS folder, of the participants and sessions asked, with what is to be said of people and visits among
+    its findings; E-NOTFOUND where there are none of them."""
     from neuromyo.io import bids
 
     dataset = bids.index(root, subjects=options.participants or None, sessions=options.sessions or None)
@@ -53,7 +55,17 @@ def open_dataset(root: Path, options: RunOptions) -> Any:
         asked = ", ".join([*options.participants, *options.sessions]) or "any session"
         raise DataError("E-NOTFOUND", where=str(root), needed=asked, found="no session of that label",
                         remedy="check --participant-label and --session-label")  # fmt: skip
-    return dataset
+    return replace(dataset, findings=(*dataset.findings, *_of_people(root, dataset)))
+
+
+def _of_people(root: Path, dataset: Any) -> tuple[Finding, ...]:
+    """What is wrong in the tables of people; a table that nobody can read must not stop the images of the others."""
+    from neuromyo.io import people
+
+    try:
+        return people.examine(root, dataset)
+    except Exception as error:
+        return (Finding.from_error(as_known(error)),)
 
 
 def plans(root: Path, options: RunOptions, scratch: Path) -> list[tuple[str, prepare.Ready | Failure]]:
@@ -83,8 +95,9 @@ def _finish(dataset: Any, out: Path, outcomes: Sequence[Outcome]) -> RunResult:
     entry, reused, failures = cohort.write(out, dataset.description)
     files = {Path(name).name: name for name in entry.outputs}
     absent = tuple(_absent(f) for f in dataset.findings if f.code == "W-NOTFOUND")
-    remarks = tuple(f for f in dataset.findings if f.code != "W-NOTFOUND")
-    return RunResult(str(out), tuple(outcomes), files, (*absent, *failures), reused, remarks)
+    people = tuple(Failure("dataset", "tables", f.code, str(f)) for f in dataset.findings if f.level == "stop")
+    remarks = tuple(f for f in dataset.findings if f.level != "stop" and f.code != "W-NOTFOUND")
+    return RunResult(str(out), tuple(outcomes), files, (*absent, *people, *failures), reused, remarks)
 
 
 def _absent(finding: Finding) -> Failure:
