@@ -40,15 +40,25 @@ def phenotype(
         bids_dir, tables, measure=measure, own=dictionary, units=unit or (), skipped=skip or (), check_only=check
     )
     speaker.answer(taken.as_dict())
-    worst = sorted(taken.findings, key=lambda f: ("stop", "warn", "note").index(f.level))
+    worst = sorted(taken.findings, key=lambda f: (("stop", "warn", "note").index(f.level), _place(f.where)))
     if worst:
         rows = [(f.code, f.where, f.message, f.remedy) for f in worst[:_SHOWN]]
         speaker.table("", ("code", "where", "what", "remedy"), rows, result=False)
     if len(worst) > _SHOWN:
         speaker.note(f"... and {len(worst) - _SHOWN} more ({len(worst)} in all); --json lists every one")
-    counted = ", ".join(f"{n} values of {taken.participants[m]} participants ({m})" for m, n in taken.values.items())
+    counted = ", ".join(
+        f"{name}: {n} values, participants: {taken.participants[name]}" for name, n in taken.values.items()
+    )
     if taken.stops:
         speaker.note(f"{len(taken.stops)} to mend; nothing was written")
     else:
         speaker.out(*([counted] if counted else []), *taken.files)
     return taken.exit_status
+
+
+def _place(where: str) -> tuple[str, int]:
+    """By table and row, as one goes through them."""
+    import re
+
+    found = re.match(r"(.*?): row (\d+)", where)
+    return (found[1], int(found[2])) if found else (where, 0)

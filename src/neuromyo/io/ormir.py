@@ -17,7 +17,7 @@ import numpy as np
 
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.series import Series
-from neuromyo.io import names, nifti_write, store
+from neuromyo.io import names, nifti_write, sidecar, store
 
 NOTE = ("EchoTime, RepetitionTime and InversionTime are in milliseconds, as ORMIR-MIDS has them (in BIDS they are in seconds); angles in "
         "degrees, ImagingFrequency in MHz, MagneticFieldStrength in tesla")  # fmt: skip
@@ -76,10 +76,10 @@ def sidecar_of(series: Series, kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float) -> float:
-    """A time in ms that, divided by 1000, is the same number of seconds to the last bit."""
+    """A time in ms that is read back as the same number of seconds to the last bit."""
     near = float(f"{seconds * 1000:.15g}")
-    tries = (near, seconds * 1000, math.nextafter(near, 0.0), math.nextafter(near, math.inf))
-    return next((t for t in tries if t / 1000 == seconds), near)
+    tries = (near, seconds * 1000, *(math.nextafter(seconds * 1000, end) for end in (0.0, math.inf)))
+    return next((t for t in tries if sidecar.seconds_of(t) == seconds), near)
 
 
 def _numbers(a: Acquisition) -> dict[str, Any]:
@@ -102,10 +102,8 @@ def _megahertz(hertz: float | None) -> float | None:
     if hertz is None:
         return None
     near = float(f"{hertz / 1e6:.15g}")
-    return next(
-        (t for t in (near, hertz / 1e6, math.nextafter(near, 0.0), math.nextafter(near, math.inf)) if t * 1e6 == hertz),
-        near,
-    )
+    tries = (near, hertz / 1e6, *(math.nextafter(hertz / 1e6, end) for end in (0.0, math.inf)))
+    return next((t for t in tries if t * 1e6 == hertz), near)
 
 
 def _texts(a: Acquisition) -> dict[str, str]:

@@ -117,7 +117,10 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
     if tr is not None:
         single["repetition_time"] = tr
     for field, keys in _TEXTS.items():
-        text = next((meta[k] for k in keys if isinstance(meta.get(k), str) and meta[k].strip()), None)
+        told = [
+            k for k in keys if not (milliseconds and k == "PulseSequenceType")
+        ]  # there it is but the kind, in words
+        text = next((meta[k] for k in told if isinstance(meta.get(k), str) and meta[k].strip()), None)
         if text is not None:
             single[field] = text.strip()
     if meta.get("MRAcquisitionType") in ("2D", "3D"):
@@ -210,7 +213,13 @@ def _from_milliseconds(value: float, time: _Time, where: str) -> float:
     if value >= 1000 * time.limit:
         raise DataError("E-UNITS", where=where, needed=f"milliseconds, below {1000 * time.limit:g}", found=f"{value:g}",
                         remedy=f"if it is in microseconds, divide by 1000: {value / 1000:.6g}")  # fmt: skip
-    return value / 1000
+    return seconds_of(value)
+
+
+def seconds_of(milliseconds: float) -> float:
+    """Milliseconds in seconds; a short decimal stays one: 53.2 ms are 0.0532 s, not a neighbour of that in binary."""
+    short = float(f"{milliseconds / 1000:.15g}")
+    return short if float(f"{short * 1000:.15g}") == milliseconds else milliseconds / 1000
 
 
 def _repetition_time(meta: Mapping[str, Any], name: str, kind: str, milliseconds: bool) -> float | None:
