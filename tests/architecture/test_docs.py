@@ -12,7 +12,7 @@ from neuromyo.pipeline.registries import biomarkers
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["errors", "constants"])
+@pytest.mark.parametrize("name", ["errors", "constants", "tables"])
 def test_generated_page_is_current(name: str) -> None:
     page = runpy.run_path(str(DOCS / f"{name}.py"))["page"]()
     assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == page, f"run: python docs/{name}.py"

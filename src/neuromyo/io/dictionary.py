@@ -146,6 +146,8 @@ class Measure(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Measure:
+        if not re.fullmatch(r"[a-z][0-9a-z]*", self.name):
+            raise ValueError("a measure is called with small letters and digits, since its files are called after it")
         taken: set[str] = {*WHO, *WHEN}
         for name in (*self.keys, *self.values):
             if not _NAME.fullmatch(name):
@@ -190,7 +192,7 @@ def read(path: Path) -> Measure:
     """A measure that a user declared; E-TABLE names key and complaint. Its name is that of the file."""
     file = printable(path.name)
     raw = read_small(path, file, "E-TABLE", 1 << 20)
-    return parse(raw.decode("utf-8-sig", "replace"), file, plain(path.stem).replace("_", ""))
+    return parse(raw.decode("utf-8-sig", "replace"), file, re.sub(r"[^0-9a-z]", "", path.stem.casefold()))
 
 
 def parse(text: str, file: str, name: str) -> Measure:

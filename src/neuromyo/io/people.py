@@ -16,7 +16,7 @@ from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.io import bids, bodies, identifying, sheet, sidecar, visits
 from neuromyo.io.dataset import Dataset
 from neuromyo.io.sheet import Sheet, shown, stop
-from neuromyo.io.who import label, likely
+from neuromyo.io.who import core, label, likely
 
 TABLE = "participants.tsv"
 
@@ -68,7 +68,7 @@ def examine(root: Path, dataset: Dataset) -> tuple[Finding, ...]:
     asked = {f.subject for f in dataset.sessions}
     whole = asked >= set(there)
     findings: list[Finding] = []
-    census = _participants(root)
+    census = _participants(root, None if whole else asked)
     findings += census.findings
     for subject in sorted(asked & set(there)):
         findings += visits.of_subject(root, subject).findings
@@ -98,8 +98,8 @@ def folders(root: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _participants(root: Path) -> _Census:
-    """participants.tsv by subject; rows that cannot be trusted are told, the others go on."""
+def _participants(root: Path, asked: Collection[str] | None = None) -> _Census:
+    """participants.tsv by subject; rows that cannot be trusted are told (of those ``asked``), the others go on."""
     path = root / TABLE
     if not path.exists():
         return _Census()
@@ -120,7 +120,7 @@ def _participants(root: Path) -> _Census:
         who = label(cells["participant_id"], "sub-")
         where = table.where(row, "participant_id")
         if who is None or not cells["participant_id"].startswith("sub-"):
-            said = shown(cells["participant_id"]) if cells["participant_id"] else "an empty cell"
+            said = "something else" if cells["participant_id"] else "an empty cell"  # not quoted: it may be a name
             findings.append(
                 stop("E-ID", where, f"needed sub-<label> of letters and digits, found {said}", "mend that cell")
             )
@@ -130,21 +130,23 @@ def _participants(root: Path) -> _Census:
             findings.append(
                 stop("E-ID", where, said, "give two people two labels; remove a row that stands there twice")
             )
+            rows[who] = bodies.Body()  # which of the two rows is right nobody knows
             continue
         first[who] = row
         rows[who], remarks = bodies.read(table, row, cells, about)
-        findings += remarks
+        findings += remarks if asked is None or who in asked else []
     findings += _nearly_alike(first)
     return _Census(rows, tuple(findings))
 
 
-def _nearly_alike(first: Mapping[str, int]) -> Iterator[Finding]:
-    """Two rows whose labels only differ by case or zeros are probably one person, or one typing error."""
-    for who, row in first.items():
-        near = likely(who, [w for w, r in first.items() if r < row and w.isalpha() == who.isalpha()])
-        if near and near.casefold().lstrip("0") == who.casefold().lstrip("0"):
+def _nearly_alike(rows: Mapping[str, int]) -> Iterator[Finding]:
+    """Two rows whose labels only differ by case or zeros are one person, or a slip of the pen."""
+    first: dict[str, str] = {}
+    for who, row in rows.items():
+        near = first.setdefault(core(who), who)
+        if near != who:
             yield stop("E-ID", f"{TABLE}: row {row}, column participant_id",
-                       f"needed labels that cannot be taken for each other, found sub-{who} and sub-{near} (row {first[near]})",
+                       f"needed labels that cannot be taken for each other, found sub-{who} and sub-{near} (row {rows[near]})",
                        "rename one, or remove it if both are the same person")  # fmt: skip
 
 

@@ -17,8 +17,11 @@ from neuromyo.io.columns import Keys, Layout, Place, split_unit, understand
 from neuromyo.io.dictionary import NO_UNIT, Measure, Value, plain, spelled
 from neuromyo.io.files import printable
 from neuromyo.io.sheet import Sheet, not_a_number, number, read, shown, stop
+from neuromyo.io.table import neutral
 from neuromyo.io.who import label
 
+#: complaints about one table that are told one by one; the others are counted
+_MOST = 1000
 _NO_UNIT = (NO_UNIT, "points", "point", "score", "count", "n/a", "")
 
 
@@ -120,25 +123,39 @@ class _Reader:
         findings = list(self._idle_statements())
         factors: dict[Place, float | None] = {}
         for place in self.layout.places:
-            factor, complaint = self._factor(place)
-            factors[place] = factor
+            factors[place], complaint = self._factor(place)
             findings += [complaint] if complaint else []
         found: list[Entry] = []
+        untold = 0
         for row, cells in self.sheet.records():
-            who, complaints = self._who(row, cells)
-            keys, more = self._keys(row, cells)
-            findings += [*complaints, *more]
-            for place in self.layout.places:
-                cell = cells[place.column]
-                if not cell:
-                    continue
-                value, said = self._value(place, cell, factors[place], row, cells)
-                findings += said
-                if value is not None and who is not None and keys is not None:
-                    whole = {**keys, **dict(place.keys)}
-                    ordered = tuple((k, whole[k]) for k in self.measure.keys if k in whole)
-                    found.append(Entry(*who, ordered, place.quantity, value, self.sheet.where(row, place.column)))
+            entries, said = self._row(row, cells, factors)
+            found += entries
+            room = max(0, _MOST - len(findings))
+            findings += said[:room]
+            untold += len(said[room:])
+        if untold:
+            findings.append(stop("E-TABLE", self.sheet.name, f"{untold} more cells have something wrong with them",
+                                 "mend those listed first"))  # fmt: skip
         return tuple(found), tuple(findings)
+
+    def _row(
+        self, row: int, cells: Mapping[str, str], factors: Mapping[Place, float | None]
+    ) -> tuple[list[Entry], list[Finding]]:
+        who, findings = self._who(row, cells)
+        keys, more = self._keys(row, cells)
+        findings += more
+        found = []
+        for place in self.layout.places:
+            cell = cells[place.column]
+            if not cell:
+                continue
+            value, said = self._value(place, cell, factors[place], row, cells)
+            findings += said
+            if value is not None and who is not None and keys is not None:
+                whole = {**keys, **dict(place.keys)}
+                ordered = tuple((k, whole[k]) for k in self.measure.keys if k in whole)
+                found.append(Entry(*who, ordered, place.quantity, value, self.sheet.where(row, place.column)))
+        return found, findings
 
     def _idle_statements(self) -> Iterator[Finding]:
         """A unit stated for a column that is not there is a slip of the pen."""
@@ -159,7 +176,7 @@ class _Reader:
             found = label(cell, prefix)
             got.append(found)
             if found is None:
-                said = shown(cell) if cell else "an empty cell"
+                said = "something else" if cell else "an empty cell"  # not quoted: it may be a name
                 remedy = f"write {prefix}<label> as the dataset has it, of letters and digits only"
                 findings.append(
                     stop("E-ID", self.sheet.where(row, column), f"needed the label of a {what}, found {said}", remedy)
@@ -227,7 +244,7 @@ class _Reader:
         if value.text:
             who = identifying.looks_personal(cell)
             complaint = stop("E-PHI", where, f"it holds {who}, which must not enter a dataset", "remove it")
-            return (None, [complaint]) if who else (cell, [])
+            return (None, [complaint]) if who else (neutral(cell), [])
         told = number(cell)
         if told is None:
             return None, [not_a_number(where, cell)]

@@ -19,23 +19,23 @@ def likely(given: str, known: Collection[str]) -> str:
 
     ``1``, ``S01`` and ``sub-001`` all probably mean ``01``; where two known labels come into question, neither is named.
     """
-    for alike in (_core, _digits):
+    for alike in (core, _digits):
         wanted = alike(given)
         found = [k for k in known if k != given and wanted and alike(k) == wanted]
-        if len(found) == 1 and (alike is _core or _bare(found[0]) or _bare(given)):
+        if len(found) == 1 and (alike is core or _bare(found[0]) or _bare(given)):
             return found[0]
     return ""
 
 
-def _core(text: str) -> str:
-    """Without case, separators and leading zeros of its numbers."""
+def core(text: str) -> str:
+    """A label without case, separators and leading zeros of its numbers: what people mean by it."""
     letters = re.sub(r"[^0-9a-z]", "", text.casefold().removeprefix("sub-").removeprefix("ses-"))
     return re.sub(r"\d+", lambda m: m[0].lstrip("0") or "0", letters)
 
 
 def _digits(text: str) -> str:
     """The number after a prefix of letters; empty for anything else."""
-    found = re.fullmatch(r"[a-z]*?(\d+)", _core(text))
+    found = re.fullmatch(r"[a-z]*?(\d+)", core(text))
     return found[1] if found else ""
 
 
