@@ -8,8 +8,8 @@ those of the source. Kinds that the layout does not name keep their BIDS suffix.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.series import Series
-from neuromyo.io import names, nifti_write, sidecar, store
+from neuromyo.io import names, nifti_write, store
 
 NOTE = ("EchoTime, RepetitionTime and InversionTime are in milliseconds, as ORMIR-MIDS has them (in BIDS they are in seconds); angles in "
         "degrees, ImagingFrequency in MHz, MagneticFieldStrength in tesla")  # fmt: skip
@@ -76,10 +76,8 @@ def sidecar_of(series: Series, kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float) -> float:
-    """A time in ms that is read back as the same number of seconds to the last bit."""
-    near = float(f"{seconds * 1000:.15g}")
-    tries = (near, seconds * 1000, *(math.nextafter(seconds * 1000, end) for end in (0.0, math.inf)))
-    return next((t for t in tries if sidecar.seconds_of(t) == seconds), near)
+    """A time in ms, by moving the decimal point: what a sidecar states in up to 15 digits is read back to the last bit."""
+    return float(Decimal(repr(seconds)).scaleb(3))
 
 
 def _numbers(a: Acquisition) -> dict[str, Any]:
@@ -101,9 +99,7 @@ def _numbers(a: Acquisition) -> dict[str, Any]:
 def _megahertz(hertz: float | None) -> float | None:
     if hertz is None:
         return None
-    near = float(f"{hertz / 1e6:.15g}")
-    tries = (near, hertz / 1e6, *(math.nextafter(hertz / 1e6, end) for end in (0.0, math.inf)))
-    return next((t for t in tries if t * 1e6 == hertz), near)
+    return float(Decimal(repr(hertz)).scaleb(-6))
 
 
 def _texts(a: Acquisition) -> dict[str, str]:

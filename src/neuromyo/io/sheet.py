@@ -77,7 +77,7 @@ def shown(cell: str) -> str:
 
 def number(cell: str) -> float | None:
     """The number in a cell written with a decimal point; None for anything else, NaN and infinity included."""
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", cell):
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", cell, re.ASCII):
         return None
     value = float(cell)
     return value if abs(value) < float("inf") else None

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -217,9 +218,8 @@ def _from_milliseconds(value: float, time: _Time, where: str) -> float:
 
 
 def seconds_of(milliseconds: float) -> float:
-    """Milliseconds in seconds; a short decimal stays one: 53.2 ms are 0.0532 s, not a neighbour of that in binary."""
-    short = float(f"{milliseconds / 1000:.15g}")
-    return short if float(f"{short * 1000:.15g}") == milliseconds else milliseconds / 1000
+    """Milliseconds in seconds, by moving the decimal point: 53.2 ms are 0.0532 s, not a neighbour of that in binary."""
+    return float(Decimal(repr(milliseconds)).scaleb(-3))
 
 
 def _repetition_time(meta: Mapping[str, Any], name: str, kind: str, milliseconds: bool) -> float | None:
