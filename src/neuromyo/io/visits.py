@@ -117,7 +117,7 @@ def _scans(folder: Path, subject: str, session: str) -> tuple[tuple[datetime, st
 
 
 def _table(path: Path, name: str, first: str) -> tuple[Sheet | None, list[Finding]]:
-    if not path.is_file():
+    if not path.exists():
         return None, []
     try:
         table = sheet.read(path, name, "\t")
