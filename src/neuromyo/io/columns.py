@@ -97,7 +97,7 @@ def _place(column: str, name: str, unit: str, measure: Measure, table: str) -> t
         remedy = f"rename it, for example {column_name(*sorted((k, q) for q, k in ways)[0])}"
         return None, stop("E-TABLE", where, f"can mean {' or '.join(said)}", remedy)
     known = [*measure.keys, *measure.values, "participant_id", "session_id"]
-    near = difflib.get_close_matches(plain(name), known, 1)
+    near = difflib.get_close_matches(plain(name), known, 1, 0.75)
     hint = f"did you mean {near[0]}? Else" if near else "rename it (docs/tables.md lists the names),"
     found = f"needed a column of the measure {measure.name} ({', '.join(known)}), found another name"
     return None, stop("E-TABLE", where, found, f"{hint} leave it out with --skip {printable(column)!r}")

@@ -65,7 +65,7 @@ class Level(_Frozen):
 
     def find(self, cell: str) -> str | None:
         """The level that a cell names, case, spaces and hyphens aside."""
-        return _lookup(tuple(self.levels), tuple(self.aliases.items())).get(plain(cell))
+        return self.words.get(plain(cell))
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -121,7 +121,12 @@ class Value(_Frozen):
 
     def grade(self, cell: str) -> str | None:
         """The level that a cell names."""
-        return _lookup(tuple(self.levels), tuple(self.aliases.items())).get(plain(cell))
+        return self.words.get(plain(cell))
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Every word for a level -> the level."""
+        return _lookup(tuple(self.levels), tuple(self.aliases.items()))
 
 
 class Sum(_Frozen):

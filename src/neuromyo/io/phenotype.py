@@ -7,6 +7,7 @@ A unit is stated or the table is refused; nothing is guessed.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,7 +193,7 @@ class _Reader:
                 continue
             level = levels.find(cell)
             if level is None:
-                findings.append(_not_a_level(self.sheet.where(row, column), cell, levels.levels))
+                findings.append(_not_a_level(self.sheet.where(row, column), cell, levels.levels, levels.words))
             else:
                 keys[key] = level
         return (None if findings else keys), findings
@@ -240,7 +241,7 @@ class _Reader:
         value, where = self.measure.values[place.quantity], self.sheet.where(row, place.column)
         if value.levels:
             level = value.grade(cell)
-            return level, [] if level is not None else [_not_a_level(where, cell, value.levels)]
+            return level, [] if level is not None else [_not_a_level(where, cell, value.levels, value.words)]
         if value.text:
             who = identifying.looks_personal(cell)
             complaint = stop("E-PHI", where, f"it holds {who}, which must not enter a dataset", "remove it")
@@ -298,11 +299,14 @@ def _sums(entries: Sequence[Entry], measure: Measure) -> Iterator[Finding]:
                                "correct the total or its parts")  # fmt: skip
 
 
-def _not_a_level(where: str, cell: str, levels: Mapping[str, str]) -> Finding:
+def _not_a_level(where: str, cell: str, levels: Mapping[str, str], words: Mapping[str, str]) -> Finding:
+    """E-TABLE for a word that is none of the list, with the one it resembles; ``words`` are all that are understood."""
     said = shown(cell) if cell else "an empty cell"
     known = list(levels)
     listed = ", ".join(known[:8]) + (f" ... ({len(known)} in all, see docs/tables.md)" if len(known) > 8 else "")
-    return stop("E-TABLE", where, f"needed one of {listed}, found {said}", "write it as one of those")
+    near = difflib.get_close_matches(plain(cell), words, 1, 0.75)
+    remedy = f"did you mean {words[near[0]]}?" if near else "write it as one of those"
+    return stop("E-TABLE", where, f"needed one of {listed}, found {said}", remedy)
 
 
 def _beside(path: Path, name: str) -> dict[str, str]:
