@@ -107,6 +107,14 @@ def test_wrong_options(study, tmp_path, arguments, code):
     assert said.status == 2 and said.json["error"]["code"] == code
 
 
+def test_a_unit_for_one_of_two_tables(study, tmp_path):
+    grip = put(tmp_path, "participant_id,left_grip\ngood,31\n", "grip.csv")
+    walk = put(tmp_path, "participant_id,distance (m)\ngood,431\n", "sixmwt.csv")
+    assert neuromyo("phenotype", study, grip, walk, "--unit", "left_grip=kg", "--check").status == 0
+    said = neuromyo("phenotype", study, grip, walk, "--unit", "left_grip=kg", "--unit", "lenght=m", "--check")
+    assert said.status == 2 and said.json["findings"][0]["where"] == "--unit lenght=m"
+
+
 def test_not_a_dataset(tmp_path):
     assert neuromyo("phenotype", tmp_path, put(tmp_path, CMAP)).json["error"]["code"] == "E-BIDS"
 
