@@ -108,6 +108,9 @@ def _require_dataset(root: Path) -> None:
     if not (root / "dataset_description.json").is_file():
         raise DataError("E-BIDS", where=printable(root), needed="a BIDS dataset with dataset_description.json", found="none",
                         remedy="name the folder that holds it")  # fmt: skip
+    if (root / phenotype_write.FOLDER).is_symlink():
+        raise OptionError("E-OUTDIR", where=f"{printable(root)}/{phenotype_write.FOLDER}", needed="a folder of the dataset",
+                          found="a symbolic link", remedy="replace the link by a folder")  # fmt: skip
 
 
 def _measure_of(path: Path, skipped: Sequence[str]) -> Measure:
