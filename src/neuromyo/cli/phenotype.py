@@ -47,7 +47,8 @@ def phenotype(
     if len(worst) > _SHOWN:
         speaker.note(f"... and {len(worst) - _SHOWN} more ({len(worst)} in all); --json lists every one")
     counted = ", ".join(
-        f"{name}: {n} values, participants: {taken.participants[name]}" for name, n in taken.values.items()
+        f"{name}: {n} value{'s' * (n != 1)}, participants: {taken.participants[name]}"
+        for name, n in taken.values.items()
     )
     if taken.stops:
         speaker.note(f"{len(taken.stops)} to mend; nothing was written")

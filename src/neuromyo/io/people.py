@@ -16,7 +16,7 @@ from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.io import bids, bodies, identifying, sheet, sidecar, visits
 from neuromyo.io.dataset import Dataset
 from neuromyo.io.sheet import Sheet, shown, stop
-from neuromyo.io.who import core, label, likely
+from neuromyo.io.who import Known, core, label
 
 TABLE = "participants.tsv"
 
@@ -77,11 +77,11 @@ def examine(root: Path, dataset: Dataset) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
-def matched(given: str, known: Collection[str], where: str, what: str = "sub-") -> Finding | None:
+def matched(given: str, known: Known, where: str, what: str = "sub-") -> Finding | None:
     """E-ID where a label is that of nobody but nearly that of one; None where it is known, or like none."""
     if given in known:
         return None
-    near = likely(given, known)
+    near = known.likely(given)
     if not near:
         return None
     found = f"needed a label of the images, found {what}{given}, which they do not have; probably {what}{near}"
@@ -155,16 +155,13 @@ def _against_images(
 ) -> Iterator[Finding]:
     if not (root / TABLE).exists():
         return
-    for who in rows:
-        if who in folders:
-            continue
-        near = matched(who, [f for f in folders if f not in rows], f"{TABLE}: sub-{who}")
-        if near:
-            yield near
-        elif whole:
-            yield Finding("note", "N-NOIMAGES", f"{TABLE}: sub-{who}", "a participant without images", "")
-    for who in sorted(set(folders) & set(asked)):
-        if who not in rows and rows and not likely(who, [r for r in rows if r not in folders]):
+    unlisted, absent = Known(f for f in folders if f not in rows), Known(r for r in rows if r not in folders)
+    told = {who: matched(who, unlisted, f"{TABLE}: sub-{who}") for who in absent}
+    yield from (finding for finding in told.values() if finding)
+    if whole:
+        yield from _without_images([who for who, finding in told.items() if not finding], TABLE)
+    for who in unlisted:
+        if rows and who in asked and not absent.likely(who):
             yield Finding("warn", "W-NOROW", f"{TABLE}: sub-{who}", "images without a row in the table",
                           "add a row; age and sex are needed to compare with others")  # fmt: skip
 
@@ -194,29 +191,54 @@ def clinical_table(path: Path, name: str, folders: Mapping[str, Sequence[str]], 
     when_column = next((c for c in table.header if c in dictionary.WHEN), "")
     if who_column:
         yield from labels(table, who_column, when_column, folders, whole)
+        yield from _once(table, who_column, when_column, measure in dictionary.names())
+
+
+def _once(table: Sheet, who_column: str, when_column: str, ours: bool) -> Iterator[Finding]:
+    """BIDS wants each participant once a table. Twice at one visit is E-ID, but in a table of ours, whose values were looked at."""
+    seen: dict[tuple[str, str], int] = {}
+    people: set[str] = set()
+    several = ""
+    for row, cells in table.records():
+        who, when = cells[who_column], cells[when_column] if when_column else ""
+        earlier = seen.setdefault((who, when), row)
+        if earlier != row and not ours and label(who, "sub-"):
+            said = f"needed each participant once, found {who} here and in row {earlier}"
+            yield stop("E-ID", table.where(row, who_column), said, "remove one of the rows")
+        several = several or (who if who in people else "")
+        people.add(who)
+    if several and (ours or len(seen) == len(table.rows)):
+        yield Finding("warn", "W-BIDS", table.name, "a participant has several rows, where BIDS wants one a table",
+                      "neuromyo phenotype writes such tables one row a person, a file a visit")  # fmt: skip
 
 
 def labels(
     table: Sheet, who_column: str, when_column: str, folders: Mapping[str, Sequence[str]], whole: bool = True
 ) -> Iterator[Finding]:
     """Participants and visits that a table names, against the folders of the images."""
+    known = Known(folders)
     absent: dict[str, int] = {}
     for row, cells in table.records():
         who = label(cells[who_column], "sub-")
         if who is None:
             continue
-        near = matched(who, folders, table.where(row, who_column))
+        near = matched(who, known, table.where(row, who_column))
         if near:
             yield near
         elif who not in folders:
             absent.setdefault(who, row)
         elif when_column and (when := label(cells[when_column], "ses-")) and folders[who]:
-            near = matched(when, folders[who], table.where(row, when_column), "ses-")
+            near = matched(when, Known(folders[who]), table.where(row, when_column), "ses-")
             if near:
                 yield near
-    if whole and absent:
-        said = ", ".join(f"sub-{w}" for w in list(absent)[:10]) + (f" and {len(absent) - 10} more" * (len(absent) > 10))
-        yield Finding("note", "N-NOIMAGES", table.name, f"participants without images: {said}", "")
+    if whole:
+        yield from _without_images(list(absent), table.name)
+
+
+def _without_images(people: Sequence[str], table: str) -> Iterator[Finding]:
+    if people:
+        said = ", ".join(f"sub-{w}" for w in people[:10]) + f" and {len(people) - 10} more" * (len(people) > 10)
+        yield Finding("note", "N-NOIMAGES", table, f"participants without images: {said}", "")
 
 
 def _about(path: Path) -> dict[str, Any]:

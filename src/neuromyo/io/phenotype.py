@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from neuromyo.core.errors import Finding, OptionError
@@ -44,12 +44,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a table holds. With a finding of level ``stop`` the entries are only those that could be read."""
+    """What a table holds. With a finding of level ``stop`` the entries are only those that could be read. ``idle`` are the
+    columns whose unit was stated, but that the table does not have."""
 
     measure: Measure
     entries: tuple[Entry, ...]
     findings: tuple[Finding, ...] = ()
-    stated: Mapping[str, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -80,7 +81,7 @@ def read_table(
         return Reading(measure, (), (*sheet.findings, *layout.findings))
     entries, findings = reader.entries()
     findings = (*sheet.findings, *layout.findings, *findings, *repeated(entries), *_sums(entries, measure))
-    return Reading(measure, entries, findings)
+    return Reading(measure, entries, findings, reader.idle())
 
 
 def repeated(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -121,7 +122,7 @@ class _Reader:
     beside: Mapping[str, str]
 
     def entries(self) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
-        findings = list(self._idle_statements())
+        findings: list[Finding] = []
         factors: dict[Place, float | None] = {}
         for place in self.layout.places:
             factors[place], complaint = self._factor(place)
@@ -158,14 +159,10 @@ class _Reader:
                 found.append(Entry(*who, ordered, place.quantity, value, self.sheet.where(row, place.column)))
         return found, findings
 
-    def _idle_statements(self) -> Iterator[Finding]:
-        """A unit stated for a column that is not there is a slip of the pen."""
+    def idle(self) -> tuple[str, ...]:
+        """Columns that a unit is stated for and that are not there."""
         known = {plain(n) for p in self.layout.places for n in (p.column, split_unit(p.column)[0], p.quantity)}
-        for column in self.stated:
-            if plain(column) not in known:
-                names = ", ".join(dict.fromkeys(p.column for p in self.layout.places))
-                yield stop("E-UNITS", f"--unit {printable(column)}", f"needed a column of {self.sheet.name} ({names}), found none",
-                           "correct the name")  # fmt: skip
+        return tuple(column for column in self.stated if plain(column) not in known)
 
     def _who(self, row: int, cells: Mapping[str, str]) -> tuple[tuple[str, str] | None, list[Finding]]:
         findings, got = [], []

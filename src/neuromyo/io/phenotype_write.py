@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError
-from neuromyo.io import store, table
+from neuromyo.io import sidecar, store, table
 from neuromyo.io.columns import Keys, column_name, interpretations
 from neuromyo.io.dictionary import Measure
+from neuromyo.io.files import printable
 from neuromyo.io.names import natural
 from neuromyo.io.phenotype import Entry
 
@@ -35,7 +36,9 @@ def write(root: Path, measure: Measure, entries: Sequence[Entry]) -> dict[str, s
         path = root / relative
         beside = path.with_suffix(".json")
         written[relative] = table.write_tsv(path, header, _rows(here, session, list(columns)))
-        written[str(beside.relative_to(root))] = store.write_json(beside, _about(measure, session, columns))
+        said = sidecar.read_json(beside, printable(beside.name)) if beside.is_file() else {}
+        about_all = {**said, **_about(measure, session, columns)}  # what others wrote there stays
+        written[str(beside.relative_to(root))] = store.write_json(beside, about_all)
     return written
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.io import identifying, sheet
 from neuromyo.io.sheet import Sheet, shown, stop
-from neuromyo.io.who import label, likely
+from neuromyo.io.who import Known, label
 
 #: words for the first visit and for later ones, where labels carry no number
 _FIRST = ("baseline", "base", "bl", "pre", "screening", "initial", "first", "test")
@@ -85,7 +85,7 @@ def _sessions(folder: Path, subject: str, there: set[str]) -> tuple[dict[str, da
             findings.append(stop("E-ID", where, said, "remove one, or give two visits two labels"))
             continue
         seen[session] = row
-        near = likely(session, there) if session not in there else ""
+        near = Known(there).likely(session) if session not in there else ""
         if near:
             said = f"needed a visit of the images, found ses-{session}; probably ses-{near}"
             findings.append(stop("E-ID", where, said, f"write ses-{near} if that is meant"))

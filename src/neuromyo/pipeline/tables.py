@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def take(
             readings.setdefault(which.name, []).append(reading)
         except NeuromyoError as error:
             findings.append(Finding.from_error(error))
+    findings += _idle(stated, [r for those in readings.values() for r in those])
     return _written(root, readings, findings, check_only)
 
 
@@ -96,10 +97,20 @@ def _written(
     return Taken(taken.findings, tuple(files), taken.values, taken.participants)
 
 
+def _idle(stated: Mapping[str, str], readings: Sequence[phenotype.Reading]) -> list[Finding]:
+    """A unit stated for a column that no table has is a slip of the pen."""
+    lost = [c for c in stated if readings and all(c in r.idle for r in readings)]
+    return [sheet.stop("E-UNITS", f"--unit {printable(c)}={printable(stated[c])}", "needed a column of the tables, found none of that name",
+                       "correct the name") for c in lost]  # fmt: skip
+
+
 def _require_dataset(root: Path) -> None:
     if not (root / "dataset_description.json").is_file():
         raise DataError("E-BIDS", where=printable(root), needed="a BIDS dataset with dataset_description.json", found="none",
                         remedy="name the folder that holds it")  # fmt: skip
+    if (root / phenotype_write.FOLDER).is_symlink():
+        raise OptionError("E-OUTDIR", where=f"{printable(root)}/{phenotype_write.FOLDER}", needed="a folder of the dataset",
+                          found="a symbolic link", remedy="replace the link by a folder")  # fmt: skip
 
 
 def _measure_of(path: Path, skipped: Sequence[str]) -> Measure:

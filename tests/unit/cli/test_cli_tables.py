@@ -60,6 +60,23 @@ def test_the_same_again_adds_nothing_and_more_is_joined(study, tmp_path):
     assert digests(study) == before
 
 
+def test_what_others_wrote_beside_it_stays(study, tmp_path):
+    table = put(tmp_path, CMAP + "good,m0,left,median,apb,8.2\n")
+    assert neuromyo("phenotype", study, table).status == 0
+    beside = study / "phenotype/cmap_ses-m0.json"
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), "Laboratory": {"Description": "the third floor"}}))
+    assert neuromyo("phenotype", study, table).status == 0 and "Laboratory" in json.loads(beside.read_text())
+
+
+def test_nothing_is_written_through_a_link(study, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (study / "phenotype").symlink_to(tmp_path / "elsewhere")
+    said = neuromyo("phenotype", study, put(tmp_path, CMAP + "good,m0,left,median,apb,8.2\n"))
+    assert (
+        said.status == 4 and said.json["error"]["code"] == "E-OUTDIR" and not list((tmp_path / "elsewhere").iterdir())
+    )
+
+
 def test_check_writes_nothing(study, tmp_path):
     before = digests(study)
     said = neuromyo("phenotype", study, put(tmp_path, CMAP + "good,m0,left,median,apb,8.2\n"), "--check")
@@ -105,6 +122,14 @@ def test_patient_data_are_refused_as_unsafe(study, tmp_path):
 def test_wrong_options(study, tmp_path, arguments, code):
     said = neuromyo("phenotype", study, put(tmp_path, CMAP), *arguments)
     assert said.status == 2 and said.json["error"]["code"] == code
+
+
+def test_a_unit_for_one_of_two_tables(study, tmp_path):
+    grip = put(tmp_path, "participant_id,left_grip\ngood,31\n", "grip.csv")
+    walk = put(tmp_path, "participant_id,distance (m)\ngood,431\n", "sixmwt.csv")
+    assert neuromyo("phenotype", study, grip, walk, "--unit", "left_grip=kg", "--check").status == 0
+    said = neuromyo("phenotype", study, grip, walk, "--unit", "left_grip=kg", "--unit", "lenght=m", "--check")
+    assert said.status == 2 and said.json["findings"][0]["where"] == "--unit lenght=m"
 
 
 def test_not_a_dataset(tmp_path):

@@ -1,6 +1,7 @@
 """The data dictionary: consistent, its factors those of physics, and its grammar open to others."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from scipy import constants
@@ -77,6 +78,12 @@ def test_spelling_of_units():
 def test_a_measure_of_ones_own():
     measure = dictionary.parse(OWN, "walk.toml", "walk")
     assert measure.values["time"].units == ("s",) and measure.keys["aid"].optional
+
+
+def test_the_example_in_the_documentation_is_one():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "tables.md").read_text(encoding="utf-8")
+    measure = dictionary.parse(page.partition("```toml\n")[2].partition("```")[0], "walk.toml", "walk")
+    assert measure.values["time"].factor("min") == 60.0 and measure.keys["aid"].find("cane") == "stick"
 
 
 @pytest.mark.parametrize(

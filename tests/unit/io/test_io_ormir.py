@@ -183,3 +183,14 @@ def test_twice_gives_the_same_bytes(study, tmp_path):
     a, b = digests(tmp_path / "x"), digests(tmp_path / "y")
     assert one.files == other.files and a == b and export(study, tmp_path / "x", "ormir-mids").files == one.files
     assert digests(tmp_path / "x") == a
+
+
+@pytest.mark.realdata
+def test_a_real_calf_there_and_back(realdata, tmp_path):
+    done = export(realdata / "calf_bids", tmp_path / "out", "ormir-mids")
+    assert done.failures == ()
+    (before,), (after,) = (
+        opened(root, tmp_path / name).series for root, name in ((realdata / "calf_bids", "a"), (tmp_path / "out", "b"))
+    )
+    assert before.acquisition == after.acquisition and before.grid.same_as(after.grid, 1e-6)
+    assert np.array_equal(before.read(), after.read())

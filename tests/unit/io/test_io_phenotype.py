@@ -1,9 +1,13 @@
 """Clinical tables: what they hold, long or wide, and what is said of each wrong cell."""
 
+import contextlib
 import json
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
+from neuromyo.core.errors import DataError
 from neuromyo.io import dictionary, phenotype, phenotype_write
 
 CMAP = dictionary.load("cmap")
@@ -62,12 +66,29 @@ def test_nothing_is_guessed(tmp_path):
         ("amplitude (mV)", {"amplitude": "uV"}, "needed one unit, found mV and uV"),
         ("amplitude (kg)", {}, "needed mV or uV or V, found 'kg'"),
         ("amplitude (MV)", {}, "found 'MV'"),
-        ("amplitude (mV)", {"amplitud": "mV"}, "needed a column"),
     ],
 )
 def test_statements_that_cannot_be(tmp_path, header, units, said):
     reading = read(tmp_path, f"participant_id,side,nerve,muscle,{header}\n01,left,median,apb,8.2\n", units=units)
     assert [f.code for f in reading.findings] == ["E-UNITS"] and said in reading.findings[0].message
+
+
+def test_a_unit_for_a_column_that_is_not_there(tmp_path):
+    text = "participant_id,side,nerve,muscle,Amplitude\n01,left,median,apb,8.2\n"
+    assert read(tmp_path, text, units={"amplitude": "mV", "latency": "ms"}).idle == ("latency",)
+
+
+@hypothesis.given(
+    st.text(
+        st.sampled_from('participant_id,side;\t\n"\r left median apb amplitude (mV) 01 8.2 =n/a\x00é'), max_size=300
+    )
+)
+def test_no_text_is_more_than_a_complaint(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("x") / "cmap.csv"
+    path.write_bytes(("participant_id,side,nerve,muscle,amplitude (mV)\n" + text).encode())
+    with contextlib.suppress(DataError):
+        reading = phenotype.read_table(path, CMAP)
+        assert reading.sound or all(f.where and f.message for f in reading.findings)
 
 
 def test_every_complaint_at_once_with_row_and_column(tmp_path):
