@@ -172,6 +172,13 @@ def test_between_two_contrasts_there_is_no_name() -> None:
     assert not findings
 
 
+def test_a_word_against_the_numbers_is_not_believed() -> None:
+    facts = {**SPIN, "SequenceWords": ["t2", "se"]}
+    made, findings = files(Examination().add(3, echo_time=0.01, repetition_time=1.5, flip_angle_deg=90.0, facts=facts))
+    assert not made
+    assert codes(findings) == ["W-KIND"]
+
+
 def test_images_of_water_and_fat() -> None:
     examination = Examination()
     for made in ("water", "fat", "inphase", "outphase"):
