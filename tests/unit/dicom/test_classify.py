@@ -207,6 +207,14 @@ def test_localisers_are_left_out_with_a_note() -> None:
     assert len(files(examination, overrides={1: ("T1w", {})})[0]) == 1
 
 
+def test_spin_echoes_of_several_series_named_one_kind_by_the_user() -> None:
+    examination = Examination()
+    for number, te in ((3, 0.04), (4, 0.02), (5, 0.06)):
+        examination.add(number, echo_time=te, repetition_time=2.0, facts=SPIN)
+    asked = {number: ("MESE", {}) for number in (3, 4, 5)}
+    assert names_of(examination, overrides=asked) == ["anat/echo-2_MESE", "anat/echo-1_MESE", "anat/echo-3_MESE"]
+
+
 def test_a_series_can_be_left_out() -> None:
     examination = Examination().add(8, echoes(3), facts=SPIN)
     made, findings = files(examination, overrides={8: ("none", {}), 99: ("T1w", {})})
