@@ -519,7 +519,39 @@ def _(folder: Path) -> list[Truth]:
     return [Truth.of(scan)]
 
 
+@case("the same echoes twice, one after the other")
+def _(folder: Path) -> list[Truth]:
+    """Two measurements in one series, told apart by AcquisitionNumber and by the time."""
+    series, truths = Examination().series(3, "mese t2"), []
+    for n in range(2):
+        scan = mese(seed=10 + n)
+        siemens.write(scan, series, folder, measurement=n + 1)
+        truths.append(Truth.of(scan))
+    return truths
+
+
 # What is to be refused, or said
+
+
+@case("slices drawn sideways", BROKEN)
+def _(folder: Path) -> list[Truth]:
+    """Each slice a little further along the row: the grid is sheared."""
+    where = OBLIQUE.copy()
+    where[:3, 2] += 0.2 * where[:3, 0]
+    scan = mese(where, thickness_mm=6.0)
+    siemens.write(scan, Examination().series(3, "mese t2"), folder)
+    return []
+
+
+@case("two stacks side by side in one series", BROKEN)
+def _(folder: Path) -> list[Truth]:
+    """Left and right, parallel, their slices between each other: to be parted or refused, never to be shuffled into one."""
+    series = Examination().series(3, "mese t2")
+    for n, x in enumerate((60.0, -20.0)):
+        where = affine("axial", corner=(x, 61.0, -312.0 + 3.0 * n))
+        scan = mese(where, seed=n)
+        siemens.write(scan, series, folder)
+    return []
 
 
 @case("missing slice", BROKEN)
