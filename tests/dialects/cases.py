@@ -49,7 +49,8 @@ class Truth:
         chosen = list(range(scan.volumes)) if volumes is None else volumes
         first = chosen[0]
         return Truth(
-            (scan.stored if values is None else values)[..., chosen], scan.affine, scan.of("parts", first), made,
+            (scan.stored if values is None else values)[..., chosen], scan.affine, scan.of("parts", first),
+            made or scan.of("made", first) or "",
             tuple(scan.of("echo_times", n) for n in chosen), scan.of("flip_deg", first), scan.of("inversion_times", first), scan.mt_on,
             tuple(scan.of("b_values", n) for n in chosen) if scan.b_values else (),
             scan.b_vectors[chosen] if len(scan.b_vectors) else None, **more,
@@ -351,6 +352,21 @@ def _(folder: Path) -> list[Truth]:
         philips.write(scan, exam.series(801 + number, "dixon thigh"), folder, scaling=scale, made=made)
         truths.append(Truth.of(scan, values=scale.measured(scan.stored), made=made, exact=False))
     return truths
+
+
+def _philips_mdixon(folder: Path, kind: str) -> list[Truth]:
+    """All four images of a water-fat scan in one series."""
+    made = ("inphase", "outphase", "water", "fat")
+    scan = Scan(pattern((*SHAPE, 4), 3), OBLIQUE, echo_times=(0.0023,), sequence="GR", flip_deg=(10.0,), made=made)
+    series = Examination().series(901, "dixon thigh")
+    if kind == "classic":
+        philips.write(scan, series, folder, scaling=WIDE)
+    else:
+        enhanced.write(scan, series, folder, vendor="philips", scaling=WIDE)
+    return [Truth.of(scan, [n], WIDE.measured(scan.stored), exact=False) for n in range(4)]
+
+
+_each(["classic", "enhanced"], "philips dixon in one series, {}", _philips_mdixon)
 
 
 # United Imaging
