@@ -49,7 +49,8 @@ class Truth:
         chosen = list(range(scan.volumes)) if volumes is None else volumes
         first = chosen[0]
         return Truth(
-            (scan.stored if values is None else values)[..., chosen], scan.affine, scan.of("parts", first), made,
+            (scan.stored if values is None else values)[..., chosen], scan.affine, scan.of("parts", first),
+            made or scan.of("made", first) or "",
             tuple(scan.of("echo_times", n) for n in chosen), scan.of("flip_deg", first), scan.of("inversion_times", first), scan.mt_on,
             tuple(scan.of("b_values", n) for n in chosen) if scan.b_values else (),
             scan.b_vectors[chosen] if len(scan.b_vectors) else None, **more,
@@ -353,6 +354,21 @@ def _(folder: Path) -> list[Truth]:
     return truths
 
 
+def _philips_mdixon(folder: Path, kind: str) -> list[Truth]:
+    """All four images of a water-fat scan in one series."""
+    made = ("inphase", "outphase", "water", "fat")
+    scan = Scan(pattern((*SHAPE, 4), 3), OBLIQUE, echo_times=(0.0023,), sequence="GR", flip_deg=(10.0,), made=made)
+    series = Examination().series(901, "dixon thigh")
+    if kind == "classic":
+        philips.write(scan, series, folder, scaling=WIDE)
+    else:
+        enhanced.write(scan, series, folder, vendor="philips", scaling=WIDE)
+    return [Truth.of(scan, [n], WIDE.measured(scan.stored), exact=False) for n in range(4)]
+
+
+_each(["classic", "enhanced"], "philips dixon in one series, {}", _philips_mdixon)
+
+
 # United Imaging
 
 
@@ -519,7 +535,39 @@ def _(folder: Path) -> list[Truth]:
     return [Truth.of(scan)]
 
 
+@case("the same echoes twice, one after the other")
+def _(folder: Path) -> list[Truth]:
+    """Two measurements in one series, told apart by AcquisitionNumber and by the time."""
+    series, truths = Examination().series(3, "mese t2"), []
+    for n in range(2):
+        scan = mese(seed=10 + n)
+        siemens.write(scan, series, folder, measurement=n + 1)
+        truths.append(Truth.of(scan))
+    return truths
+
+
 # What is to be refused, or said
+
+
+@case("slices drawn sideways", BROKEN)
+def _(folder: Path) -> list[Truth]:
+    """Each slice a little further along the row: the grid is sheared."""
+    where = OBLIQUE.copy()
+    where[:3, 2] += 0.2 * where[:3, 0]
+    scan = mese(where, thickness_mm=6.0)
+    siemens.write(scan, Examination().series(3, "mese t2"), folder)
+    return []
+
+
+@case("two stacks side by side in one series", BROKEN)
+def _(folder: Path) -> list[Truth]:
+    """Left and right, parallel, their slices between each other: to be parted or refused, never to be shuffled into one."""
+    series = Examination().series(3, "mese t2")
+    for n, x in enumerate((60.0, -20.0)):
+        where = affine("axial", corner=(x, 61.0, -312.0 + 3.0 * n))
+        scan = mese(where, seed=n)
+        siemens.write(scan, series, folder)
+    return []
 
 
 @case("missing slice", BROKEN)

@@ -194,7 +194,7 @@ def _frame(
         "InStackPositionNumber": k + 1, "TemporalPositionIndex": volume + 1, "DimensionIndexValues": [1, k + 1, volume + 1]})  # fmt: skip
     said.PlanePositionSequence = header.items({"ImagePositionPatient": header.ds(*scan.corner(k))})
     part = scan.of("parts", n)
-    derived = made or ("ADC" if last == "ADC" else "")
+    derived = made or scan.of("made", n) or ("ADC" if last == "ADC" else "")
     kind = image_type(scan, n, derived) if vendor == "philips" else _siemens_type(scan, n, derived)
     said.MRImageFrameTypeSequence = header.items({
         "FrameType": kind[:5], "ComplexImageComponent": COMPONENTS[part], "AcquisitionContrast": "DIFFUSION" if scan.b_values else "T2",

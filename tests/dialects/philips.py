@@ -85,7 +85,7 @@ def write(
     paths = []
     for k, n in in_order(scan, order) if isinstance(order, str) else order:
         last = trailing if n == scan.volumes - 1 else ""
-        said = _start(scan, series, n, made or ("ADC" if last == "ADC" else ""))
+        said = _start(scan, series, n, made or scan.of("made", n) or ("ADC" if last == "ADC" else ""))
         said.InstanceNumber = series.next_instance()
         header.place(said, scan, k)
         if not echo_numbers:

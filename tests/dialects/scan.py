@@ -20,6 +20,7 @@ class Scan:
     stored : integers (x, y, z, n) as the file's pixels hold them; x runs along a row (column index), y down the rows
     affine : RAS, mm, voxel index to world; its first two columns at right angles, the third from slice to slice
     echo_times, parts, b_values ... : one a volume, or one for all
+    made : what the scanner computed ("water", "T2map" ...) where one series holds several such; else the writers' own argument
     b_vectors : unit vectors in RAS world axes, (0, 0, 0) where there is none
     offsets_mm : where the slices lie along the normal, for spacings that are not even; else k times the third column
     thickness_mm : of a slice; less than the distance where there are gaps
@@ -35,6 +36,7 @@ class Scan:
     parts: tuple[str, ...] = ("mag",)
     b_values: tuple[float, ...] = ()
     b_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    made: tuple[str, ...] = ()
     mt_on: bool | None = None
     thickness_mm: float | None = None
     offsets_mm: tuple[float, ...] = ()
@@ -48,7 +50,7 @@ class Scan:
         assert np.issubdtype(self.stored.dtype, np.integer)
         i, j, _ = self.axes
         assert abs(i @ j) < 1e-9, "rows and columns of a slice are at right angles"
-        for values in (self.echo_times, self.flip_deg, self.inversion_times, self.parts, self.b_values):
+        for values in (self.echo_times, self.flip_deg, self.inversion_times, self.parts, self.b_values, self.made):
             assert len(values) in (0, 1, self.volumes), "one value a volume, or one for all"
 
     @property

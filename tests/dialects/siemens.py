@@ -38,15 +38,17 @@ def radians(stored: np.ndarray) -> np.ndarray:
 
 
 def write(scan: Scan, series: Series, folder: Path, *, order: Order | str = "volumes", made: str = "", syntax: str = "explicit",
-          xa: bool = False) -> list[Path]:  # fmt: skip
+          xa: bool = False, measurement: int = 1) -> list[Path]:  # fmt: skip
     """One file a slice; returns the files in the order of their instance numbers.
 
+    measurement : which repetition of the whole, from 1
     xa : as syngo XA20 exports to archives that know no multi-frame: no EchoNumbers, no CSA header, a private group 0021 instead
     """
     paths = []
     for k, n in in_order(scan, order) if isinstance(order, str) else order:
         said = _start(scan, series, n, made)
         said.InstanceNumber = series.next_instance()
+        said.AcquisitionNumber, said.AcquisitionTime = measurement, series.clock(5 + 120 * (measurement - 1))
         header.place(said, scan, k)
         phase = scan.of("parts", n) == "phase"
         header.pixels(said, scan.plane(k, n), 12 if phase else 16)

@@ -61,6 +61,7 @@ def watched(*arguments, home: Path) -> tuple[int, str, float]:
         peak = max(peak, resident(process.pid))
         reader.join(0.3)
     reader.join()
+    process.stdout.close()
     return process.returncode, "".join(said), peak / 1e6
 
 

@@ -38,7 +38,12 @@ _SHAPES = {
     "LO": re.compile(r"[ -\[\]-~]{0,64}(\\[ -\[\]-~]{0,64}){0,15}"),
     "SH": re.compile(r"[ -\[\]-~]{0,16}(\\[ -\[\]-~]{0,16}){0,15}"),
 }
-_CODE_VALUE = re.compile(r"[A-Za-z0-9\[\]{}/^.*%_+-]{1,16}")
+_TIGHTER = {
+    "CodeValue": re.compile(r"[A-Za-z0-9\[\]{}/^.*%_+-]{1,16}"),
+    "CoilElements": re.compile(
+        r"[CT]:[A-Z]{1,3}[0-9]{0,2}(?:[,;-][A-Z]{0,3}[0-9]{1,2})*|[A-Z]{1,3}[0-9]{1,2}(?:[,;-][A-Z]{0,3}[0-9]{1,2})*"
+    ),
+}
 #: schemes of codes whose meaning is public: SNOMED, DICOM, UCUM ...
 _SCHEMES = frozenset({"SCT", "SRT", "SNM3", "DCM", "UCUM", "RADLEX", "UMLS", "FMA", "LN", "QIBA", "NCIt"})
 uid = keys.uid
@@ -166,8 +171,8 @@ def looks_right(rule: Rule, said: str) -> bool:
     shape = _SHAPES.get(rule.vr[0])
     if shape is not None and not shape.fullmatch(said):
         return False
-    if rule.keyword == "CodeValue":
-        return bool(_CODE_VALUE.fullmatch(said))
+    if rule.keyword in _TIGHTER:
+        return bool(_TIGHTER[rule.keyword].fullmatch(said))
     return said in _SCHEMES if rule.keyword == "CodingSchemeDesignator" else True
 
 

@@ -1,7 +1,8 @@
 """Echoes that came as series of their own, one series an echo, made one stack again.
 
 Only what is surely one acquisition is joined: stacks of neighbouring series, alike in everything but their echo time, whose echo
-numbers differ or which were acquired at the same moment. Spin echoes measured one after the other stay apart: they are no train.
+numbers differ, which were acquired at the same moment, or whose names say multi-echo. Spin echoes measured one after the
+other stay apart: they are no train.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from dataclasses import replace
 import numpy as np
 
 from neuromyo.dicom.frames import Frame
+from neuromyo.dicom.looks import words_of
 from neuromyo.dicom.stack import Stack
 from neuromyo.dicom.volumes import SAME_TIME
 
 #: two series that begin within this of each other are one acquisition, s
 _SAME_MOMENT = 1.0
 _SAME_MM = 0.01
+#: words of a series' name that say it has many echoes
+_MULTI_ECHO = frozenset(
+    {"mese", "mse", "msme", "mecse", "semc", "megre", "mge", "mecho", "multiecho", "me", "mfe", "mde"}
+)
 #: facts that must agree where both series state them
 _FACTS = ("ScanningSequence", "SequenceVariant", "ScanOptions", "SequenceName", "MRAcquisitionType", "SequenceWords",
           "PhaseEncodingDirection", "PixelBandwidth", "ImagingFrequency")  # fmt: skip
@@ -45,7 +51,7 @@ def _continues(parts: Sequence[Stack], stack: Stack) -> bool:
         return False
     if any(t is None for t in times) or min(abs(a - b) for a, b in _pairs(times)) <= SAME_TIME:
         return False
-    return _neighbours(last, stack) and _alike(first, stack) and (_numbered(parts, stack) or _same_moment(first, stack))
+    return _neighbours(last, stack) and _alike(first, stack) and _are_echoes(parts, stack)
 
 
 def _pairs(times: Sequence[float | None]) -> list[tuple[float, float]]:
@@ -70,6 +76,15 @@ def _manner(frame: Frame) -> tuple:
     numbers = (frame.flip_angle_deg, frame.repetition_time, frame.inversion_time)
     return (frame.part, frame.made, frame.coil, frame.mt_on, frame.scale.meaning,
             *(None if v is None else round(v, 3) for v in numbers))  # fmt: skip
+
+
+def _are_echoes(parts: Sequence[Stack], stack: Stack) -> bool:
+    """Whether anything says that these are echoes of one train: their numbers, the moment, or the name of all of them."""
+    return (
+        _numbered(parts, stack)
+        or _same_moment(parts[0], stack)
+        or all(words_of(s.facts) & _MULTI_ECHO for s in (*parts, stack))
+    )
 
 
 def _numbered(parts: Sequence[Stack], stack: Stack) -> bool:

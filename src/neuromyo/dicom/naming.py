@@ -89,7 +89,8 @@ class Named:
 
 
 def numbered(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """``flip``, ``inv`` and ``mt`` by the values of all stacks of a kind, where they were not given; parts where they matter."""
+    """``flip``, ``inv``, ``mt`` and, of echoes in series of their own, ``echo`` by the values of all stacks of
+    a kind, where they were not given; parts where they matter."""
     made = []
     for one in chosen:
         others = [o for o in chosen if o.kind == one.kind and _shared(o) == _shared(one)]
@@ -98,6 +99,8 @@ def numbered(chosen: Sequence[Chosen]) -> list[Chosen]:
             labels["flip"] = _rank(one.look.flip, [o.look.flip for o in others])
         if one.kind in _BY_INVERSION and "inv" not in one.own:
             labels["inv"] = _rank(one.look.ti, [o.look.ti for o in others])
+        if one.kind in _ALWAYS_ECHO and one.look.stack.n == 1 and "echo" not in labels:
+            labels["echo"] = _rank(one.look.te, [o.look.te for o in others if o.look.stack.n == 1])
         if one.kind in _BY_MT and "mt" not in labels:
             labels["mt"] = "on" if one.look.mt else "off"
         part = one.look.stack.part
@@ -135,7 +138,7 @@ def _numbered_files(one: Chosen) -> list[tuple[dict[str, str], tuple[int, ...]]]
         return [(dict(one.entities), tuple(every))]
     if one.look.stack.n == 1 and one.kind not in _ALWAYS_ECHO:
         return [(dict(one.entities), (0,))]
-    if one.look.stack.n == 1 and "echo" in one.own:
+    if one.look.stack.n == 1 and "echo" in one.entities:
         return [(dict(one.entities), (0,))]
     return [({**one.entities, "echo": str(v + 1)}, (v,)) for v in every]
 

@@ -197,19 +197,18 @@ def _alone(look: Look) -> str:
         return {"spin": "MESE", "gradient": "MEGRE"}.get(look.echo, "")
     if look.planar or look.te is None or look.mt:
         return ""
-    words = {w for w, names in _CONTRASTS.items() if look.words & names}
+    words = {kind for kind, (names, (low, high)) in _CONTRASTS.items() if look.words & names and low <= look.te <= high}
     by_numbers = _spin_contrast(look) if look.echo == "spin" else _gradient_contrast(look) if look.echo else ""
     if by_numbers or len(words) != 1:
         return by_numbers
     return words.pop()
 
 
-_CONTRASTS = {
-    "T1w": {"t1", "t1w"},
-    "T2w": {"t2", "t2w", "stir", "tirm"},
-    "PDw": {"pd", "pdw"},
-    "T2starw": {"t2star", "t2starw"},
-}
+#: kind -> words for it, and the echo times (s) at which a word is believed
+_CONTRASTS: dict[str, tuple[set[str], tuple[float, float]]] = {
+    "T1w": ({"t1", "t1w"}, (0.0, 0.035)), "T2w": ({"t2", "t2w", "stir", "tirm"}, (0.030, 0.5)), "PDw": ({"pd", "pdw"}, (0.0, 0.050)),
+    "T2starw": ({"t2star", "t2starw"}, (0.008, 0.1)),
+}  # fmt: skip
 
 
 def _spin_contrast(look: Look) -> str:

@@ -172,6 +172,13 @@ def test_between_two_contrasts_there_is_no_name() -> None:
     assert not findings
 
 
+def test_a_word_against_the_numbers_is_not_believed() -> None:
+    facts = {**SPIN, "SequenceWords": ["t2", "se"]}
+    made, findings = files(Examination().add(3, echo_time=0.01, repetition_time=1.5, flip_angle_deg=90.0, facts=facts))
+    assert not made
+    assert codes(findings) == ["W-KIND"]
+
+
 def test_images_of_water_and_fat() -> None:
     examination = Examination()
     for made in ("water", "fat", "inphase", "outphase"):
@@ -198,6 +205,14 @@ def test_localisers_are_left_out_with_a_note() -> None:
     assert codes(findings) == ["N-LEFTOUT", "N-LEFTOUT"]
     assert [f.where for f in findings] == ["series 1", "series 2"]
     assert len(files(examination, overrides={1: ("T1w", {})})[0]) == 1
+
+
+def test_spin_echoes_of_several_series_named_one_kind_by_the_user() -> None:
+    examination = Examination()
+    for number, te in ((3, 0.04), (4, 0.02), (5, 0.06)):
+        examination.add(number, echo_time=te, repetition_time=2.0, facts=SPIN)
+    asked = {number: ("MESE", {}) for number in (3, 4, 5)}
+    assert names_of(examination, overrides=asked) == ["anat/echo-2_MESE", "anat/echo-1_MESE", "anat/echo-3_MESE"]
 
 
 def test_a_series_can_be_left_out() -> None:

@@ -68,6 +68,8 @@ REFUSED = {
     "missing image of one echo": ("E-SERIES", r"echo|image|slice"),
     "unequal spacing": ("E-SERIES", r"apart|spacing|distance"),
     "an image twice, each under its own identifier": ("E-SERIES", r"2 images at slice 5 of 5"),
+    "slices drawn sideways": ("E-SERIES", r"shifted within their plane by up to 1 mm"),
+    "two stacks side by side in one series": ("E-SERIES", r"shifted within their plane by up to 80 mm"),
     "ge, one echo time for all": ("E-ECHO-COUNT", r"echo time"),
 }
 

@@ -230,6 +230,15 @@ def test_spin_echoes_measured_one_after_the_other_stay_apart() -> None:
     assert len(examination.sorted().stacks) == 3
 
 
+def test_joined_by_a_name_that_says_so() -> None:
+    examination = Examination()
+    for e in range(3):
+        examination.add(
+            8 + e, echo_time=0.02 * (e + 1), clock=300.0 * e, echo_number=1, facts={"SequenceWords": ["mese", "t2"]}
+        )
+    assert [s.numbers for s in examination.sorted().stacks] == [(8, 9, 10)]
+
+
 def test_joined_by_the_moment_they_were_acquired() -> None:
     examination = Examination()
     for e in range(2):
