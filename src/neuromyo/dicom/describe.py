@@ -168,17 +168,22 @@ def _no_image(view: View) -> Note | None:
 
 
 def _finding(view: View, note: Note) -> Finding:
+    return Finding(note.level, note.code, f"{_series(view)}: {note.field}", note.message, note.remedy, note.consequence)
+
+
+def _series(view: View) -> str:
+    """How a series is called: by its number, never by its name."""
     number = view.whole("SeriesNumber")
-    where = f"series {number}" if number is not None else "a series without a number"
-    return Finding(note.level, note.code, f"{where}: {note.field}", note.message, note.remedy, note.consequence)
+    return f"series {number}" if number is not None else "a series without a number"
 
 
 def _frames(view: View, dialect: Dialect, file: int, index: int) -> Iterator[tuple[Frame, tuple[Note, ...]]]:
     """The planes of one stored image: one, or the tiles of a mosaic."""
     tiles = dialect.tiles(view)
     if tiles is None and {"MOSAIC", "VFRAME"} & set(view.words("ImageType")):
-        raise DataError("E-GEOM", where="Image Type", needed="the places of a mosaic's tiles", found="a mosaic that does not state them",
-                        remedy="export the series again, one slice a file, with its private elements")  # fmt: skip
+        raise DataError("E-GEOM", where=f"{_series(view)}: Image Type", needed="the place of every slice of a mosaic",
+                        found="a mosaic that does not state it (private elements lost?)",
+                        remedy="export the series again, one slice a file, or with its private elements")  # fmt: skip
     planes = tiles.planes if tiles is not None else (plane_of(view),)
     part, part_notes = part_of(view, dialect)
     weighting = _weighting(view, dialect, planes[0])

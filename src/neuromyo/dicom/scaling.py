@@ -23,15 +23,18 @@ from neuromyo.dicom.frames import Part, Scale
 _SLACK = 0.005
 #: what a scanner makes that is still a signal, to be compared with signals; all else it makes is a map with a unit of its own
 SIGNALS = frozenset({"", "water", "fat", "inphase", "outphase", "trace", "localiser", "projection", "subtraction"})
-#: what headers call units (Rescale Type, UCUM codes) in capitals -> the unit as BIDS writes it; only these leave a header
+#: what headers call units (Rescale Type, UCUM codes) in capitals -> the unit on disk, and the factor to it; no other word
+#: for a unit leaves a header
 UNITS = {
-    "MS": "ms", "MSEC": "ms", "S": "s", "HZ": "Hz", "1/S": "1/s", "S-1": "1/s", "/S": "1/s", "%": "%", "PERCENT": "%",
-    "MM2/S": "mm2/s", "UM2/S": "um2/s", "PPM": "ppm", "RAD": "rad", "RADIANS": "rad", "RADIAN": "rad", "MRAD": "mrad",
-    "MILLIRADIALS": "mrad", "MILLIRADIANS": "mrad", "DEG": "deg", "DEGREES": "deg", "DEGREE": "deg",
+    "MS": ("s", 1e-3), "MSEC": ("s", 1e-3), "S": ("s", 1.0), "HZ": ("Hz", 1.0), "1/S": ("1/s", 1.0), "S-1": ("1/s", 1.0),
+    "/S": ("1/s", 1.0), "%": ("%", 1.0), "PERCENT": ("%", 1.0), "MM2/S": ("m2/s", 1e-6), "UM2/S": ("m2/s", 1e-12),
+    "PPM": ("ppm", 1.0), "RAD": ("rad", 1.0), "RADIANS": ("rad", 1.0), "RADIAN": ("rad", 1.0), "MRAD": ("rad", 1e-3),
+    "MILLIRADIALS": ("rad", 1e-3), "MILLIRADIANS": ("rad", 1e-3), "DEG": ("rad", math.pi / 180),
+    "DEGREES": ("rad", math.pi / 180), "DEGREE": ("rad", math.pi / 180),
 }  # fmt: skip
-#: maps of relaxation times are in seconds on disk, as BIDS has them
-_TIMES = {"ms": (1e-3, "s")}
-_ANGLES = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180}
+Unit = tuple[str, float]
+#: a map that is for display, whatever its numbers were meant to be
+NO_UNIT: Unit = ("display", 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ def common(view: View, part: Part, made: str) -> Scaled:
     """The scale by standard attributes, for all vendors."""
     slope, intercept, unit = stated(view)
     if made not in SIGNALS:
-        factor, unit = _TIMES.get(unit, (1.0, unit))
-        return Scaled(Scale(slope * factor, intercept * factor, unit or "display"))
+        meaning, factor = unit
+        return Scaled(Scale(slope * factor, intercept * factor, meaning))
     if part == "phase":
         return phase(view, slope, intercept, unit)
     if (
@@ -77,39 +80,40 @@ def common(view: View, part: Part, made: str) -> Scaled:
     return Scaled(Scale(slope, intercept))
 
 
-def stated(view: View) -> tuple[float, float, str]:
+def stated(view: View) -> tuple[float, float, Unit]:
     """Slope, intercept and unit: of the rescale (or modality) transformation, else of the real world value map."""
     slope, intercept = view.number("RescaleSlope"), view.number("RescaleIntercept")
     if slope is not None and slope != 0:
-        return slope, intercept or 0.0, UNITS.get(view.text("RescaleType").upper(), "") or _real_world_unit(view)
+        unit = UNITS.get(view.text("RescaleType").upper())
+        return slope, intercept or 0.0, unit or _real_world_unit(view)
     for item in view.items("RealWorldValueMappingSequence"):
         one = View.of(item)
         slope, intercept = one.number("RealWorldValueSlope"), one.number("RealWorldValueIntercept")
         if slope:
             return slope, intercept or 0.0, _unit_of(item)
-    return 1.0, 0.0, ""
+    return 1.0, 0.0, NO_UNIT
 
 
-def _real_world_unit(view: View) -> str:
+def _real_world_unit(view: View) -> Unit:
     """The unit of the real world value map where that map is the rescale itself."""
     for item in view.items("RealWorldValueMappingSequence"):
         if View.of(item).number("RealWorldValueSlope") == view.number("RescaleSlope"):
             return _unit_of(item)
-    return ""
+    return NO_UNIT
 
 
-def _unit_of(item: Dataset) -> str:
+def _unit_of(item: Dataset) -> Unit:
     for code in View.of(item).items("MeasurementUnitsCodeSequence"):
-        return UNITS.get(" ".join(words_of(View.of(code).value("CodeValue"))).upper(), "")
-    return ""
+        return UNITS.get(" ".join(words_of(View.of(code).value("CodeValue"))).upper(), NO_UNIT)
+    return NO_UNIT
 
 
-def phase(view: View, slope: float, intercept: float, unit: str = "") -> Scaled:
+def phase(view: View, slope: float, intercept: float, unit: Unit = NO_UNIT) -> Scaled:
     """Phase in radians, or as it is with a warning."""
     low, high = stored_range(view)
     low, high = sorted((slope * low + intercept, slope * high + intercept))
-    if unit in _ANGLES:
-        factor, zero = _ANGLES[unit], 0.0
+    if unit[0] == "rad":
+        factor, zero = unit[1], 0.0
     elif (slope, intercept) == (2.0, -4096.0):
         factor, zero = math.pi / 4096, 0.0
     else:

@@ -101,7 +101,7 @@ def test_real_world_values_where_there_is_no_rescale(tmp_path):
     real = item(RealWorldValueSlope=0.5, RealWorldValueIntercept=-1.0, MeasurementUnitsCodeSequence=items(unit))
     ds = header(ImageType=["DERIVED", "PRIMARY", "T2 MAP"], RealWorldValueMappingSequence=items(real))
     scale, _ = scale_of(ds, tmp_path)
-    assert (scale.slope, scale.intercept, scale.meaning) == (0.5e-3, -1.0e-3, "s")
+    assert (scale.slope, scale.intercept, scale.meaning) == (0.5e-3, -1.0e-3, "s"), "on disk, times are in seconds"
     ds.RescaleSlope, ds.RescaleIntercept = 3, 0
     scale, _ = scale_of(ds, tmp_path)
     assert (scale.slope, scale.meaning) == (3.0, "display"), "the rescale comes first, and has no unit of its own here"
