@@ -19,6 +19,8 @@ from .scan import Scan
 SHAPE = (20, 24, 5)
 OBLIQUE = affine(turn=(12, -7, 20))
 TES = (0.0101, 0.0202, 0.0303)
+#: two of the scalings that Philips chooses series by series
+NARROW, WIDE = philips.Scaling(1.8312576, 0.0, 0.0123457), philips.Scaling(0.7326007, 0.0, 0.0309021)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +168,53 @@ def _(folder: Path) -> list[Truth]:
     return [Truth.of(scan), *truths]
 
 
+def _mt(folder: Path, vendor: str) -> list[Truth]:
+    """GE and Philips say it only where it is on: what is off is known by its twin, not by its own header."""
+    exam, truths = Examination(), []
+    for number, on in enumerate((False, True)):
+        scan = Scan(
+            pattern((*SHAPE, 1), number), OBLIQUE, echo_times=(0.004,), sequence="GR", flip_deg=(10.0,), mt_on=on
+        )
+        series = exam.series(20 + number, "gre mton" if on else "gre mtoff")
+        if vendor == "ge":
+            ge.write(scan, series, folder)
+        elif vendor == "philips":
+            philips.write(scan, series, folder, scaling=NARROW)
+        else:
+            enhanced.write(scan, series, folder, vendor=vendor.split()[0], scaling=NARROW if vendor[0] == "p" else None)
+        values = scan.stored if vendor == "ge" or vendor[0] == "s" else NARROW.measured(scan.stored)
+        stated = on or None if vendor in ("ge", "philips") else on
+        truths.append(replace(Truth.of(scan, values=values, exact=vendor[0] != "p"), mt_on=stated))
+    return truths
+
+
+_each(["ge", "philips", "philips enhanced", "siemens xa"], "mt on and off, {}", _mt)
+
+
+def _in_one(folder: Path, how: str) -> list[Truth]:
+    """Flip angles or inversion times of one series, which may be fitted together only if they are told apart."""
+    kind, what = how.split(", ")
+    if what == "flips":
+        scan = Scan(pattern((*SHAPE, 2), 3), OBLIQUE, echo_times=(0.004,), sequence="GR", flip_deg=(4.0, 20.0))
+    else:
+        scan = Scan(
+            pattern((*SHAPE, 3), 3), OBLIQUE, sequence="IR", inversion_times=(0.05, 0.4, 2.5), repetition_time=5.0
+        )
+    series = Examination().series(5, "vfa t1" if what == "flips" else "ir t1")
+    if kind == "classic":
+        philips.write(scan, series, folder, scaling=NARROW)
+    else:
+        enhanced.write(scan, series, folder, vendor="philips", scaling=NARROW)
+    return [Truth.of(scan, [n], NARROW.measured(scan.stored), exact=False) for n in range(scan.volumes)]
+
+
+_each(
+    [f"{k}, {w}" for k in ("classic", "enhanced") for w in ("flips", "inversion times")],
+    "philips in one series, {}",
+    _in_one,
+)
+
+
 @case("siemens inversion times")
 def _(folder: Path) -> list[Truth]:
     exam, truths = Examination(), []
@@ -237,8 +286,6 @@ _each([f"{plane} {pe}" for plane in geometry.PLANES for pe in ("COL", "ROW")], "
 
 
 # Philips
-
-NARROW, WIDE = philips.Scaling(1.8312576, 0.0, 0.0123457), philips.Scaling(0.7326007, 0.0, 0.0309021)
 
 
 @case("philips series scaled each for itself")

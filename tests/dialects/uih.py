@@ -2,7 +2,8 @@
 
 The grid has ceil(sqrt(slices)) columns and only as many rows as are needed; each tile's place stands in an item of 0065,1051. The b-value
 that was reached stands in 0065,1009, the one that was asked for in 0065,100A; the direction, 0065,1037, is along the rows,
-the columns and the normal of the image. NumberOfSlices holds the number of volumes.
+the columns and the normal of the image. NumberOfSlices holds the number of volumes; SliceNormalVector (0065,1014) points against the
+order of the slices.
 """
 
 from __future__ import annotations
@@ -115,12 +116,11 @@ def _start(scan: Scan, series: Series, n: int) -> Dataset:
 
 def _name(series: Series, said: Dataset) -> str:
     word = series.exam.person.file_name
-    return f"{word}{said.InstanceNumber:08d}.dcm"
+    return f"{word}series{series.number}/{said.InstanceNumber:08d}.dcm"
 
 
 def _private(said: Dataset, scan: Scan, k: int, n: int, series: Series) -> None:
     who = series.exam.person
-    b = float(scan.of("b_values", n) or 0)
     columns, rows = scan.stored.shape[:2]
     centre = (
         scan.corner(k) + scan.axes[0] * scan.spacing_mm[0] * columns / 2 + scan.axes[1] * scan.spacing_mm[1] * rows / 2
@@ -131,15 +131,25 @@ def _private(said: Dataset, scan: Scan, k: int, n: int, series: Series) -> None:
     said.add_new((0x0061, 0x4002), "SH", f"{columns * 3}*{rows * 3}")
     header.private(said, 0x0065, "Image Private Header", [
         (0x00, "UL", 1537855106), (0x02, "LO", "TRA > SAG1.7"), (0x03, "LO", "HL1,2;HU1,2"), (0x04, "SH", f"{columns}*{rows}"),
-        (0x05, "SH", "A->P"), (0x07, "OB", (who.protocol_text or "uProtocol").encode().ljust(40)[:40]), (0x09, "FD", reached(b)),
-        (0x0A, "FD", b), (0x0D, "SH", "F:2S"), (0x0F, "SH", "H1.1"), (0x13, "FD", -1.75), (0x14, "DS", header.ds(*scan.axes[2])),
+        (0x05, "SH", "A->P"), (0x07, "OB", (who.protocol_text or "uProtocol").encode().ljust(40)[:40]),
+        (0x0D, "SH", "F:2S"), (0x0F, "SH", "H1.1"), (0x13, "FD", -1.75), (0x14, "DS", header.ds(*-scan.axes[2])),
         (0x15, "DS", header.ds(*centre)), (0x16, "UL", 4), (0x17, "LO", "Normal : HEALT : 0.204"), (0x18, "LO", "First Level"),
         (0x23, "LO", "0"), (0x25, "DS", f"{scan.spacing_mm[2] - scan.slice_mm:.3f}"), (0x29, "SH", "0.02"),
-        (0x2B, "LT", who.private_text or "DTI\\Func"), (0x2C, "IS", "0"), (0x2D, "ST", f"epi_dti_b{int(b)}#0"), (0x2E, "LO", "PreWhite"),
+        (0x2B, "LT", who.private_text or "DTI\\Func"), (0x2C, "IS", "0"), (0x2D, "ST", said.SequenceName), (0x2E, "LO", "PreWhite"),
         (0x2F, "FL", 0.3965), (0x32, "SH", "KF:R"), (0x33, "SH", "Fix"),
-        (0x37, "FD", [float(v) for v in image_frame(scan, scan.direction(n))]), (0x38, "FD", 40.0),
+        (0x38, "FD", 40.0),
         (0x39, "SH", ["0.0", "180", "0.0", "180", "0.0", "160"]),
     ])  # fmt: skip
+    if scan.b_values:
+        b = float(scan.of("b_values", n))
+        direction = [float(v) for v in image_frame(scan, scan.direction(n))]
+        for number, vr, value in (
+            (0x09, "FD", reached(b)),
+            (0x0A, "FD", b),
+            (0x2D, "ST", f"epi_dti_b{int(b)}#0"),
+            (0x37, "FD", direction),
+        ):
+            said.add_new((0x0065, 0x1000 | number), vr, value)
 
 
 def _tile(scan: Scan, k: int, series: Series) -> Dataset:
