@@ -17,7 +17,6 @@ from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.join import joined
 from neuromyo.dicom.listing import Listing
 from neuromyo.dicom.looks import is_diffusion
-from neuromyo.dicom.map_units import in_si
 from neuromyo.dicom.stack import Sorted, Stack, call
 from neuromyo.dicom.volumes import UNWEIGHTED, clusters, order, told_apart
 
@@ -52,7 +51,7 @@ def stacks(
     errors: list[NeuromyoError] = []
     by_series: dict[str, list[Frame]] = {}
     for frame in sorted(kept, key=order):
-        by_series.setdefault(frame.series, []).append(in_si(frame))
+        by_series.setdefault(frame.series, []).append(frame)
     for series, own in by_series.items():
         try:
             _require_planes(own, listing)

@@ -89,9 +89,31 @@ def open_session(
     made, remarks = complex_parts.joined(series)
     series += made
     findings += remarks
+    errors, spared = _without_useless_phase(errors, session_files.groups, made)
+    findings += spared
     inputs = dict(sorted(inputs.items()))
     return Session(session_files.subject, session_files.session, tuple(series), tuple(findings), tuple(errors), inputs,
                    tuple(opener.marked))  # fmt: skip
+
+
+def _without_useless_phase(
+    errors: Sequence[tuple[str, NeuromyoError]], groups: Sequence[SeriesFiles], made: Sequence[Series]
+) -> tuple[list[tuple[str, NeuromyoError]], list[Finding]]:
+    """A phase that cannot be used is no loss where real and imaginary images say the same: then it is warned of, not refused."""
+    complexes = [(one.kind, _but_part(one.entities)) for one in made]
+    spared = {
+        printable(group.name)
+        for group in groups
+        if group.part == "phase" and (group.kind, _but_part(group.entities)) in complexes
+    }
+    kept = [(name, e) for name, e in errors if not (e.code == "E-PHASE" and name in spared)]
+    said = [Finding("warn", "W-PHASE", e.where, e.found, "none is needed: the real and imaginary images are used",
+                    "the phase images are left out") for name, e in errors if (name, e) not in kept]  # fmt: skip
+    return kept, said
+
+
+def _but_part(entities: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in entities.items() if k not in ("part", "echo")}
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ class _Heard:
     """What the child said of the headers."""
 
     frames: list[Frame] = field(default_factory=list)
-    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     errors: list[NeuromyoError] = field(default_factory=list)
     alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -113,10 +113,9 @@ class _Heard:
         self.findings += [Finding(**one) for one in message.get("findings", ())]
         if "error" in message:
             self._add(child.as_error(message["error"]))
-        for said in message.get("frames", ()):
-            frame = Frame.from_dict(said)
-            self.frames.append(frame)
-            self.facts.setdefault(frame.series, message["facts"])
+        if "frames" in message:
+            self.frames += [Frame.from_dict(said) for said in message["frames"]]
+            self.facts[message["file"]] = message["facts"]
 
     def _add(self, error: NeuromyoError) -> None:
         """What is wrong in the same way with many files is told of the first of them."""
@@ -161,7 +160,7 @@ def run(task: Task, entries: Sequence[Entry], n_images: int, tell: Tell) -> Visi
     heard.findings += _write_tables(task, entries, kept)
     if task.options.keep_dicom:
         heard.findings += _write_copies(task, kept, tell)
-    _search(task, entries, kept, tell)
+    heard.findings += _search(task, entries, kept, tell)
     files = tuple(_staged(ledger.staging(task.bids)))
     ledger.commit(task.bids, files, _account(task, entries, kept, heard))
     return Visit(task.label, n_images, len(entries), tuple(_rows(sorted_.stacks, named, written)), files,
@@ -296,7 +295,7 @@ def _write_copies(task: Task, kept: Sequence[classify.Named], tell: Tell) -> lis
     return findings
 
 
-def _search(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named], tell: Tell) -> None:
+def _search(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named], tell: Tell) -> list[Finding]:
     """The last search, over all that is staged: E-PHI for the first leak, or where pixels that are kept may name the person."""
     files = [e.file for e in entries]
     asked = {"out": str(ledger.staging(task.bids)), "expected": len(files), "source": task.source}
@@ -305,6 +304,10 @@ def _search(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named]
     wrong = [*found.leaks, *(error for number, error in found.refused.items() if number in used)]
     if wrong:
         raise wrong[0]
+    if not found.unsought:
+        return []
+    return [Finding("note", "N-SHORT", task.label, f"too short to be searched for in what was written: {', '.join(found.unsought)}",
+                    "look at the tables and sidecars yourself if that matters")]  # fmt: skip
 
 
 def _staged(staging: Path) -> Iterator[str]:
