@@ -127,6 +127,10 @@ def test_an_upgrade_that_changes_nothing_and_one_that_does():
         and verdicts(early)["change"] == UNDECIDED
     )
     assert same.figures[0].change.n_before == 4 and same.figures[0].change.n_after == 4
+    assert (
+        verdicts(shifted)["bias"] != FAIL
+        and verdicts(judged(readings(rng, days=8, bias=4, step=(when, 5.0)), when))["bias"] == FAIL
+    )
     (one,) = (j for j in early.judgements if j.statistic == "change")
     assert "two of each are needed" in one.why
 
@@ -145,7 +149,7 @@ def test_sites_are_judged_each_and_together():
 
 
 def test_without_dates_all_scans_are_repeats():
-    rows = [r for r in readings(np.random.default_rng(10), days=6, repeats_=1)]
+    rows = readings(np.random.default_rng(10), days=6, repeats_=1)
     undated = [Reading(Scan(r.scan.label, r.scan.site), *[getattr(r, f) for f in r.__slots__[1:]]) for r in rows]
     found = judged(undated)
     assert found.figures[0].repeatability.wsd.known and found.figures[0].chart is None
@@ -279,7 +283,20 @@ def test_an_unknown_temperature_widens_and_does_not_move():
     assert value == 100.0 and u == pytest.approx(np.hypot(3.0, 100 * 0.02 * 2 / np.sqrt(3)))
 
 
-GOOD = 'radius_mm = 9\n[[vial]]\nname = "a"\nat_mm = [0, 0]\nT1 = 400\n[[vial]]\nname = "b"\nat_mm = [30, 0]\nT1 = 800\n[[vial]]\nname = "c"\nat_mm = [0, 40]\nT1 = 900\n'
+GOOD = """radius_mm = 9
+[[vial]]
+name = "a"
+at_mm = [0, 0]
+T1 = 400
+[[vial]]
+name = "b"
+at_mm = [30, 0]
+T1 = 800
+[[vial]]
+name = "c"
+at_mm = [0, 40]
+T1 = 900
+"""
 
 
 @pytest.mark.parametrize(
