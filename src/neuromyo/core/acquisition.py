@@ -6,12 +6,28 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 
+_PER_VOLUME = (
+    "echo_times",
+    "inversion_times",
+    "flip_angles_deg",
+    "mt_on",
+    "b_values",
+    "b_vectors",
+    "rescale_slopes",
+    "scale_slopes",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Acquisition:
     """The sequence parameters of one `Series`. Times in s, angles in degrees where the name says so.
 
     Per-volume fields are tuples with one entry a volume, in the order of the volumes; scalars hold for all.
     A field is None when the files do not state it; biomarkers then either refuse or use a declared assumption.
+
+    rescale_slopes, scale_slopes : per volume, where a vendor multiplied the signal for display by their product (Philips); both 1
+        where the voxels hold the signal itself
+    laterality : ``left`` or ``right``, the side that the files state
     """
 
     echo_times: tuple[float, ...] | None = None
@@ -36,6 +52,9 @@ class Acquisition:
     sequence_name: str | None = None
     scan_options: str | None = None
     body_part: str | None = None
+    laterality: str | None = None
+    rescale_slopes: tuple[float, ...] | None = None
+    scale_slopes: tuple[float, ...] | None = None
 
     def stated(self, field: str) -> bool:
         return getattr(self, field) is not None
@@ -59,7 +78,7 @@ class Acquisition:
     def select(self, volumes: tuple[int, ...]) -> Acquisition:
         """The acquisition of some of the volumes, in the order given; fields of length 1 hold for all and stay."""
         changed = {}
-        for name in ("echo_times", "inversion_times", "flip_angles_deg", "mt_on", "b_values", "b_vectors"):
+        for name in _PER_VOLUME:
             values = getattr(self, name)
             if values is not None and len(values) > 1:
                 changed[name] = tuple(values[i] for i in volumes)

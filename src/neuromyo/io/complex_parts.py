@@ -10,6 +10,7 @@ import numpy as np
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import WHOLE, Block, Data, Series
 from neuromyo.io import names
+from neuromyo.protocol import scaling
 
 #: field-map layouts of BIDS: kind of the complex series -> the kinds that it is made of, magnitudes first
 FIELD_MAPS: Mapping[str, tuple[str, ...]] = {
@@ -120,6 +121,7 @@ def joined(series: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[Finding,
                 hindrance = _apart(group[first], group[second])
                 if not hindrance:
                     made.append(_joined(group[first], group[second]))
+                    findings += _scaled_apart(group[first], group[second]) if first == "real" else ()
                     break
                 findings.append(_left_apart(group[first], group[second], hindrance))
     made += _field_maps(series)
@@ -159,6 +161,11 @@ def _left_apart(one: Series, other: Series, hindrance: str) -> Finding:
     return Finding("warn", "W-PARTS", f"{other.name} and {one.name}", f"cannot be put together: {hindrance}",
                    "export both parts of the same acquisition, with the same sidecar",
                    "what needs complex images goes without them")  # fmt: skip
+
+
+def _scaled_apart(real: Series, imaginary: Series) -> tuple[Finding, ...]:
+    """W-SCALE where the two parts were scaled for display by different numbers: their phase is then turned."""
+    return scaling.differing("the complex image of both", [*scaling.of_series(real), *scaling.of_series(imaginary)])
 
 
 def _joined(first: Series, second: Series) -> Series:

@@ -104,6 +104,7 @@ class _Volume:
     mt_on: bool | None
     units: str | None = None
     pair: tuple[float, ...] | None = None
+    slopes: tuple[float | None, float | None] = (None, None)
 
     @property
     def varied(self) -> tuple:
@@ -236,9 +237,11 @@ def _volumes(data: Data, found: Found, fields: sidecar.Fields, kind: str, name: 
     mt = _spread(fields.mt_on, n, f"{name}: MTState")
     if mt[0] is None and found.name.entities.get("mt") in ("on", "off"):
         mt = (found.name.entities["mt"] == "on",) * n
+    rescale = _spread(fields.rescale, n, f"{name}: PhilipsRescaleSlope")
+    scale = _spread(fields.scale, n, f"{name}: PhilipsScaleSlope")
     single = dict(fields.single or {})
     return [_Volume(data, i, found, single, te[i], flip[i], ti[i], mt[i], fields.units,
-                    fields.echo_times if fields.is_difference else None) for i in range(n)]  # fmt: skip
+                    fields.echo_times if fields.is_difference else None, (rescale[i], scale[i])) for i in range(n)]  # fmt: skip
 
 
 def _spread(values: tuple | None, n: int, where: str) -> tuple:
@@ -332,6 +335,8 @@ def _acquisition(volumes: Sequence[_Volume], group: SeriesFiles) -> Acquisition:
         flip_angles_deg=_tuple([v.flip_deg for v in volumes]),
         inversion_times=_tuple([v.inversion_time for v in volumes]),
         mt_on=_tuple([v.mt_on for v in volumes]),
+        rescale_slopes=_where_all([v.slopes[0] for v in volumes]),
+        scale_slopes=_where_all([v.slopes[1] for v in volumes]),
         **single,
     )
 
@@ -341,6 +346,11 @@ def _tuple(values: list) -> tuple | None:
     if values[0] is None:
         return None
     return (values[0],) if len(set(values)) == 1 else tuple(values)
+
+
+def _where_all(values: list) -> tuple | None:
+    """As `_tuple`; None where one volume does not state it."""
+    return None if None in values else _tuple(values)
 
 
 def _agreed(values: list, name: str, group: SeriesFiles) -> Any:

@@ -57,6 +57,7 @@ class Fields:
 
     units : what it calls the unit of its voxels, as written
     is_difference : of a difference of phases: its two echo times belong to one volume
+    rescale, scale : the slopes of Philips whose product the voxels were multiplied by for display; both 1 where they were not
     """
 
     echo_times: tuple[float, ...] | None = None
@@ -66,6 +67,8 @@ class Fields:
     single: Mapping[str, Any] | None = None
     units: str | None = None
     is_difference: bool = False
+    rescale: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,14 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
             single[field] = text.strip()
     if meta.get("MRAcquisitionType") in ("2D", "3D"):
         single["slice_order_3d"] = meta["MRAcquisitionType"] == "3D"
+    side = _laterality(meta)
+    if side is not None:
+        single["laterality"] = side
     pair = _pair(meta, name, milliseconds) if kind == "phasediff" else None
     units = meta.get("Units")
+    slopes = (1.0,), (1.0,)
+    if meta.get("UsePhilipsFloatNotDisplayScaling") not in (1, True):
+        slopes = tuple(_slopes(meta, key, name) for key in ("PhilipsRescaleSlope", "PhilipsScaleSlope"))
     return Fields(
         pair or _times(meta, _TE, name, milliseconds),
         _times(meta, _TI, name, milliseconds),
@@ -131,7 +140,26 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
         single,
         units.strip() if isinstance(units, str) and units.strip() else None,
         pair is not None,
+        *slopes,
     )
+
+
+def _laterality(meta: Mapping[str, Any]) -> str | None:
+    """The one side a sidecar states, by DICOM's letter or a word; ``both`` and what is not understood are no side."""
+    said = next((meta[k] for k in ("Laterality", "ImageLaterality") if isinstance(meta.get(k), str)), "")
+    return {"l": "left", "left": "left", "r": "right", "right": "right"}.get(said.strip().lower())
+
+
+def _slopes(meta: Mapping[str, Any], key: str, name: str) -> tuple[float, ...] | None:
+    """One slope, or one a volume."""
+    if key not in meta:
+        return None
+    where = f"{name}: {key}"
+    found = _numbers(meta[key], where)
+    if min(found) <= 0:
+        raise DataError("E-SCALE", where=where, needed="a slope above 0", found=f"{min(found):g}",
+                        remedy="mend the sidecar, or convert the series again")  # fmt: skip
+    return found
 
 
 def _pair(meta: Mapping[str, Any], name: str, milliseconds: bool) -> tuple[float, float] | None:

@@ -127,6 +127,7 @@ def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding,
     """Findings on the series, against the protocol named and what the planned biomarkers need; and those that stop."""
     from neuromyo.protocol import check as checking
     from neuromyo.protocol import protocol as protocols
+    from neuromyo.protocol import scaling
 
     declared = protocols.load(options.protocol) if options.protocol else None
     if options.biomarkers:
@@ -134,6 +135,8 @@ def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding,
     else:
         looking = list({t.id: t.declaration for t in _plan(series, options).tasks if not t.segments}.values())
     found = tuple(checking.check(series, declared, looking))  # type: ignore[arg-type]
+    found += tuple(f for t in _plan(series, options).tasks if not t.segments for f in scaling.check(t.id, t.series))
+    found = tuple(dict.fromkeys(found))
     return found, [f for f in found if f.level == "stop"]
 
 

@@ -23,6 +23,7 @@ from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Event, Failure, Outcome, Tell
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.results import Results
+from neuromyo.protocol.scaling import flags as flags_of
 
 Made = tuple[dict[str, str], dict[str, Any]]
 
@@ -209,6 +210,7 @@ class _Work:
             memory_mb=self.job.memory_mb,
             progress=lambda share: self.tell(Event("share", self.job.label, task.name, share=share)),
         )
+        maps = replace(maps, flags=(*maps.flags, *flags_of(task.id, task.series)))
         made = outputs.write_maps(self.job.out, task, maps, self.ready, motion)
         self.maps.put(task.name, maps)
         notes = {

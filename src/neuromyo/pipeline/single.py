@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from neuromyo.core.series import Series
 from neuromyo.pipeline import code_version, inputs, known, loose, moving, registries
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
+from neuromyo.protocol import scaling
 from neuromyo.protocol.needs import key
 
 
@@ -80,8 +81,10 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
             memory_mb=request.mem_mb,
             progress=lambda share: tell(Event("share", request.id, share=share)),
         )
+    scaled = scaling.check(biomarker.id, opened.series)
+    maps = replace(maps, flags=(*maps.flags, *scaling.flags(biomarker.id, opened.series)))
     files = _write(request.prefix, biomarker, maps, opened.inputs, motion)
-    return FitResult(maps, files, (*opened.findings, *moved, *found))
+    return FitResult(maps, files, (*opened.findings, *scaled, *moved, *found))
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------
@@ -219,6 +222,7 @@ def _write(
         "DOI": list(biomarker.doi),
         "Options": dict(maps.options),
         "Assumptions": [a.as_dict() for a in maps.assumptions],
+        "Flags": list(maps.flags),
         "Scalars": {n: {"value": s.value, "sd": s.sd, "unit": s.quantity.unit, "source": s.source}
                     for n, s in maps.scalars.items()},
         "Sources": {Path(name).name: digest for name, digest in used.items()},

@@ -91,7 +91,7 @@ def _told_once(matching: Sequence[Series]) -> Iterator[Series]:
 
 def _serving(declared: Declared, need: SeriesNeed) -> bool:
     """Whether what was declared, had it been acquired, would serve a need."""
-    entities = all(declared.entities.get(k, v) == v for k, v in need.entities)
+    entities = all(declared.entities.get(k, v) == v for k, v in (*need.entities, *need.entities_if_any))
     return declared.kind in need.kinds and entities
 
 

@@ -39,6 +39,7 @@ def serves(need: SeriesNeed, series: Series) -> bool:
         series.part == need.part
         and series.kind in need.kinds
         and all(series.entities.get(k) == v for k, v in need.entities)
+        and all(series.entities.get(k, v) == v for k, v in need.entities_if_any)
     )
 
 
