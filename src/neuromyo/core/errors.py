@@ -48,6 +48,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-NODATA": (EXIT_INPUT, "no finite number where data were expected"),
     "E-NOSIGNAL": (EXIT_INPUT, "the image is constant or zero"),
     "E-UNITS": (EXIT_INPUT, "a number is not in the unit its field demands"),
+    "E-IDENTICAL": (EXIT_INPUT, "images that are stated to be acquired differently hold the same voxels"),
     "E-ECHO-ORDER": (EXIT_INPUT, "echo times run against the data"),
     "E-ECHO-COUNT": (EXIT_INPUT, "echo times and volumes do not match one to one"),
     "E-ECHO-SPACING": (EXIT_INPUT, "the echo times are not those of an evenly spaced train"),

@@ -7,24 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from neuromyo.core.errors import DataError, Finding
-from neuromyo.core.series import Block, Series
-from neuromyo.io import echo_order, phase
+from neuromyo.core.series import Data, Series
+from neuromyo.io import echo_order, phase, volume_order
+from neuromyo.io.nifti import StackedData, StoredData
+from neuromyo.io.slabs import slabs
 
-_SLAB_BYTES = 32 << 20
 _SATURATED_SHARE = 0.01
+#: where the maximum is the largest number of so many bits, fewer voxels there are enough
+_CEILING_SHARE, _CEILING_BITS = 0.001, range(8, 17)
 _SATURATED_LEAST = 10
 _SIGNAL_SHARE = 0.05
 #: an image of fewer grey values than this (a faint echo in whole numbers) shares its maximum without being clipped
 _LEVELS = 32
 
 
-def examine(
-    series: Series, volume_files: tuple[str, ...], places: tuple[int, ...] | None = None
-) -> tuple[Finding, ...]:
+class Looked(NamedTuple):
+    """Warnings about the voxels, and of each volume a few numbers that another acquisition can hardly share."""
+
+    findings: tuple[Finding, ...]
+    marks: tuple[tuple[float, ...], ...]
+
+
+def examine(series: Series, volume_files: tuple[str, ...], places: tuple[int, ...] | None = None) -> Looked:
     """Warnings about the voxels; E-NODATA, E-NOSIGNAL, E-ECHO-ORDER, and E-PHASE where a magnitude is phase, stop.
 
     volume_files : each volume's file
@@ -36,10 +45,11 @@ def examine(
     if series.part == "mag":
         negative = float(seen.negative.sum() / max(1, seen.finite.sum()))
         phase.refuse_phase(series, float(seen.low.min()), float(seen.high.max()), negative, slabs(series))
-    findings = [*_not_finite(seen, series), *echo_order.check(series, slabs(series), volume_files, places)]
+    findings = [*_not_finite(seen, series), *volume_order.check(series)]
+    findings += echo_order.check(series, slabs(series), volume_files, places)
     if series.part == "mag":
         findings += [*_negative(seen, series), *_saturated(seen, series, volume_files)]
-    return tuple(findings)
+    return Looked(tuple(findings), seen.marks())
 
 
 @dataclass
@@ -52,12 +62,13 @@ class _Seen:
     low: np.ndarray
     high: np.ndarray
     at_high: np.ndarray
+    total: np.ndarray
 
     @staticmethod
     def of(series: Series) -> _Seen:
         n = series.n
         seen = _Seen(series.grid.n_voxels, np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, np.inf),
-                     np.full(n, -np.inf), np.zeros(n, np.int64))  # fmt: skip
+                     np.full(n, -np.inf), np.zeros(n, np.int64), np.zeros(n))  # fmt: skip
         for block in slabs(series):
             seen._add(series.read(block))
         return seen
@@ -75,18 +86,11 @@ class _Seen:
         self.low = np.minimum(self.low, low.min(axis=0))
         self.finite += np.count_nonzero(finite, axis=0)
         self.negative += np.count_nonzero(low < 0, axis=0)
+        self.total += (flat if finite.all() else np.where(finite, flat, 0)).sum(axis=0, dtype=np.float64)
 
-
-def slabs(series: Series) -> Iterator[Block]:
-    """Boxes that cover the series one after another, along the axis that was stored last, each of bounded size."""
-    axis = series.grid.source_axes[2][0]
-    length = series.grid.shape[axis]
-    layer = 4 * series.grid.n_voxels // length * series.n
-    thick = max(1, _SLAB_BYTES // max(layer, 1))
-    for start in range(0, length, thick):
-        box = [slice(None)] * 3
-        box[axis] = slice(start, min(start + thick, length))
-        yield box[0], box[1], box[2]
+    def marks(self) -> tuple[tuple[float, ...], ...]:
+        columns = (self.low, self.high, self.at_high, self.finite, self.negative, self.total)
+        return tuple(tuple(float(v) for v in row) for row in zip(*columns, strict=True))
 
 
 def _named(bad: np.ndarray, volume_files: tuple[str, ...]) -> str:
@@ -141,7 +145,8 @@ def _negative(seen: _Seen, series: Series) -> Iterator[Finding]:
 
 
 def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> Iterator[Finding]:
-    """Clipped volumes: more than 1 % of the voxels with signal (over 5 % of the maximum) share the maximum exactly."""
+    """Clipped volumes: more than 1 % of the voxels with signal (over 5 % of the maximum) share the maximum exactly, or more than
+    0.1 % where the maximum is the largest number that 8 to 16 bits hold."""
     suspects = np.flatnonzero((seen.at_high >= _SATURATED_LEAST) & (seen.high > 0))
     if not suspects.size:
         return
@@ -155,14 +160,25 @@ def _saturated(seen: _Seen, series: Series, volume_files: tuple[str, ...]) -> It
             if levels[v] < _LEVELS:
                 levels[v] = max(levels[v], np.unique(bright).size)
     share = np.divide(seen.at_high, signal, out=np.zeros(series.n), where=signal > 0)
-    clipped = (share > _SATURATED_SHARE) & (levels >= _LEVELS)
+    bits = [_ceiling(series.data, v, float(seen.high[v])) for v in range(series.n)]
+    enough = np.where([b > 0 for b in bits], _CEILING_SHARE, _SATURATED_SHARE)
+    clipped = (share > enough) & (levels >= _LEVELS)
     if clipped.any():
         worst = int(np.argmax(np.where(clipped, share, 0)))
         yield Finding(
             "warn",
             "W-SATURATED",
             f"{_named(clipped, volume_files)}: voxels",
-            f"{100 * share[worst]:.1f} % of the voxels with signal stand at the maximum, {seen.high[worst]:g}",
+            f"{100 * share[worst]:.2g} % of the voxels with signal stand at the maximum, {seen.high[worst]:g}"
+            + (f", the largest number that {bits[worst]} bits hold" if bits[worst] else ""),
             "lower the receiver gain or export more bits",
             "fits over clipped voxels are biased",
         )
+
+
+def _ceiling(data: Data, volume: int, value: float) -> int:
+    """How many bits are full where a voxel of that value is stored: 12 for 4095; 0 where none of the usual numbers is."""
+    if isinstance(data, StackedData):
+        data, volume = data.volumes[volume]
+    stored = (value - data.intercept) / data.slope if isinstance(data, StoredData) else value
+    return next((b for b in _CEILING_BITS if abs(stored - (2**b - 1)) < 1e-3), 0)

@@ -11,10 +11,11 @@ from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, ResourceError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Data, Series
-from neuromyo.io import complex_parts, gradients, intake, names, nifti, phase, sidecar, store
+from neuromyo.io import complex_parts, gradients, intake, names, nifti, phase, sidecar, store, twins
 from neuromyo.io.dataset import Dataset, Found, SeriesFiles, SessionFiles, constant_entities
 from neuromyo.io.files import printable
 from neuromyo.io.geometry import Geometry
+from neuromyo.io.slabs import slabs
 from neuromyo.io.unpack import Room
 
 #: kinds whose volumes are the echoes of one train
@@ -24,7 +25,7 @@ _TRAINS = ("MESE", "MEGRE")
 @dataclass(frozen=True, eq=False)
 class Session:
     """One session, opened. ``errors`` are (series name, error) of the series that could not be; ``inputs`` maps every
-    file that was used, relative to the dataset, to its SHA-256."""
+    file that was used, relative to the dataset, to its SHA-256; ``marked`` tells volumes of several sessions apart."""
 
     subject: str
     session: str
@@ -32,6 +33,7 @@ class Session:
     findings: tuple[Finding, ...] = ()
     errors: tuple[tuple[str, NeuromyoError], ...] = ()
     inputs: dict[str, str] = field(default_factory=dict)
+    marked: tuple[twins.Marked, ...] = ()
 
 
 def open_session(
@@ -83,11 +85,13 @@ def open_session(
             series += opened
             findings += remarks
             inputs |= used
+    findings += twins.find(opener.marked)
     made, remarks = complex_parts.joined(series)
     series += made
     findings += remarks
     inputs = dict(sorted(inputs.items()))
-    return Session(session_files.subject, session_files.session, tuple(series), tuple(findings), tuple(errors), inputs)
+    return Session(session_files.subject, session_files.session, tuple(series), tuple(findings), tuple(errors), inputs,
+                   tuple(opener.marked))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +129,7 @@ class _Opener:
     room: Room
     max_input_gb: float
     geometry: Geometry
+    marked: list[twins.Marked] = field(default_factory=list)
 
     def open(self, group: SeriesFiles) -> tuple[list[Series], list[Finding], dict[str, str]]:
         """The series of one group: one, or several where the repetition time differs between its files."""
@@ -147,9 +152,11 @@ class _Opener:
         for part in _by_repetition_time(volumes, group):
             series, remarks = self._series(part, group, grid, used)
             files = tuple(printable(v.source.relative) for v in part)
-            findings += [*remarks, *intake.examine(series, files, _places(part, volumes))]
+            looked = intake.examine(series, files, _places(part, volumes))
+            findings += [*remarks, *looked.findings]
+            self.marked.append(twins.Marked(series, files, looked.marks))
             if series.part == "phase":
-                series, remarks = phase.in_radians(series, _units(part), tuple(intake.slabs(series)))
+                series, remarks = phase.in_radians(series, _units(part), tuple(slabs(series)))
                 findings += remarks
             made.append(series)
         return made, findings, used

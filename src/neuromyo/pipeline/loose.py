@@ -10,10 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neuromyo.core.biomarker import Biomarker, SeriesNeed
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.series import Series
+
+if TYPE_CHECKING:
+    from neuromyo.io.twins import Marked
 
 _ENDINGS = (".nii.gz", ".nii")
 _BESIDE = (".json", ".bval", ".bvec")
@@ -42,20 +46,23 @@ def open_files(
     series: dict[str, Series] = {}
     findings: list[Finding] = []
     inputs: dict[str, str] = {}
+    marked: list[Marked] = []
     for number, (role, paths) in enumerate(files.items()):
         root = scratch / f"role{number}"
         given = _link(root, biomarker.series_need(role), paths)
         part = biomarker.series_need(role).part
-        one, found, used = _open(root, role, part, given, memory_mb, max_input_gb, geometry)
+        one, found, used, looked = _open(root, role, part, given, memory_mb, max_input_gb, geometry)
         series[role] = replace(one, files=tuple(given.get(f, f) for f in one.files), entities={})
         findings += found
+        marked += [replace(m, files=tuple(given.get(f, f) for f in m.files)) for m in looked]
         inputs |= {given.get(name, name): digest for name, digest in used.items()}
+    findings += _twins(marked)
     return Opened(series, tuple(findings), dict(sorted(inputs.items())))
 
 
 def _open(
     root: Path, role: str, part: str, given: Mapping[str, str], memory_mb: int, max_input_gb: float, geometry: str
-) -> tuple[Series, tuple[Finding, ...], Mapping[str, str]]:
+) -> tuple[Series, tuple[Finding, ...], Mapping[str, str], tuple[Marked, ...]]:
     from neuromyo.io import bids
 
     try:
@@ -75,8 +82,21 @@ def _open(
     meant = [s for s in opened.series if part != "complex" or s.part == "complex"]
     if len(meant) != 1:
         raise _not_one(role, part, opened.series, opened.findings, given)
-    findings = tuple(replace(f, where=_as_given(f.where, given)) for f in opened.findings)
-    return meant[0], findings, opened.inputs
+    # told again by `_twins`, of all roles together
+    remarks = [f for f in opened.findings if not f.code.endswith("-IDENTICAL")]
+    findings = tuple(replace(f, where=_as_given(f.where, given)) for f in remarks)
+    return meant[0], findings, opened.inputs, opened.marked
+
+
+def _twins(marked: Sequence[Marked]) -> tuple[Finding, ...]:
+    """Volumes of all roles that hold the same voxels; the first pair that was acquired differently raises."""
+    from neuromyo.io import twins
+
+    found = twins.find(marked)
+    for one in found:
+        if one.level == "stop":
+            raise DataError(one.code, where=one.where, found=one.message, remedy=one.remedy)
+    return found
 
 
 def _not_one(

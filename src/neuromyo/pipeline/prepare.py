@@ -59,6 +59,7 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
     labels, label_files, remarks, lost = _labels(options, files, scratch, memory_mb)
     failures += [Failure.of(label, name, error) for name, error in lost]
     checked, stops = check(opened.series, options)
+    stops = [*(f for f in opened.findings if f.level == "stop"), *stops]
     failures += [Failure(label, f.where, f.code, str(f)) for f in stops]
     usable = tuple(s for s in opened.series if not any(concerns(f, s) for f in stops))
     made = _plan(usable, options, labels)

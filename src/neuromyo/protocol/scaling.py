@@ -79,11 +79,8 @@ def flags(biomarker: str, series: Mapping[str, Series]) -> tuple[str, ...]:
 def of_series(series: Series) -> Iterator[Scaled]:
     """Every volume of a series with its slopes, by the name of its file."""
     acquired, n = series.acquisition, series.n
-    for i in range(n):
-        if len(series.files) == n:
-            file = series.files[i]
-        else:
-            file = series.name + (f" (volume {i + 1})" if n > 1 else "")
+    own = series.files if len(series.files) == n else [f"{series.name} (volume {i + 1})" for i in range(n)]
+    for i, file in enumerate(own if n > 1 else [series.name]):
         yield Scaled(file, _at(acquired.rescale_slopes, i), _at(acquired.scale_slopes, i))
 
 
