@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from neuromyo.cli import types as t
 from neuromyo.cli.speak import speaker
+
+if TYPE_CHECKING:
+    from neuromyo.core.errors import Finding
+    from neuromyo.pipeline.check import Checked
+
+_LEVELS = {"stop": "STOP", "warn": "warning", "note": "note"}
 
 
 def check(
@@ -12,36 +24,97 @@ def check(
     session_label: t.Sessions = None,
     biomarkers: t.Biomarkers = "",
     protocol: t.Protocol = "",
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it all as a page, too.")] = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
     mem_mb: t.Memory = 4000,
 ) -> int:
-    """Check a BIDS dataset before anything is computed. Every finding names file, field and remedy."""
+    """Check a BIDS dataset before anything is computed: what each biomarker can expect, and why. Every finding names file,
+    field and remedy."""
     import tempfile
-    from pathlib import Path
 
     from neuromyo.cli.asking import run_options
     from neuromyo.core.errors import EXIT_INPUT, worst_exit
-    from neuromyo.pipeline.check import findings
+    from neuromyo.pipeline import check as checking
 
     options = run_options(
         participants=participant_label, sessions=session_label, biomarkers=biomarkers, protocol=protocol,
         max_input_gb=max_input_gb, geometry=geometry, mem_mb=mem_mb,
     )  # fmt: skip
+    if html is not None:
+        checking.refuse_page(html, bids_dir)
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
-        found = findings(bids_dir, options, Path(scratch))
+        found = checking.findings(bids_dir, options, Path(scratch))
     statuses = [s for one in found for s in one.statuses]
     status = worst_exit([*statuses, *(EXIT_INPUT for one in found for f in one.findings if f.level == "stop")])
-    speaker.answer(
-        {
-            "sessions": [{"session": o.session, "findings": [f.as_dict() for f in o.findings]} for o in found],
-            "exit": status,
-        }
-    )
+    page = {} if html is None else {"page": str(checking.write_page(html, found, options))}
+    speaker.answer({"sessions": [o.as_dict() for o in found], **page, "exit": status})
     for one in found:
-        rows = [(f.level, f.code, f.where, f.message, f.remedy, f.consequence) for f in one.findings]
-        if rows:
-            speaker.table(one.session, ("level", "code", "where", "what", "remedy", "means"), rows)
-        else:
-            speaker.out(f"{one.session}: nothing to remark")
+        speaker.out(*_lines(one))
+    if html is not None:
+        speaker.out(f"The page: {html}")
     return status
+
+
+def _lines(one: Checked) -> Iterator[str]:
+    """One session as text: what can be computed, then what was found, series by series."""
+    from neuromyo.report.check import by_series, summary
+
+    yield ""
+    yield one.session + (f": {summary(one.verdicts)}" if one.verdicts else "")
+    if one.others:
+        yield f"  ({len(one.others)} others need series that are not here: {', '.join(one.others)})"
+    yield from _verdicts(one)
+    for sheet in one.sheets:
+        if sheet.state != "there":
+            from neuromyo.protocol.sheet import STATES
+
+            yield f"  {sheet.sequence}: {STATES[sheet.state]} ({sheet.title})"
+    if not one.findings:
+        yield "  nothing to remark"
+    for name, found in by_series(one.findings, [s.name for s in one.series]):
+        yield ""
+        yield f"  {name}"
+        for finding in found:
+            yield from _finding(finding, name)
+
+
+def _verdicts(one: Checked) -> Iterator[str]:
+    from neuromyo.protocol.verdict import WORDS
+
+    wide = max((len(v.biomarker) for v in one.verdicts), default=0)
+    grade = max(map(len, WORDS.values()))
+    for v in one.verdicts:
+        head = f"    {v.biomarker:<{wide}}  {WORDS[v.grade]:<{grade}}  "
+        yield from _wrapped(head, v.reasons[0] if v.reasons else "")
+        for more in v.reasons[1:]:
+            yield from _wrapped(" " * len(head), more)
+
+
+def _finding(finding: Finding, group: str) -> Iterator[str]:
+    from neuromyo.report.check import field_of
+
+    field = field_of(finding, group)
+    head = f"    {_LEVELS.get(finding.level, finding.level):<8} "
+    yield from _wrapped(
+        head, f"{field}: {finding.message} [{finding.code}]" if field else f"{finding.message} [{finding.code}]"
+    )
+    for word, text in (("means", finding.consequence), ("do", finding.remedy)):
+        if text:
+            yield from _wrapped(" " * len(head) + f"{word}: ", text)
+
+
+def _wrapped(head: str, text: str) -> Iterator[str]:
+    """A paragraph with a hanging indent, as wide as the terminal up to 130 columns; words are never broken."""
+    import shutil
+    import textwrap
+
+    width = min(130, max(60, shutil.get_terminal_size((130, 24)).columns))
+    yield from textwrap.wrap(
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [head.rstrip()]

@@ -14,6 +14,7 @@ from neuromyo.core.series import Series
 from neuromyo.pipeline import plan, registries
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Failure
+from neuromyo.protocol.needs import NO_NUMBERS, Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +63,9 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
     stops = [*(f for f in opened.findings if f.level == "stop"), *stops]
     failures += [Failure(label, f.where, f.code, str(f)) for f in stops]
     usable = tuple(s for s in opened.series if not any(concerns(f, s) for f in stops))
-    made = _plan(usable, options, labels)
+    made = planned(usable, options, labels)
     if stops:
-        made = _stopped(made, _plan(opened.series, options, labels), stops)
+        made = _stopped(made, planned(opened.series, options, labels), stops)
     if options.biomarkers:
         failures += [Failure.of(label, id_, error) for id_, error in made.unmet]
     elif not any(not t.segments for t in made.tasks) and not failures:
@@ -124,24 +125,29 @@ def _needs(options: RunOptions) -> list[Need]:
     return [n for d in (*asked, *providers, *registries.segmenters()) for n in d.needs.values()]
 
 
-def check(series: Sequence[Series], options: RunOptions) -> tuple[tuple[Finding, ...], list[Finding]]:
-    """Findings on the series, against the protocol named and what the planned biomarkers need; and those that stop."""
+def check(
+    series: Sequence[Series], options: RunOptions, numbers: Numbers = NO_NUMBERS
+) -> tuple[tuple[Finding, ...], list[Finding]]:
+    """Findings on the series, against the protocol named and what the planned biomarkers need; and those that stop.
+    ``numbers`` tells what is meant for a biomarker in numbers."""
     from neuromyo.protocol import check as checking
     from neuromyo.protocol import protocol as protocols
     from neuromyo.protocol import scaling
 
     declared = protocols.load(options.protocol) if options.protocol else None
+    tasks = [t for t in planned(series, options).tasks if not t.segments]
     if options.biomarkers:
         looking = [_asked(registries.biomarkers().get(id_), options) for id_ in options.biomarkers]
     else:
-        looking = list({t.id: t.declaration for t in _plan(series, options).tasks if not t.segments}.values())
-    found = tuple(checking.check(series, declared, looking))  # type: ignore[arg-type]
-    found += tuple(f for t in _plan(series, options).tasks if not t.segments for f in scaling.check(t.id, t.series))
-    found = tuple(dict.fromkeys(found))
+        looking = list({t.id: t.declaration for t in tasks}.values())
+    found = checking.check(series, declared, looking, numbers)  # type: ignore[arg-type]
+    scaled = [f for t in tasks for f in scaling.check(t.id, t.series)]
+    found = tuple(dict.fromkeys([*found, *scaled]))
     return found, [f for f in found if f.level == "stop"]
 
 
-def _plan(series: Sequence[Series], options: RunOptions, labels: Sequence[Labels] = ()) -> plan.Plan:
+def planned(series: Sequence[Series], options: RunOptions, labels: Sequence[Labels] = ()) -> plan.Plan:
+    """What would run on the series: the biomarkers asked for, or all that can."""
     declared = tuple(_asked(b, options) for b in registries.biomarkers())
     segmenters = tuple(registries.segmenters())
     return plan.make(series, declared, segmenters, asked=options.biomarkers or None, labels=labels)

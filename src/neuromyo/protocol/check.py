@@ -14,49 +14,56 @@ import numpy as np
 from neuromyo.core.biomarker import Biomarker, SeriesNeed
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import Series
-from neuromyo.protocol.compare import Compared, comparisons, echo_times
-from neuromyo.protocol.needs import check_needs, consequence, depending, key
+from neuromyo.protocol.compare import Compared, comparisons, echo_times, intended
+from neuromyo.protocol.needs import NO_NUMBERS, Numbers, check_needs, consequence, depending, deviation, key
+from neuromyo.protocol.pairing import belongs, told_once, whole
 from neuromyo.protocol.protocol import Protocol
 from neuromyo.protocol.sequence import Sequence as Declared
 
-#: as what the images of a complex sequence may come
-PARTS = ("complex", "mag", "phase", "real", "imag")
 #: an echo train is even if no spacing differs from the median by more than this share
 _EVEN = 0.02
 
 
-def check(series: Sequence[Series], protocol: Protocol | None, biomarkers: Sequence[Biomarker]) -> tuple[Finding, ...]:
+def check(
+    series: Sequence[Series],
+    protocol: Protocol | None,
+    biomarkers: Sequence[Biomarker],
+    numbers: Numbers = NO_NUMBERS,
+) -> tuple[Finding, ...]:
     """Findings on the series of one session.
 
     protocol : what was to be acquired; None checks only what the biomarkers need
     biomarkers : those asked for
+    numbers : tells what assumptions and deviations do to them
 
     A number outside its usable interval is a ``stop`` (E-PROTOCOL), one outside its fine interval a ``warn``
     (W-PROTOCOL); a declared sequence that is absent and a need that is not met are warnings, fields not stated are
     warnings where a biomarker looks at them and notes otherwise.
     """
-    needs = check_needs(series, biomarkers)
+    needs = check_needs(series, biomarkers, numbers)
     if protocol is None:
         return needs
     said = {f.where for f in needs}
-    found = tuple(_together(_against(series, protocol, biomarkers)))
+    found = tuple(_together(_against(series, protocol, biomarkers, numbers)))
     expected = {f.where: f.message for f in found if f.code == "N-UNSTATED"}
     told = [replace(f, message=expected.get(f.where, f.message)) if f.code == "W-ASSUMED" else f for f in needs]
     return (*told, *(f for f in found if f.where not in said or f.code != "N-UNSTATED"))
 
 
-def _against(series: Sequence[Series], protocol: Protocol, biomarkers: Sequence[Biomarker]) -> Iterator[Finding]:
+def _against(
+    series: Sequence[Series], protocol: Protocol, biomarkers: Sequence[Biomarker], numbers: Numbers
+) -> Iterator[Finding]:
     for name, declared in protocol.sequences.items():
-        matching = [s for s in series if _is(declared, s)]
+        matching = [s for s in series if belongs(declared, s)]
         if not matching and not declared.optional:
             yield _absent(name, declared, protocol, series, biomarkers)
-        if matching and not _whole(declared, matching):
+        if matching and not whole(declared, matching):
             yield _halved(name, matching, protocol, biomarkers)
-        for one in _told_once(matching):
+        for one in told_once(matching):
             yield from _switched(one, declared, protocol, biomarkers)
             yield from _uneven(one, declared)
             for compared in comparisons(one, declared, protocol):
-                yield from _judge(one, compared, protocol, biomarkers)
+                yield from _judge(one, compared, protocol, biomarkers, numbers)
 
 
 def _together(found: Iterable[Finding]) -> Iterator[Finding]:
@@ -66,27 +73,6 @@ def _together(found: Iterable[Finding]) -> Iterator[Finding]:
         meant.setdefault(replace(one, consequence=""), {})[one.consequence] = None
     for one, consequences in meant.items():
         yield replace(one, consequence="; ".join(c for c in consequences if c))
-
-
-def _is(declared: Declared, series: Series) -> bool:
-    same_entities = all(series.entities.get(k) == v for k, v in declared.entities.items() if k != "part")
-    parts = PARTS if declared.part == "complex" else (declared.part,)
-    return series.kind == declared.kind and series.part in parts and same_entities
-
-
-def _whole(declared: Declared, matching: Sequence[Series]) -> bool:
-    """Whether a complex sequence came as such, or in two parts that make it up."""
-    there = {s.part for s in matching}
-    return declared.part != "complex" or any(set(pair) <= there for pair in (PARTS[:1], PARTS[1:3], PARTS[3:]))
-
-
-def _told_once(matching: Sequence[Series]) -> Iterator[Series]:
-    """Phase and imaginary images carry the sidecars of their counterparts: one of the two is looked at."""
-    there = {s.part for s in matching}
-    for one in matching:
-        counterpart = {"phase": "mag", "imag": "real"}.get(one.part)
-        if counterpart not in there:
-            yield one
 
 
 def _serving(declared: Declared, need: SeriesNeed) -> bool:
@@ -126,7 +112,8 @@ def _switched(
         return
     yield Finding(
         "stop", "E-PROTOCOL", where, f"{expected} ({protocol.name}), found {words[not declared.mt_on]}",
-        "check which of the series had the pulse, and correct name and sidecar", depending(series, biomarkers),
+        "check which of the series had the pulse, and correct name and sidecar",
+        depending(series, biomarkers, "cannot be computed from it"),
     )  # fmt: skip
 
 
@@ -159,7 +146,7 @@ def _uneven(series: Series, declared: Declared) -> Iterator[Finding]:
 
 
 def _judge(
-    series: Series, compared: Compared, protocol: Protocol, biomarkers: Sequence[Biomarker]
+    series: Series, compared: Compared, protocol: Protocol, biomarkers: Sequence[Biomarker], numbers: Numbers
 ) -> Iterator[Finding]:
     figure = compared.figure
     where = f"{series.name}: {key(compared.field) if compared.field else compared.title}"
@@ -175,6 +162,9 @@ def _judge(
     if level == "fine":
         return
     meant = consequence(series, compared.field, biomarkers) if compared.field else depending(series, biomarkers)
+    if level == "unusable":
+        meant = depending(series, biomarkers, "cannot be computed from it")
+    meant = "; ".join([*filter(None, [meant]), *deviation(series, biomarkers, intended(series, compared), numbers)])
     yield Finding(
         "warn" if level == "usable" else "stop",
         "W-PROTOCOL" if level == "usable" else "E-PROTOCOL",

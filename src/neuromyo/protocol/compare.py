@@ -130,3 +130,27 @@ def _echoes(series: Series, declared: Sequence) -> Iterator[Compared]:
 def echo_times(series: Series) -> tuple[float, ...]:
     """Echo times in ascending order, whatever that of the volumes; none where the files state none."""
     return tuple(sorted(series.acquisition.echo_times or ()))
+
+
+def intended(series: Series, compared: Compared) -> Acquisition | None:
+    """The acquisition of a series with that one number as declared; None where an acquisition does not hold it."""
+    acquired, wanted = series.acquisition, compared.figure.target
+    if compared.field == "echo_times":
+        times = _train(echo_times(series), compared.title, wanted)
+        return acquired.with_(echo_times=times) if times else None
+    if compared.field == "flip_angles_deg":
+        return acquired.with_(flip_angles_deg=(wanted,) * len(acquired.flip_angles_deg or (0,)))
+    if compared.field in ("repetition_time", "refocusing_angle_deg"):
+        return acquired.with_(**{compared.field: wanted})
+    return None
+
+
+def _train(times: tuple[float, ...], title: str, wanted: float) -> tuple[float, ...]:
+    """An even train with its first echo, its spacing or its number of echoes as declared; empty where there is none."""
+    if len(times) < 2:
+        return ()
+    train = {"first echo": times[0], "echo spacing": float(np.median(np.diff(times))), "number of echoes": len(times)}
+    if title not in train:
+        return ()
+    train[title] = wanted
+    return tuple(train["first echo"] + k * train["echo spacing"] for k in range(round(train["number of echoes"])))

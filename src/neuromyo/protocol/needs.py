@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
+from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Assumable, Biomarker, SeriesNeed
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import Series
@@ -51,28 +53,75 @@ def users(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[tuple[Bio
                 yield biomarker, biomarker.series_need(role)
 
 
-def consequence(series: Series, field: str, biomarkers: Sequence[Biomarker]) -> str:
+class Numbers(Protocol):
+    """What an assumption or a deviation does to a biomarker, in numbers; an empty text where nothing can be said."""
+
+    def unstated(self, biomarker: str, series: Series, field: str) -> str:
+        """``T2 biased by up to 3 % if it was 120 degrees``."""
+        ...
+
+    def off(self, biomarker: str, series: Series, intended: Acquisition) -> str:
+        """``T2 scatters 1.6 times as much as intended``."""
+        ...
+
+
+class NoNumbers:
+    """Where numbers are not asked for."""
+
+    def unstated(self, biomarker: str, series: Series, field: str) -> str:
+        return ""
+
+    def off(self, biomarker: str, series: Series, intended: Acquisition) -> str:
+        return ""
+
+
+NO_NUMBERS = NoNumbers()
+
+
+def consequence(series: Series, field: str, biomarkers: Sequence[Biomarker], numbers: Numbers = NO_NUMBERS) -> str:
     """What a field that is off or absent means, for which biomarker; empty where none looks at it."""
-    if not series.acquisition.stated(field):
-        said: dict[str, dict[str, None]] = {}
-        for biomarker, need in users(series, biomarkers):
-            if _touches(need, field):
-                said.setdefault(_said_unstated(need, field), {})[biomarker.id] = None
-        return "; ".join(f"{', '.join(ids)} {text}" for text, ids in said.items())
-    touched = dict.fromkeys(b.id for b, n in users(series, biomarkers) if _touches(n, field))
-    return f"{', '.join(touched)} computed from it with the value found" if touched else ""
+    if series.acquisition.stated(field):
+        touched = dict.fromkeys(b.id for b, n in users(series, biomarkers) if _touches(n, field))
+        return f"{', '.join(touched)} computed from it with the value found" if touched else ""
+    said: dict[str, dict[str, None]] = {}
+    for biomarker, need in users(series, biomarkers):
+        if _touches(need, field):
+            said.setdefault(_said_unstated(need, field), {})[biomarker.id] = None
+    words = [f"{', '.join(ids)} {text}" for text, ids in said.items()]
+    ids = dict.fromkeys(id_ for named in said.values() for id_ in named)
+    return "; ".join([*words, *_by_text({id_: numbers.unstated(id_, series, field) for id_ in ids})])
 
 
-def depending(series: Series, biomarkers: Sequence[Biomarker]) -> str:
+def _by_text(said: Mapping[str, str]) -> Iterator[str]:
+    """``t2-epg, t2-water: T2 ...``, biomarkers of which the same is to be said together; nothing of those with nothing."""
+    together: dict[str, list[str]] = {}
+    for id_, text in said.items():
+        if text:
+            together.setdefault(text, []).append(id_)
+    yield from (f"{', '.join(ids)}: {text}" for text, ids in together.items())
+
+
+def deviation(
+    series: Series, biomarkers: Sequence[Biomarker], intended: Acquisition | None, numbers: Numbers
+) -> Iterator[str]:
+    """What it does to biomarkers that a series was not acquired as intended, in numbers."""
+    if intended is not None:
+        ids = dict.fromkeys(b.id for b, _ in users(series, biomarkers))
+        yield from _by_text({id_: numbers.off(id_, series, intended) for id_ in ids})
+
+
+def depending(series: Series, biomarkers: Sequence[Biomarker], words: str = "computed on these voxels") -> str:
     """Which biomarkers work on the voxels of a series; empty where none does."""
     touched = dict.fromkeys(b.id for b, _ in users(series, biomarkers))
-    return f"{', '.join(touched)} computed on these voxels" if touched else ""
+    return f"{', '.join(touched)} {words}" if touched else ""
 
 
-def check_needs(series: Sequence[Series], biomarkers: Sequence[Biomarker]) -> tuple[Finding, ...]:
+def check_needs(
+    series: Sequence[Series], biomarkers: Sequence[Biomarker], numbers: Numbers = NO_NUMBERS
+) -> tuple[Finding, ...]:
     """Missing series, too few volumes, fields that are not stated and what is then assumed."""
     found = [f for b in biomarkers for f in _missing(b, series)]
-    return (*found, *(f for s in series for f in _unstated(s, biomarkers)))
+    return (*found, *(f for s in series for f in _unstated(s, biomarkers, numbers)))
 
 
 def _missing(biomarker: Biomarker, series: Sequence[Series]) -> Iterator[Finding]:
@@ -100,7 +149,7 @@ def _named(kind: str, part: str) -> str:
     return kind if part == "mag" else f"{kind} ({part})"
 
 
-def _unstated(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[Finding]:
+def _unstated(series: Series, biomarkers: Sequence[Biomarker], numbers: Numbers) -> Iterator[Finding]:
     fields = dict.fromkeys(f for _, n in users(series, biomarkers) for f in _fields(n))
     for field in fields:
         if series.acquisition.stated(field):
@@ -108,9 +157,8 @@ def _unstated(series: Series, biomarkers: Sequence[Biomarker]) -> Iterator[Findi
         required = any(field in n.required for _, n in users(series, biomarkers))
         code = "W-NEEDS" if required else "W-ASSUMED"
         remedy = _remedy(field, [n for _, n in users(series, biomarkers)])
-        yield Finding(
-            "warn", code, f"{series.name}: {key(field)}", "not stated", remedy, consequence(series, field, biomarkers)
-        )
+        meant = consequence(series, field, biomarkers, numbers)
+        yield Finding("warn", code, f"{series.name}: {key(field)}", "not stated", remedy, meant)
 
 
 def _remedy(field: str, needs: Sequence[SeriesNeed]) -> str:
