@@ -27,7 +27,8 @@ _SHAPES_PER_B1 = 100
 _PULSE_WHY = "the same flip angle all through the slice; a B1 that is fitted then absorbs the real profile and is not the true B1"
 _PULSE_REMEDY = "give the pulse's shape as option {}"
 
-MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=3, required=("echo_times",))
+#: two echoes determine a decay, though nothing then tells how well
+MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=2, required=("echo_times",))
 TRAIN_NEED = SeriesNeed(
     kinds=("MESE",),
     min_volumes=4,

@@ -25,7 +25,7 @@ source = "our manual"
 
 
 def test_the_packaged_protocols():
-    assert names() == ("calf_3t", "nerve_3t", "thigh_3t")
+    assert names() == ("als_1998", "calf_3t", "nerve_3t", "thigh_3t")
 
 
 @pytest.mark.parametrize("name", names())
@@ -36,9 +36,20 @@ def test_every_packaged_number_says_where_it_comes_from(name):
     assert len(figures) >= 9
     assert all((f.source and f.evidence) or (f.proposed and f.why) for f in figures)
     assert all(level.source or level.why for level in protocol.levels)
-    assert protocol.sequences["mese"].kind == "MESE"
-    assert protocol.sequences["mese"].echoes.count.target == 17
     assert protocol.minutes is None or protocol.minutes > 0
+
+
+@pytest.mark.parametrize("name", ["calf_3t", "nerve_3t", "thigh_3t"])
+def test_the_multi_echo_train_is_the_same_in_all(name):
+    train = load(name).sequences["mese"]
+    assert train.kind == "MESE" and train.echoes.count.target == 17
+
+
+def test_two_repetition_and_two_echo_times_of_1998():
+    short, long = load("als_1998").sequences.values()
+    assert (short.entities, long.entities) == ({"acq": "tr1"}, {"acq": "tr2"})
+    assert short.repetition_time.target < long.repetition_time.target
+    assert len(long.echo_list.times) == 2 and short.echo_list.times[0] == long.echo_list.times[0], "T2 drops out of T1"
 
 
 def test_a_text_is_a_protocol_too():
