@@ -72,7 +72,7 @@ def _lines(one: Checked) -> Iterator[str]:
             yield f"  {sheet.sequence}: {STATES[sheet.state]} ({sheet.title})"
     if not one.findings:
         yield "  nothing to remark"
-    for name, found in by_series(one.findings, [s.name for s in one.series]):
+    for name, found in by_series(one.findings, one.files):
         yield ""
         yield f"  {name}"
         for finding in found:

@@ -40,6 +40,11 @@ class Checked:
     series: tuple[Series, ...] = ()
 
     @property
+    def files(self) -> tuple[tuple[str, ...], ...]:
+        """The files of each series."""
+        return tuple(s.files or (s.name,) for s in self.series)
+
+    @property
     def statuses(self) -> list[int]:
         return [CODES[f.code][0] for f in self.findings if f.level == "stop" and f.code in CODES]
 
@@ -161,7 +166,7 @@ def write_page(page: Path, found: Sequence[Checked], options: RunOptions) -> Pat
     title = protocols.load(options.protocol).title if options.protocol else ""
     views = [
         report.CheckedView(
-            o.session, o.findings, o.verdicts, o.others, o.sheets, tuple(SeriesLine.of(s) for s in o.series)
+            o.session, o.findings, o.verdicts, o.others, o.sheets, tuple(SeriesLine.of(s) for s in o.series), o.files
         )
         for o in found
     ]

@@ -30,7 +30,7 @@ def shortcoming(need: SeriesNeed, series: Series) -> str:
         if series.entities.get(entity, value) != value:
             return f"{series.name} has {entity}-{series.entities[entity]}, not {entity}-{value}"
     if series.n < need.min_volumes:
-        return f"{series.name} has {series.n} volumes where {need.min_volumes} are needed"
+        return f"{series.name} has {series.n} volume{'' if series.n == 1 else 's'} where {need.min_volumes} are needed"
     missing = [field for field in need.required if not series.acquisition.stated(field)]
     return f"{series.name} does not state {', '.join(missing)}" if missing else ""
 

@@ -6,6 +6,7 @@ which biomarker. What the files do not state is said to be not stated; nothing i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from neuromyo.protocol.sequence import Sequence as Declared
 
 #: an echo train is even if no spacing differs from the median by more than this share
 _EVEN = 0.02
+#: ids at the beginning of what is said of them
+_IDS = re.compile(r"[a-z0-9-]+(, [a-z0-9-]+)*(?=:? )")
 
 
 def check(
@@ -72,7 +75,17 @@ def _together(found: Iterable[Finding]) -> Iterator[Finding]:
     for one in found:
         meant.setdefault(replace(one, consequence=""), {})[one.consequence] = None
     for one, consequences in meant.items():
-        yield replace(one, consequence="; ".join(c for c in consequences if c))
+        yield replace(one, consequence=_joined(c for text in consequences for c in text.split("; ") if c))
+
+
+def _joined(said: Iterable[str]) -> str:
+    """What is said of biomarkers (``a, b cannot be computed``), with those of which the same is said named together."""
+    together: dict[str, dict[str, None]] = {}
+    for text in said:
+        ids = _IDS.match(text)
+        named = ids[0].rstrip(": ") if ids else ""
+        together.setdefault(text[len(named) :], {}).update(dict.fromkeys(named.split(", ")))
+    return "; ".join(", ".join(filter(None, ids)) + rest for rest, ids in together.items())
 
 
 def _serving(declared: Declared, need: SeriesNeed) -> bool:

@@ -73,7 +73,7 @@ def reason(finding: Finding, biomarker: str) -> str:
     message = re.sub(r"\s*\([^()]*\)", "", finding.message)
     if finding.code == "W-ASSUMED":
         message = f"{field} not stated"
-    elif finding.code in ("W-NOMAP", "W-SCALE") or field.lower() in message.lower():
+    elif finding.code in ("W-NOMAP", "W-SCALE") or field.lower() in message.lower() or message.startswith(f"{field}: "):
         pass
     elif field and len(field) < 60 and not finding.where.endswith(finding.code):
         message = f"{field}: {message}"

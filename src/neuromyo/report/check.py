@@ -19,7 +19,8 @@ SIGNS = {"fine": "✓", "caveat": "!", "cannot": "✕", "usable": "!", "unusable
 
 @dataclass(frozen=True, slots=True)
 class CheckedView:
-    """What was found on one session (or on the dataset as a whole: then there are findings alone)."""
+    """What was found on one session (or on the dataset as a whole: then there are findings alone). ``files`` are those of each
+    of the ``series``."""
 
     label: str
     findings: tuple[Finding, ...] = ()
@@ -27,6 +28,7 @@ class CheckedView:
     others: tuple[str, ...] = ()
     sheets: tuple[sheet.Sheet, ...] = ()
     series: tuple[SeriesLine, ...] = ()
+    files: tuple[tuple[str, ...], ...] = ()
 
     @property
     def summary(self) -> str:
@@ -35,7 +37,7 @@ class CheckedView:
 
     @property
     def groups(self) -> list[tuple[str, list[Finding]]]:
-        return by_series(self.findings, [s.file.partition(" and ")[0] for s in self.series])
+        return by_series(self.findings, self.files)
 
     @property
     def stopped(self) -> bool:
@@ -49,18 +51,23 @@ def summary(verdicts: Sequence[verdict.Verdict]) -> str:
     return wording.plural(len(verdicts), "biomarker") + ": " + ", ".join(said) if said else ""
 
 
-def by_series(findings: Sequence[Finding], series: Sequence[str]) -> list[tuple[str, list[Finding]]]:
-    """Findings under the file or thing they are about, in the order in which they come; those of series first."""
-    groups: dict[str, list[Finding]] = {name: [] for name in series}
+def by_series(findings: Sequence[Finding], series: Sequence[tuple[str, ...]]) -> list[tuple[str, list[Finding]]]:
+    """Findings under the series or thing they are about, in the order in which they come; those of series first.
+
+    series : the files of each; the first one names it
+    """
+    groups: dict[str, list[Finding]] = {files[0]: [] for files in series}
     for finding in findings:
-        name = next((n for n in series if finding.where.startswith(n)), finding.where.partition(": ")[0])
+        about = finding.where.partition(": ")[0]
+        name = next((files[0] for files in series if any(about.startswith(f) for f in files)), about)
         groups.setdefault(name, []).append(finding)
     return [(name, found) for name, found in groups.items() if found]
 
 
 def field_of(finding: Finding, group: str) -> str:
-    """What a finding is about within its group."""
-    return finding.where.removeprefix(group).removeprefix(": ")
+    """What a finding is about within its group; nothing where its message begins with that."""
+    field = finding.where.removeprefix(group).removeprefix(": ")
+    return "" if finding.message.startswith(f"{field}: ") else field
 
 
 def page(sessions: Sequence[CheckedView], *, protocol: str = "") -> str:
