@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def _of_session(dataset: Any, files: Any, options: RunOptions, scratch: Path, ca
     ]
     said = sorted(dict.fromkeys(said), key=lambda f: _ORDER.get(f.level, 3))
     declared = protocols.load(options.protocol) if options.protocol else None
-    meant = _kinds_meant(files, declared)
+    meant = _meant(files, declared)
     return Checked(
         files.label,
         tuple(said),
@@ -106,16 +106,21 @@ def _of_session(dataset: Any, files: Any, options: RunOptions, scratch: Path, ca
     )
 
 
-def _kinds_meant(files: Any, declared: Protocol | None) -> set[str]:
-    """The kinds of series that are in the folder, readable or not, or in the protocol."""
-    there = {group.kind for group in files.groups}
-    return there | ({s.kind for s in declared.sequences.values() if not s.optional} if declared else set())
+def _meant(files: Any, declared: Protocol | None) -> list[tuple[str, Mapping[str, str]]]:
+    """Kind and entities of the series that are in the folder, readable or not, or in the protocol."""
+    there = [(group.kind, group.entities) for group in files.groups]
+    return there + ([(s.kind, s.entities) for s in declared.sequences.values() if not s.optional] if declared else [])
 
 
-def _is_meant(id_: str, options: RunOptions, meant: set[str]) -> bool:
-    """Whether somebody may expect a biomarker: asked for, or each of its main series' kinds being here or declared."""
+def _is_meant(id_: str, options: RunOptions, meant: Sequence[tuple[str, Mapping[str, str]]]) -> bool:
+    """Whether somebody may expect a biomarker: asked for, or one of the series it must have is here or declared."""
     biomarker = registries.biomarkers().get(id_)
-    return id_ in options.biomarkers or bool(meant & set(biomarker.series_need(biomarker.series_roles[0]).kinds))
+    needs = [need for role in biomarker.series_roles if not (need := biomarker.series_need(role)).optional]
+    return id_ in options.biomarkers or any(
+        kind in need.kinds and all(entities.get(k) == v for k, v in need.entities)
+        for need in needs
+        for kind, entities in meant
+    )
 
 
 def _possible(plan: Plan, said: Sequence[Finding]) -> Iterator[verdict.Verdict]:
@@ -126,7 +131,10 @@ def _possible(plan: Plan, said: Sequence[Finding]) -> Iterator[verdict.Verdict]:
 
 
 def _impossible(
-    plan: Plan, options: RunOptions, meant: set[str], errors: Sequence[tuple[str, NeuromyoError]]
+    plan: Plan,
+    options: RunOptions,
+    meant: Sequence[tuple[str, Mapping[str, str]]],
+    errors: Sequence[tuple[str, NeuromyoError]],
 ) -> Iterator[verdict.Verdict]:
     """Those that lack something, with the files of theirs that could not be opened."""
     for id_, error in plan.unmet:

@@ -15,6 +15,7 @@ import numpy as np
 from neuromyo.core.biomarker import Biomarker, SeriesNeed
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import Series
+from neuromyo.protocol import opposed
 from neuromyo.protocol.compare import Compared, comparisons, echo_times, intended
 from neuromyo.protocol.needs import NO_NUMBERS, Numbers, check_needs, consequence, depending, deviation, key
 from neuromyo.protocol.pairing import belongs, told_once, whole
@@ -43,7 +44,7 @@ def check(
     (W-PROTOCOL); a declared sequence that is absent and a need that is not met are warnings, fields not stated are
     warnings where a biomarker looks at them and notes otherwise.
     """
-    needs = check_needs(series, biomarkers, numbers)
+    needs = (*check_needs(series, biomarkers, numbers), *(f for s in series for f in opposed.check(s, biomarkers)))
     if protocol is None:
         return needs
     said = {f.where for f in needs}

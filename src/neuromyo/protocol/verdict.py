@@ -13,6 +13,11 @@ from neuromyo.core.series import Series
 #: grades in words for people, best first
 WORDS = {"fine": "fine", "caveat": "usable with a caveat", "cannot": "cannot be computed"}
 
+#: codes whose message says by itself what it is about
+_TELL_THE_FIELD = ("W-NOMAP", "W-SCALE", "W-PROTOCOL", "E-PROTOCOL")
+#: letters of a field's name in a reason
+_LONGEST = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -71,11 +76,10 @@ def reason(finding: Finding, biomarker: str) -> str:
     """A finding in a few words, with what it means for the biomarker in numbers where it says so."""
     field = finding.where.rpartition(": ")[2]
     message = re.sub(r"\s*\([^()]*\)", "", finding.message)
+    told = finding.code in _TELL_THE_FIELD or field.lower() in message.lower()
     if finding.code == "W-ASSUMED":
         message = f"{field} not stated"
-    elif finding.code in ("W-NOMAP", "W-SCALE") or field.lower() in message.lower() or message.startswith(f"{field}: "):
-        pass
-    elif field and len(field) < 60 and not finding.where.endswith(finding.code):
+    elif field and not told and len(field) < _LONGEST:
         message = f"{field}: {message}"
     numbers = [_bare(part) for part in finding.consequence.split(";") if _numeric(part, biomarker)]
     return "; ".join([message, *numbers])

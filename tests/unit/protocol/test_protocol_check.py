@@ -281,3 +281,44 @@ def test_findings_that_differ_in_what_they_mean_alone_are_told_once():
     one, other = Finding("stop", "E-PROTOCOL", "a", "b", "c", "d"), Finding("stop", "E-PROTOCOL", "a", "b", "c", "e")
     merged = list(_together([one, Finding("note", "N-UNSTATED", "a", "b"), other]))
     assert [(f.code, f.consequence) for f in merged] == [("E-PROTOCOL", "d; e"), ("N-UNSTATED", "")]
+
+
+# --- fat against water ------------------------------------------------------------------------------------------------
+
+RATIO = biomarker("toy-mtr", SeriesNeed(("MTR",)))
+
+
+@pytest.mark.parametrize(
+    ("te", "field", "told"), [(0.00115, 3.0, True), (0.0023, 3.0, False), (0.0023, 1.5, True), (0.003, None, False)]
+)
+def test_a_first_echo_out_of_phase_is_noted(te, field, told):
+    """At 3 T the main peak of fat turns once in 2.3 ms; half of that is opposed."""
+    series = nerve(Acquisition(echo_times=(te,), field_strength=field, mt_on=(True, False)), "MTR")
+    found = check([series], None, [RATIO])
+    assert [f.code for f in found] == ["N-OPPOSED"] * told
+    if told:
+        assert (
+            "toy-mtr" in found[0].consequence
+            and 0.15 < float(found[0].message.split("signal is ")[1].split(" %")[0]) / 100 < 0.2
+        )
+
+
+def test_a_complex_series_sees_fat_for_what_it_is():
+    assert (
+        check([nerve(GRE.with_(echo_times=(0.00115,)), "MPM", "complex", flip="1", mt="off")], None, [STAGE])[1:] == ()
+    )
+
+
+def test_a_need_with_an_entity_that_may_be_absent():
+    """``entities_if_any`` holds where a series bears the entity at all."""
+    picky = biomarker("toy-picky", SeriesNeed(("MPM",), entities_if_any=(("mt", "off"),)))
+    for entities, serves in (({}, True), ({"mt": "off"}, True), ({"mt": "on"}, False)):
+        found = check([nerve(GRE, "MPM", **entities)], None, [picky])
+        assert [f.code for f in found] == ([] if serves else ["W-NEEDS"]), entities
+
+
+def test_more_echoes_than_a_list_declares_do_no_harm():
+    text = 'name = "x"\ntitle = "x"\n[sequences.a]\nkind = "MESE"\ntitle = "a"\n'
+    text += "echo_list = {times = [0.0095], fine = 0.001, usable = 0.005, proposed = true}\n"
+    (one,) = check([mese(FULL.with_(echo_times=TIMES[:2]))], load(text), [])
+    assert (one.level, one.message.split(":")[0]) == ("warn", "number of echoes")
