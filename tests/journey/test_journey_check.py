@@ -55,8 +55,9 @@ def test_without_a_protocol_the_same_scans_have_caveats_only(program, bids):
     toy = the(session["biomarkers"], "biomarker", "toy-t2")  # a stranger's, too
     assert (toy["verdict"], toy["reasons"]) == ("fine", [])
     water = the(session["biomarkers"], "biomarker", "t2-water")
-    assert water["verdict"] == "caveat"
-    assert any("biased by up to" in reason and "120 degrees" in reason for reason in water["reasons"])
+    assert water["verdict"] == "cannot", "the echoes are not evenly spaced"
+    assert water["reasons"] == [the(session["findings"], "where", "t2-water: sub-01/anat/sub-01_echo-1_MESE.nii.gz")["message"]
+                                .replace(" (E-ECHO-SPACING)", "")]  # fmt: skip
     assert session["sequences"] == []
 
 
@@ -64,7 +65,7 @@ def test_the_text_is_grouped_by_session_and_series(program, bids):
     ended = program("check", bids, "--participant-label", "01", COLUMNS="110")
     assert ended.status == 0
     lines = ended.out.splitlines()
-    assert lines[1].startswith("sub-01: 4 biomarkers: 2 fine, 2 usable with a caveat")
+    assert lines[1].startswith("sub-01: 4 biomarkers: 2 fine, 2 cannot be computed")
     assert any(line.split()[:2] == ["t2-mono", "fine"] for line in lines)
     assert "  sub-01/anat/sub-01_echo-1_MESE.nii.gz" in lines
     assert max(map(len, lines[3:])) <= 110

@@ -25,8 +25,9 @@ _TIBIA, _FEMUR = 0.5, 0.4
 
 def part(labels: Labels) -> Part:
     """``calf`` or ``thigh`` where the bones in the labels say so clearly, in every leg there is; else nothing."""
-    said: set[Part] = {found for side in ("left", "right", "none") if (found := _of_leg(labels, side)) is not None}
-    return said.pop() if len(said) == 1 else ""
+    said: list[Part | None] = [_of_leg(labels, side) for side in ("left", "right", "none")]
+    told = [one for one in said if one is not None]
+    return told[0] if len(set(told)) == 1 else ""
 
 
 def _of_leg(labels: Labels, side: str) -> Part | None:
@@ -39,7 +40,8 @@ def _of_leg(labels: Labels, side: str) -> Part | None:
     votes = [_of_slice(leg[..., k], inside[..., k], spacing) for k in np.flatnonzero(inside.any((0, 1)))]
     if not votes:
         return None
-    for answer in ("calf", "thigh"):
+    answers: tuple[Part, ...] = ("calf", "thigh")
+    for answer in answers:
         if votes.count(answer) >= _CLEAR * len(votes):
             return answer
     return ""

@@ -22,6 +22,7 @@ import numpy as np
 
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, MapNeed
+from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.grid import Grid
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.series import ArrayData, Series
@@ -80,6 +81,15 @@ class Setting:
     @property
     def key(self) -> tuple:
         return self.biomarker.id, self.options, tuple(sorted(self.acquisitions.items(), key=lambda i: i[0])), self.given
+
+
+def refusal(setting: Setting) -> NeuromyoError | None:
+    """What a biomarker has against its acquisitions, if its own simulation refuses them; None where it takes them."""
+    try:
+        setting.biomarker.simulate(setting.biomarker.example, _filled(setting), setting.options)
+    except NeuromyoError as error:
+        return error
+    return None
 
 
 def without_map(setting: Setting, role: str) -> tuple[Effect, ...]:

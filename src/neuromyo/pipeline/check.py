@@ -90,6 +90,7 @@ def _of_session(dataset: Any, files: Any, options: RunOptions, scratch: Path, ca
         *(Finding.from_error(error) for _, error in opened.errors),
         *opened.findings,
         *prepare.check(opened.series, options, numbers)[0],
+        *numbers.refusals(),
         *numbers.missing_maps(list(registries.biomarkers())),
         *body.check(opened.series, plan.tasks, options.protocol),
     ]

@@ -64,6 +64,20 @@ class Consequences:
         said = [f"{name} scatters {r:.1f} times as much" for name, r in (ratios or {}).items() if r >= _LEAST_SCATTER]
         return ", ".join([*said, *_weighing(series, intended)])
 
+    # --- acquisitions that a biomarker does not take ---
+
+    def refusals(self) -> Iterator[Finding]:
+        """W-REFUSED for every planned biomarker that its series are there for, but that cannot work on what they state."""
+        for task in self._tasks:
+            setting = self._setting(task)
+            error = self._once("refusal", setting, (), lambda s=setting: sensitivity.refusal(s))
+            if error:
+                said = f"needs {error.needed}, found {error.found}" if error.needed else error.found
+                yield Finding(
+                    "warn", "W-REFUSED", f"{task.id}: {task.main.name}", f"{said} ({error.code})", error.remedy,
+                    f"{task.id} cannot be computed from it",
+                )  # fmt: skip
+
     # --- maps that could be known and are not ---
 
     def missing_maps(self, providers: Sequence[Biomarker]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from neuromyo.core.series import Series
 WORDS = {"fine": "fine", "caveat": "usable with a caveat", "cannot": "cannot be computed"}
 
 #: codes whose message says by itself what it is about
-_TELL_THE_FIELD = ("W-NOMAP", "W-SCALE", "W-PROTOCOL", "E-PROTOCOL")
+_TELL_THE_FIELD = ("W-NOMAP", "W-REFUSED", "W-SCALE", "W-PROTOCOL", "E-PROTOCOL")
 #: letters of a field's name in a reason
 _LONGEST = 60
 
@@ -42,13 +42,10 @@ def possible(
     ids : of all biomarkers, so that one named in a finding is known from a word
     """
     touching = [f for f in findings if touches(f, biomarker, series, ids)]
-    grade = "fine"
-    if any(f.level == "warn" for f in touching):
-        grade = "caveat"
-    if any(f.level == "stop" for f in touching):
-        grade = "cannot"
-    worst = {"cannot": "stop", "caveat": "warn"}.get(grade)
-    reasons = dict.fromkeys(reason(f, biomarker) for f in touching if f.level == worst)
+    against = [f for f in touching if f.level == "stop" or f.code == "W-REFUSED"]
+    doubts = [f for f in touching if f.level == "warn"]
+    grade = "cannot" if against else "caveat" if doubts else "fine"
+    reasons = dict.fromkeys(reason(f, biomarker) for f in (against or doubts))
     return Verdict(biomarker, title, grade, tuple(dict.fromkeys(s.name for s in series)), tuple(reasons))
 
 
@@ -57,8 +54,9 @@ def touches(finding: Finding, biomarker: str, series: Sequence[Series], ids: Col
 
     A deviation that no biomarker looks at (its consequence is empty) bears on none.
     """
-    if finding.where.split(":")[0] == biomarker:
-        return True
+    about, _, rest = finding.where.partition(": ")
+    if about == biomarker:
+        return finding.code != "W-REFUSED" or rest in {s.name for s in series}
     if not any(name in finding.where for s in series for name in (*s.files, s.name)):
         return False
     named = _words(finding.consequence) & set(ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuromyo.core.errors import Finding
 from neuromyo.protocol import sheet, verdict
@@ -61,7 +61,21 @@ def by_series(findings: Sequence[Finding], series: Sequence[tuple[str, ...]]) ->
         about = finding.where.partition(": ")[0]
         name = next((files[0] for files in series if any(about.startswith(f) for f in files)), about)
         groups.setdefault(name, []).append(finding)
-    return [(name, found) for name, found in groups.items() if found]
+    return [(name, _folded(found)) for name, found in groups.items() if found]
+
+
+def _folded(found: Sequence[Finding]) -> list[Finding]:
+    """Findings that say the same of several files told once, with how many more files there are."""
+    alike: dict[tuple, list[Finding]] = {}
+    for one in found:
+        field = one.where.partition(": ")[2]
+        alike.setdefault((one.level, one.code, field, one.message, one.remedy, one.consequence), []).append(one)
+    told = []
+    for first, *more in alike.values():
+        field = first.where.partition(": ")[2]
+        where = f"{first.where} (and in {wording.plural(len(more), 'more file')})" if more and field else first.where
+        told.append(replace(first, where=where))
+    return told
 
 
 def field_of(finding: Finding, group: str) -> str:

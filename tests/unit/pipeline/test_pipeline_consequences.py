@@ -83,3 +83,11 @@ def test_a_declaration_that_fails_spoils_no_check():
     one = replace(task(mtsat), declaration=replace(mtsat.BIOMARKER, simulate=broken))
     assert list(numbers(one).missing_maps([])) == []
     assert numbers(one).off("mtsat", one.main, Acquisition()) == ""
+
+
+def test_what_a_biomarker_would_refuse_is_said_before():
+    uneven = task(t2_water, echo_times=(0.01, 0.02, 0.03, 0.045, 0.06))
+    (found,) = numbers(uneven).refusals()
+    assert (found.level, found.code, found.where) == ("warn", "W-REFUSED", "t2-water: sub-01/anat/mese.nii.gz")
+    assert "E-ECHO-SPACING" in found.message and found.remedy
+    assert list(numbers(task(t2_water), task(mtsat)).refusals()) == []

@@ -74,6 +74,13 @@ def test_findings_stand_under_their_series():
     assert field_of(findings[1], "other") == "", "its message begins with it"
 
 
+def test_what_is_the_same_of_many_files_is_told_once():
+    many = [Finding("warn", "W-UNITS", f"x_echo-{k}.nii.gz: xyzt_units", "not stated") for k in (1, 2, 3)]
+    ((_, (one,)),) = by_series(many, [tuple(f"x_echo-{k}.nii.gz" for k in (1, 2, 3))])
+    assert one.where == "x_echo-1.nii.gz: xyzt_units (and in 2 more files)"
+    assert field_of(one, "x_echo-1.nii.gz") == "xyzt_units (and in 2 more files)"
+
+
 def test_no_biomarker_no_summary():
     assert summary(()) == ""
     assert "Nothing to remark on." in page([CheckedView("sub-01")])
