@@ -26,7 +26,7 @@ _TIBIA, _FEMUR = 0.5, 0.4
 def part(labels: Labels) -> Part:
     """``calf`` or ``thigh`` where the bones in the labels say so clearly, in every leg there is; else nothing."""
     said: list[Part | None] = [_of_leg(labels, side) for side in ("left", "right", "none")]
-    told = [one for one in said if one is not None]
+    told: list[Part] = [one for one in said if one is not None]
     return told[0] if len(set(told)) == 1 else ""
 
 

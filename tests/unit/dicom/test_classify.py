@@ -188,7 +188,7 @@ def test_images_of_water_and_fat() -> None:
 
 def test_maps_of_the_scanner_are_kept_apart() -> None:
     examination = (
-        Examination().add(3, made="T2map", scale=Scale(1.0, 0.0, "ms")).add(4, made="PDFF", scale=Scale(0.1, 0, "%"))
+        Examination().add(3, made="T2map", scale=Scale(0.001, 0.0, "s")).add(4, made="PDFF", scale=Scale(0.1, 0, "%"))
     )
     made, _ = files(examination)
     assert [f.stem for f in made] == [f"derivatives/scanner/sub-01/anat/sub-01_{k}" for k in ("T2map", "PDFF")]

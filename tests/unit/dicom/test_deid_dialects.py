@@ -35,7 +35,7 @@ def test_a_copy_is_described_as_its_original(name, tmp_path):
             copied = tmp_path / "copy.dcm"
             copied.write_bytes(copies.copy(path.read_bytes(), Who(bytes(32), "01")).data)
             if "mosaic" in name:
-                with pytest.raises(NeuromyoError, match="places of a mosaic's tiles"):
+                with pytest.raises(NeuromyoError, match="place of every slice of a mosaic"):
                     dialects.describe(copied, 0)
                 continue
             found = differences(dialects.describe(path, 0), dialects.describe(copied, 0))

@@ -24,7 +24,7 @@ def value_at(world: np.ndarray, volume: int, part: str = "mag") -> np.ndarray:
     """A picture that depends on the place in the world alone (and on the volume)."""
     x, y, z = np.moveaxis(world, -1, 0)
     if part == "phase":
-        return np.angle(np.exp(1j * (0.3 * x + 0.2 * y + 0.41 * z)))
+        return np.angle(np.exp(1j * (0.3 * x + 0.2 * y + 0.41 * z + 0.7 * volume)))
     return np.round(1500 + 5 * x - 3 * y + 2 * z - 100 * volume)
 
 
