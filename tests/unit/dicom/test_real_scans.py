@@ -77,10 +77,10 @@ def test_united_imaging_diffusion_equals_its_reference(realdata, tmp_path) -> No
 
 
 @pytest.mark.parametrize(("folder", "series", "n"), [("knee_mese_dicom", "8", 8), ("leg_dualecho_dicom", "18", 8)])
-def test_ge_echoes_and_parts_equal_another_converter(folder, series, n, realdata, tmp_path, dcm2niix) -> None:
+def test_ge_echoes_and_parts_equal_another_converter(folder, series, n, realdata, tmp_path, need_dcm2niix) -> None:
     files = imported(realdata / folder, tmp_path / "mine")
     (tmp_path / "theirs").mkdir()
-    command = [str(dcm2niix), "-z", "n", "-f", "%s_%e", "-o", str(tmp_path / "theirs"), str(realdata / folder)]
+    command = [str(need_dcm2niix), "-z", "n", "-f", "%s_%e", "-o", str(tmp_path / "theirs"), str(realdata / folder)]
     subprocess.run(command, capture_output=True, check=False, timeout=120)
     assert len(files) == n
     words = {"phase": "_ph", "real": "_real", "imag": "_imaginary"}
