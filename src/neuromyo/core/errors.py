@@ -58,6 +58,7 @@ CODES: dict[str, tuple[int, str]] = {
     "E-EMPTYROI": (EXIT_INPUT, "a mask or region holds no voxel"),
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),
     "E-LABELS": (EXIT_INPUT, "a label image or its table cannot be understood"),
+    "E-VIALS": (EXIT_INPUT, "the vials of a phantom are not where their description puts them"),
     # asking
     "E-OPTION": (EXIT_INPUT, "an option has an impossible value"),
     "E-UNKNOWN": (EXIT_INPUT, "a name that is not known here"),
