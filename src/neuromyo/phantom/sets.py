@@ -98,12 +98,17 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str | Path) -> Study:
-    """A packaged study by name, or one from a TOML file."""
+    """A packaged study of people by name, or one from a TOML file (phantoms of vials: `vial_study`)."""
+    return parse(text(name), Path(name).name)
+
+
+def text(name: str | Path) -> str:
+    """The TOML text of a packaged study by name, or of a file."""
     if str(name) in names():
-        return parse(resources.text("phantom", f"sets/{name}.toml"), str(name))
+        return resources.text("phantom", f"sets/{name}.toml")
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
-        return parse(path.read_text(encoding="utf-8"), path.name)
+        return path.read_text(encoding="utf-8")
     raise OptionError(
         "E-UNKNOWN", where=f"phantom set {name}", needed=f"one of {', '.join(names())}, or a TOML file", found="neither"
     )
@@ -115,10 +120,10 @@ _KEYS = {
 _LEGS: dict[str, tuple[LegSide, ...]] = {"both": ("right", "left"), "right": ("right",), "left": ("left",)}
 
 
-def parse(text: str, where: str) -> Study:
+def parse(written: str, where: str) -> Study:
     """A study from TOML text; ``where`` is its name in messages."""
     try:
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(written)
     except tomllib.TOMLDecodeError as error:
         raise OptionError("E-OPTION", where=where, needed="a TOML file", found=str(error)) from error
     raw = _known(_inherited(raw, where), _KEYS, where)
