@@ -61,7 +61,9 @@ def rim_kernels(radius_mm: float, spacing_mm: tuple[float, float]) -> tuple[np.n
     return out[0], out[1]
 
 
-def peaks(response: np.ndarray, spacing_mm: tuple[float, float], apart_mm: float, least: float, most: int) -> np.ndarray:
+def peaks(
+    response: np.ndarray, spacing_mm: tuple[float, float], apart_mm: float, least: float, most: int
+) -> np.ndarray:
     """(n, 2) places in mm (index x spacing) of the highest local maxima, highest first, refined between voxels."""
     window = [max(3, 2 * round(apart_mm / mm / 2) + 1) for mm in spacing_mm]
     top = (response == ndimage.maximum_filter(response, size=window)) & (response >= least)

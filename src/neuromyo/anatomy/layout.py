@@ -125,7 +125,9 @@ def _proposals(
             fits, turn = fits[np.abs(turn) <= turn_limit_deg], turn[np.abs(turn) <= turn_limit_deg]
             middle = 0.5 * (layout[i[fits]] + layout[j[fits]])
             a_cos, a_sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-            moved = np.stack([a_cos * middle[:, 0] - a_sin * middle[:, 1], a_sin * middle[:, 0] + a_cos * middle[:, 1]], axis=1)
+            moved = np.stack(
+                [a_cos * middle[:, 0] - a_sin * middle[:, 1], a_sin * middle[:, 0] + a_cos * middle[:, 1]], axis=1
+            )
             turns.append(turn)
             shifts.append(0.5 * (one + other) - moved)
     return np.concatenate(turns), np.concatenate(shifts)

@@ -99,7 +99,10 @@ def _placed(
     tried = _tried(rims.shape[-1])
 
     def best(mirror: bool, limit: float) -> tuple[float, int, list[Placement]]:
-        fits = [(k, layout.placements(rims[..., k], spacing, wanted.in_plane(mirror), wanted.radius_mm, limit)) for k in tried]
+        fits = [
+            (k, layout.placements(rims[..., k], spacing, wanted.in_plane(mirror), wanted.radius_mm, limit))
+            for k in tried
+        ]
         return max(((f[0].score, k, f) for k, f in fits if f), key=lambda one: one[0], default=(0.0, 0, []))
 
     score, start, found = best(False, wanted.turn_limit_deg)
@@ -143,7 +146,9 @@ def _followed(
     for step in (1, -1):
         k, last = start + step, best
         while 0 <= k < rims.shape[-1]:
-            last = layout.refine(rims[..., k], spacing, wanted.in_plane(), wanted.radius_mm, last.turn_deg, np.asarray(last.shift_mm))
+            last = layout.refine(
+                rims[..., k], spacing, wanted.in_plane(), wanted.radius_mm, last.turn_deg, np.asarray(last.shift_mm)
+            )
             if last.seen.sum() < least or abs(last.turn_deg - best.turn_deg) > 10.0:
                 break
             places[k] = last
@@ -161,7 +166,10 @@ def _drawn(
     volume = np.zeros(signal.shape, dtype=np.int16)
     slices = sorted(places)
     middle = _middle(places)
-    at = np.stack(np.meshgrid(*(np.arange(n) * mm for n, mm in zip(signal.shape[:2], spacing, strict=True)), indexing="ij"), axis=-1)
+    at = np.stack(
+        np.meshgrid(*(np.arange(n) * mm for n, mm in zip(signal.shape[:2], spacing, strict=True)), indexing="ij"),
+        axis=-1,
+    )
     inner = wanted.radius_mm - max(1.5 * max(spacing), 0.2 * wanted.radius_mm)
     inner = max(inner, 0.4 * wanted.radius_mm)
     found, missing = [], []

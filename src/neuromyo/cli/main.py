@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, fit, import_, phantom, plan, run, show
+from neuromyo.cli import check, demo, doctor, fit, import_, phantom, plan, qa, run, show
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -30,6 +30,7 @@ for name, verb in (
     ("check", check.check),
     ("plan", plan.plan),
     ("phantom", phantom.phantom),
+    ("qa", qa.qa),
     ("list", list_verb.list_),
     ("show", show.show),
     ("doctor", doctor.doctor),

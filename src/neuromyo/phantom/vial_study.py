@@ -133,11 +133,17 @@ def true_values(vial: vialset.Vial, scan: VialScan, drawn: Mapping[str, float] |
 
 def _liquid(vial: vialset.Vial, scan: VialScan, drawn: Mapping[str, float]) -> Liquid:
     values = true_values(vial, scan, drawn)
-    given = {"T1": values.get("T1", 1200.0) / 1e3, "T2": values.get("T2", 60.0) / 1e3, "FF": values.get("FF", 0.0) / 100}
+    given = {
+        "T1": values.get("T1", 1200.0) / 1e3,
+        "T2": values.get("T2", 60.0) / 1e3,
+        "FF": values.get("FF", 0.0) / 100,
+    }
     return Liquid(**given)
 
 
-def write_study(out: Path, study: VialStudy, biomarkers: Any, *, progress: Callable[[str], None] = lambda _: None) -> Path:
+def write_study(
+    out: Path, study: VialStudy, biomarkers: Any, *, progress: Callable[[str], None] = lambda _: None
+) -> Path:
     """Writes the scans as raw BIDS to the new folder ``out``; gives it back. Sites are subjects; dates, sites and temperatures
     stand in each ``sessions.tsv``; the truth of every vial in ``derivatives/truth/vials.tsv``."""
     out = Path(out)
@@ -156,7 +162,11 @@ def write_study(out: Path, study: VialStudy, biomarkers: Any, *, progress: Calla
         truth += [(one.site, one.session, v.name, *_shown(liquid)) for v, liquid in
                   zip(study.vials.vials, here.liquids[1:], strict=True) if v.name not in one.missing]  # fmt: skip
     _write_heads(out, study)
-    write_tsv(out / "derivatives" / "truth" / "vials.tsv", ("subject", "session", "vial", "T1_ms", "T2_ms", "FF_percent"), truth)
+    write_tsv(
+        out / "derivatives" / "truth" / "vials.tsv",
+        ("subject", "session", "vial", "T1_ms", "T2_ms", "FF_percent"),
+        truth,
+    )
     return out
 
 

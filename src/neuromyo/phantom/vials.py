@@ -113,6 +113,10 @@ class VialScene:
         truth |= {name: np.zeros(m) for name in ("MTR", "MTsat", "FA")} | {"MD": np.full(m, _WATER_MD)}
         truth |= {name: np.full(m, _WATER_MD if name in TENSOR[:3] else 0.0) for name in TENSOR}
         truth |= dict(zip(FIBRE, (np.zeros(m), np.zeros(m), np.ones(m)), strict=True))
-        truth |= {"B1": np.round(self.fields.b1(xyz) / 2e-3) * 2e-3, "B0": self.fields.b0(xyz), "phase": self.fields.phase(xyz)}
+        truth |= {
+            "B1": np.round(self.fields.b1(xyz) / 2e-3) * 2e-3,
+            "B0": self.fields.b0(xyz),
+            "phase": self.fields.phase(xyz),
+        }
         truth |= {name: np.full(m, value) for name, value in FAT_TRUTH.items()}
         return truth | dict.fromkeys(AMPLITUDES, FULL_SCALE * truth["Protons"] * self.fields.sensitivity(xyz))

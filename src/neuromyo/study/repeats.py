@@ -101,7 +101,9 @@ def effective_df(left: np.ndarray, df: np.ndarray) -> float:
     if m < 2 or len(rows) < 2 or variance <= 0:
         return total
     nu = total / m
-    of_means = float((rows.mean(axis=1) ** 2).sum()) / (len(rows) * nu / max(len(left[np.isfinite(left).any(axis=1)]), 1))
+    of_means = float((rows.mean(axis=1) ** 2).sum()) / (
+        len(rows) * nu / max(len(left[np.isfinite(left).any(axis=1)]), 1)
+    )
     common = (m * of_means / variance - 1.0) / (m - 1.0)
     rho = float(np.clip(common, 0.0, 1.0))
     return total / (1.0 + (m - 1.0) * rho**2)

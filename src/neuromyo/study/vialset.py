@@ -132,7 +132,9 @@ def parse(text: str, where: str) -> VialSet:
     entries = raw.get("vial", [])
     if not isinstance(entries, list) or len(entries) < 3:
         raise _wrong(f"{where} [[vial]]", "at least three vials", str(len(entries)) if entries else "none")
-    vials = tuple(_vial(_table(e, f"{where} [[vial]]"), common, f"{where} [[vial]] {i + 1}") for i, e in enumerate(entries))
+    vials = tuple(
+        _vial(_table(e, f"{where} [[vial]]"), common, f"{where} [[vial]] {i + 1}") for i, e in enumerate(entries)
+    )
     made = VialSet(
         title=str(raw.get("title", where)),
         radius_mm=_number(raw, "radius_mm", where, low=1.0, high=100.0),
@@ -144,7 +146,11 @@ def parse(text: str, where: str) -> VialSet:
         source=str(raw.get("source", "")),
         evidence=_word(raw, "evidence", where, EVIDENCE, "proposed"),
     )
-    return replace(made, about={q: _about(common.get(q, {}), made, where) for q in made.quantities}) if _sound(made, where) else made
+    return (
+        replace(made, about={q: _about(common.get(q, {}), made, where) for q in made.quantities})
+        if _sound(made, where)
+        else made
+    )
 
 
 def _sound(made: VialSet, where: str) -> bool:

@@ -1,0 +1,179 @@
+"""From the maps of a run to readings: find the vials in every scan, or take them from label images, and average within them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from neuromyo.anatomy import vials as finder
+from neuromyo.core.errors import DataError, Finding, NeuromyoError
+from neuromyo.core.grid import Grid
+from neuromyo.core.labels import Labels
+from neuromyo.core.reasons import Reason
+from neuromyo.io import derivatives, labels, nifti
+from neuromyo.io.map_files import MapFile
+from neuromyo.pipeline.qa_scans import Diary
+from neuromyo.space.resample import labels_to_grid
+from neuromyo.study.readings import Reading, Scan
+from neuromyo.study.vialset import QUANTITIES, Vial, VialSet
+
+#: which biomarker is judged where several give a quantity and nobody asked for one: the first of these that is there
+PREFERRED: dict[str, tuple[str, ...]] = {
+    "T1": ("t1-ir", "t1-vfa", "stage-mt"), "T2": ("t2-epg", "t2-water", "t2-mono"), "FF": ("pdff", "pdff-magnitude", "t2-water"),
+    "T2star": ("t2star",), "R2star": ("pdff", "pdff-magnitude", "t2star"),
+}  # fmt: skip
+#: unit on disk -> unit of references, and the factor between them
+_FACTORS = {("s", "ms"): 1e3, ("ms", "ms"): 1.0, ("%", "%"): 1.0, ("percent", "%"): 1.0, ("1/s", "1/s"): 1.0}
+#: below this many voxels a vial is not measured
+LEAST_VOXELS = 8
+
+
+@dataclass
+class Read:
+    """What was read, what was noticed, which sessions gave nothing and why, the label images written (file -> SHA-256)."""
+
+    readings: list[Reading] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    lost: list[tuple[str, NeuromyoError]] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    turns: dict[str, float] = field(default_factory=dict)
+
+
+def chosen(maps: Sequence[MapFile], wanted: VialSet, asked: Sequence[str]) -> list[MapFile]:
+    """The maps to be judged: those of the biomarkers asked for, else of the preferred one of each quantity."""
+    out = []
+    for quantity in wanted.quantities:
+        there = [m for m in maps if m.quantity == quantity]
+        ids = [i for i in asked if any(m.biomarker == i for m in there)] if asked else _first(there, quantity)
+        out += [m for m in there if m.biomarker in ids]
+    return out
+
+
+def _first(there: Sequence[MapFile], quantity: str) -> list[str]:
+    ids = [i for i in PREFERRED.get(quantity, ()) if any(m.biomarker == i for m in there)]
+    return ids[:1] or sorted({m.biomarker for m in there})[:1]
+
+
+def read(
+    maps: Sequence[MapFile], wanted: VialSet, diary: Diary, out: Path, scratch: Path, *, temperature_c: float | None,
+    asked: Sequence[str] = (), regions: Path | None = None,
+) -> Read:  # fmt: skip
+    """Readings of all chosen maps. A scan in which the vials are not found is lost and told; the others go on."""
+    made = Read()
+    groups: dict[tuple[str, str, str, str, str], list[MapFile]] = {}
+    picked = chosen(maps, wanted, asked)
+    for one in picked:
+        groups.setdefault((one.subject, one.session, one.acquisition, one.run, one.biomarker), []).append(one)
+    for key, files in groups.items():
+        try:
+            _read_one(files, [m for m in maps if (m.subject, m.session, m.acquisition, m.run, m.biomarker) == key], wanted, diary,
+                      out, scratch, temperature_c, regions, made)  # fmt: skip
+        except NeuromyoError as error:
+            made.lost.append((files[0].session_label, error))
+    return made
+
+
+def _read_one(
+    files: Sequence[MapFile], all_: Sequence[MapFile], wanted: VialSet, diary: Diary, out: Path, scratch: Path,
+    temperature_c: float | None, regions: Path | None, made: Read,
+) -> None:  # fmt: skip
+    first = files[0]
+    about = diary.of(first.subject, first.session)
+    warm = about.temperature_c if about.temperature_c is not None else temperature_c
+    run = f" run-{first.run}" if first.run else ""
+    scan = Scan(f"{first.session_label}{run}", about.site or first.subject, about.day, warm)
+    arrays, grid = _opened(all_, scratch)
+    where = f"{scan.label}, {first.biomarker}"
+    drawn = (
+        _found(arrays, grid, all_, wanted, where, out, first, made, scratch)
+        if regions is None
+        else _given(regions, first, grid, wanted)
+    )
+    for file in files:
+        factor = _FACTORS.get((file.unit, QUANTITIES[file.quantity][0]))
+        if factor is None:
+            raise DataError("E-UNITS", where=f"{file.relative}: Units", needed=f"one that gives {QUANTITIES[file.quantity][0]}",
+                            found=file.unit or "none", remedy="state Units in the map's sidecar")  # fmt: skip
+        values = arrays[file.relative] * factor
+        for vial in wanted.vials:
+            if file.quantity in vial.references:
+                made.readings.append(_reading(scan, vial, file, values, drawn.mask(vial.name), warm))
+
+
+def _reading(
+    scan: Scan, vial: Vial, file: MapFile, values: np.ndarray, mask: np.ndarray, warm: float | None
+) -> Reading:
+    inside = values[mask]
+    inside = inside[np.isfinite(inside)]
+    enough = inside.size >= LEAST_VOXELS
+    reference, u = vial.references[file.quantity].at(warm)
+    return Reading(scan, vial.name, file.quantity, file.biomarker, file.acquisition, float(inside.mean()) if enough else float("nan"),
+                   float(inside.std(ddof=1)) if enough else float("nan"), int(inside.size), reference, u)  # fmt: skip
+
+
+def _opened(files: Sequence[MapFile], scratch: Path) -> tuple[dict[str, np.ndarray], Grid]:
+    """Maps of one biomarker of one scan by file, (x, y, z) float64, and their grid."""
+    arrays, grids = {}, []
+    for file in files:
+        data, grid, _ = nifti.open_image(file.path, scratch=scratch)
+        if data.shape[3] == 1:
+            arrays[file.relative] = data.read()[..., 0].astype(np.float64)
+            grids.append((file.relative, grid))
+    return arrays, nifti.same_grid(grids)
+
+
+def _found(
+    arrays: Mapping[str, np.ndarray], grid: Grid, files: Sequence[MapFile], wanted: VialSet, where: str, out: Path, first: MapFile,
+    made: Read, scratch: Path,
+) -> Labels:  # fmt: skip
+    signal = _signal(arrays, files, scratch)
+    images = [signal, *(np.where(np.isfinite(a), a, 0.0) for a in arrays.values())]
+    layout = finder.Layout(tuple(v.name for v in wanted.vials), np.array([v.at_mm for v in wanted.vials]), wanted.radius_mm,
+                           wanted.turn_limit_deg, wanted.mirrored, wanted.shape == "sphere")  # fmt: skip
+    found = finder.find(images, grid, layout, where=where)
+    made.findings += found.findings
+    made.turns[where] = found.turn_deg
+    entities = dict(
+        e.split("-", 1) for e in [*first.acquisition.split("_"), f"run-{first.run}" if first.run else ""] if "-" in e
+    )
+    made.files |= derivatives.write_labels(out, found.labels, subject=first.subject, session=first.session,
+                                           desc=f"{first.biomarker.replace('-', '')}Vials", entities=entities)  # fmt: skip
+    return found.labels
+
+
+def _signal(arrays: Mapping[str, np.ndarray], files: Sequence[MapFile], scratch: Path) -> np.ndarray:
+    """Where there is something to measure: the maps in arbitrary units together (S0; water and fat), else wherever a map has a
+    value. A voxel whose fit failed for another reason than lack of signal counts as the middle one of those that have it."""
+    amplitudes = [np.abs(arrays[f.relative]) for f in files if f.unit == "a.u." and f.relative in arrays]
+    total = (
+        np.sum(amplitudes, axis=0) if amplitudes else np.where(np.isfinite(next(iter(arrays.values()))), 1.0, np.nan)
+    )
+    blank = ~np.isfinite(total)
+    reasons = files[0].reasons
+    if reasons is not None and blank.any() and not blank.all():
+        codes = np.rint(nifti.open_image(reasons, scratch=scratch)[0].read()[..., 0])
+        fitted = blank & ~np.isin(codes, (Reason.MASKED, Reason.NO_SIGNAL))
+        total = np.where(fitted, np.nanmedian(total), total)
+    return np.where(np.isfinite(total), total, 0.0)
+
+
+def _given(regions: Path, first: MapFile, grid: Grid, wanted: VialSet) -> Labels:
+    """The user's label image of the session: its region names are those of the vials."""
+    folder = regions / f"sub-{first.subject}" / (f"ses-{first.session}" if first.session else "")
+    paths = sorted(folder.rglob("*_dseg.nii.gz")) if folder.is_dir() else []
+    told = [p for p in paths if first.acquisition and first.acquisition in p.name]
+    if not paths:
+        raise DataError("E-NOTFOUND", where=f"--regions, {first.session_label}", needed="a label image *_dseg.nii.gz", found="none",
+                        remedy="put it where the session has its folder, sub-X[/ses-Y]/anat")  # fmt: skip
+    drawn = labels.read_labels((told or paths)[0])
+    known = {v.name for v in wanted.vials}
+    if not known & {r.name for r in drawn.regions}:
+        raise DataError("E-LABELS", where=f"--regions, {paths[0].name}", needed=f"regions named as the vials: {', '.join(sorted(known)[:4])}...",
+                        found=", ".join(r.name for r in drawn.regions[:4]) or "none", remedy="name them in the table beside the image")  # fmt: skip
+    return drawn if drawn.grid.same_as(grid) else labels_to_grid(drawn, grid)[0]
+
+
+__all__ = ["LEAST_VOXELS", "PREFERRED", "Read", "chosen", "read"]
