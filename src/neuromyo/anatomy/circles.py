@@ -30,8 +30,10 @@ _FLOOR, _NOISE = 0.04, 2.0
 def rim_response(image: np.ndarray, spacing_mm: tuple[float, float], radius_mm: float) -> np.ndarray:
     """C of a plane (a, b), 0 to about 1, for circles of about ``radius_mm``; what is not finite counts as 0."""
     plane = np.where(np.isfinite(image), image, 0.0).astype(np.float64)
-    gradient = [ndimage.gaussian_filter(plane, 1.0, order=order) / mm
-                for order, mm in zip(((1, 0), (0, 1)), spacing_mm, strict=True)]  # fmt: skip
+    gradient = [
+        ndimage.gaussian_filter1d(ndimage.gaussian_filter1d(plane, 1.0, axis=axis, order=1), 1.0, axis=1 - axis) / mm
+        for axis, mm in enumerate(spacing_mm)
+    ]
     size = np.hypot(*gradient)
     floor = _FLOOR * float(np.percentile(size, 99)) + _NOISE * float(np.median(size))
     if not floor > 0.0:

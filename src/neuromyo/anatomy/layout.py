@@ -60,7 +60,7 @@ def placements(
     )  # fmt: skip
     found: list[Placement] = []
     for best in np.argsort(-scores, kind="stable")[:400]:
-        places = layout @ rotation(turns[best]).T + shifts[best]
+        places = layout @ rotation(float(turns[best])).T + shifts[best]
         if any(_moved(places, one.places(layout)) < radius_mm for one in found):
             continue
         found.append(refine(response, spacing_mm, layout, radius_mm, float(turns[best]), shifts[best]))

@@ -77,14 +77,18 @@ class Vials:
 def find(images: Sequence[np.ndarray], grid: Grid, wanted: Layout, *, where: str = "phantom") -> Vials:
     """The vials of a phantom in images (x, y, z) on one grid; the first image shows where there is signal.
 
-    ``turn_deg`` of what is found is counter-clockwise on the screen. E-VIALS where fewer than half of the vials (or fewer than three) are seen, where the layout fits as well elsewhere, or only in
-    the mirror. ``where`` names the scan in messages.
+    ``turn_deg`` of what is found is counter-clockwise on the screen. E-VIALS where fewer than half of the vials (or fewer
+    than three) are seen, where the layout fits as well elsewhere, or only in the mirror. ``where`` names the scan in messages.
     """
     a, b = grid.in_plane_axes
     spacing = (grid.spacing_mm[a], grid.spacing_mm[b])
     if wanted.radius_mm < 2.0 * max(spacing):
-        raise _error(where, "vials of at least two voxels in radius", f"{wanted.radius_mm:g} mm in voxels of {max(spacing):.2g} mm",
-                     "scan with smaller voxels, or give regions with --regions")  # fmt: skip
+        raise _error(
+            where,
+            "vials of at least two voxels in radius",
+            f"{wanted.radius_mm:g} mm in voxels of {max(spacing):.2g} mm",
+            "scan with smaller voxels, or give regions with --regions",
+        )
     stacks = [np.moveaxis(np.asarray(one, dtype=np.float64), grid.slice_axis, -1) for one in images]
     rims = np.stack([circles.strongest([s[..., k] for s in stacks], spacing, wanted.radius_mm)
                      for k in range(stacks[0].shape[-1])], axis=-1)  # fmt: skip
@@ -119,12 +123,20 @@ def _placed(
                      f"that it fits best turned by {abs(anyhow[0].turn_deg):.0f} degrees",
                      "turn it upright and scan again, or state a larger turn_limit_deg")  # fmt: skip
     if n_seen < least:
-        raise _error(where, f"at least {least} of {len(wanted.names)} vials where the description puts them", f"{n_seen}",
-                     f"check at_mm and radius_mm of the description and that the phantom is turned by less than {wanted.turn_limit_deg:g} degrees "
-                     "(turn_limit_deg), or give regions with --regions")  # fmt: skip
+        raise _error(
+            where,
+            f"at least {least} of {len(wanted.names)} vials where the description puts them",
+            f"{n_seen}",
+            f"check at_mm and radius_mm of the description and that the phantom is turned by less than {wanted.turn_limit_deg:g} degrees "
+            "(turn_limit_deg), or give regions with --regions",
+        )
     if len(found) > 1 and found[1].score > score - margin:
-        raise _error(where, "a layout that fits in one way only", f"a second fit, turned by {abs(found[1].turn_deg - found[0].turn_deg):.0f} degrees, that is as good",
-                     "give a smaller turn_limit_deg if you know how the phantom stood, or regions with --regions")  # fmt: skip
+        raise _error(
+            where,
+            "a layout that fits in one way only",
+            f"a second fit, turned by {abs(found[1].turn_deg - found[0].turn_deg):.0f} degrees, that is as good",
+            "give a smaller turn_limit_deg if you know how the phantom stood, or regions with --regions",
+        )
     findings = ()
     if mirror_score > score - margin:
         findings = (Finding("note", "N-MIRROR", where, "the layout looks the same in a mirror: had the phantom been put in the other way "
@@ -236,7 +248,14 @@ def _remarks(found: Sequence[FoundVial], missing: Sequence[str], where: str) -> 
             out.append(Finding("warn", "W-VIAL", where, f"vial {vial.name}: air in {100 * (1 - vial.share):.0f} % of it",
                                "top it up, or stand it upright and scan again", "it is not measured"))  # fmt: skip
         elif vial.share < 0.9:
-            out.append(Finding("note", "N-BUBBLE", where, f"vial {vial.name}: a bubble; {100 * vial.share:.0f} % of its region is used"))  # fmt: skip
+            out.append(
+                Finding(
+                    "note",
+                    "N-BUBBLE",
+                    where,
+                    f"vial {vial.name}: a bubble; {100 * vial.share:.0f} % of its region is used",
+                )
+            )
     return out
 
 

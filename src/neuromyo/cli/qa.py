@@ -64,15 +64,25 @@ def qa(
 
     needed = 1 if volunteers is not None else 2
     if len(folders) != needed:
-        raise OptionError("E-OPTION", where="neuromyo qa", needed="OUT_DIR alone with --volunteers" if needed == 1 else "PHANTOM and OUT_DIR",
-                          found=f"{len(folders)} folder{'s' * (len(folders) != 1)}", remedy="neuromyo qa --help shows the order")  # fmt: skip
+        raise OptionError(
+            "E-OPTION",
+            where="neuromyo qa",
+            needed="OUT_DIR alone with --volunteers" if needed == 1 else "PHANTOM and OUT_DIR",
+            found=f"{len(folders)} folder{'s' * (len(folders) != 1)}",
+            remedy="neuromyo qa --help shows the order",
+        )
     if volunteers is not None:
         return _volunteers(folders[0], volunteers, scans, limits, site)
     if not vials:
         from neuromyo.study import vialset
 
-        raise OptionError("E-OPTION", where="--vials", needed=f"one of {', '.join(vialset.names())}, or a TOML file", found="nothing",
-                          remedy="say which phantom it is")  # fmt: skip
+        raise OptionError(
+            "E-OPTION",
+            where="--vials",
+            needed=f"one of {', '.join(vialset.names())}, or a TOML file",
+            found="nothing",
+            remedy="say which phantom it is",
+        )
     return _phantom(folders, vials, temperature, scans, limits, upgrade, regions, site, biomarkers, nprocs, mem_mb)
 
 

@@ -79,8 +79,18 @@ def _one(root: Path, folder: Path, file: str, name: names.Name) -> MapFile | Non
         return None  # the uncertainty of a map, which has the map's own words
     entities = name.entities
     told = "_".join(f"{k}-{v}" for k, v in entities.items() if k not in _NOT_TOLD_APART)
-    return MapFile(folder / file, (folder / file).relative_to(root).as_posix(), entities.get("sub", ""), entities.get("ses", ""),
-                   told, entities.get("run", ""), biomarker, quantity, str(said.get("Units", "")), _reasons(folder, entities, slug))  # fmt: skip
+    return MapFile(
+        folder / file,
+        (folder / file).relative_to(root).as_posix(),
+        entities.get("sub", ""),
+        entities.get("ses", ""),
+        told,
+        entities.get("run", ""),
+        biomarker,
+        quantity,
+        str(said.get("Units", "")),
+        _reasons(folder, entities, slug),
+    )
 
 
 def _reasons(folder: Path, entities: Mapping[str, str], slug: str) -> Path | None:

@@ -19,8 +19,8 @@ from neuromyo.phantom import write
 from neuromyo.phantom.acquire import acquire
 from neuromyo.phantom.fields import Fields
 from neuromyo.phantom.pose import Pose
-from neuromyo.phantom.sets import FieldsPlan, Stack, Study, _known, _made
 from neuromyo.phantom.series import SeriesPlan
+from neuromyo.phantom.sets import FieldsPlan, Stack, Study, _known, _made
 from neuromyo.phantom.vials import Liquid, VialBody, VialScene
 from neuromyo.study import vialset
 from neuromyo.study.vialset import VialSet
@@ -180,8 +180,11 @@ def _write_heads(out: Path, study: VialStudy) -> None:
     store.write_json(out / "dataset_description.json", {**head, "DatasetType": "raw", "Authors": ["neuromyo phantom"]})
     store.write_json(out / "derivatives" / "truth" / "dataset_description.json", {**head, "DatasetType": "derivative"})
     store.write_text(out / "derivatives" / "truth" / ".bidsignore", "vials.tsv\n")
-    store.write_text(out / "README", f"{study.base.title}\n\nSimulated by the phantom of neuromyo: nothing was scanned, and what is in every "
-                     f"vial is known (derivatives/truth). Seed {study.base.seed}; signal-to-noise ratio {study.base.snr:g}.\n")  # fmt: skip
+    store.write_text(
+        out / "README",
+        f"{study.base.title}\n\nSimulated by the phantom of neuromyo: nothing was scanned, and what is in every "
+        f"vial is known (derivatives/truth). Seed {study.base.seed}; signal-to-noise ratio {study.base.snr:g}.\n",
+    )
     sites = list(dict.fromkeys(s.site for s in study.scans))
     write_tsv(out / "participants.tsv", ("participant_id", "species"), [(f"sub-{s}", "n/a") for s in sites])
     for site in sites:

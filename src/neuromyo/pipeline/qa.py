@@ -76,11 +76,23 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
         outdir.mark(out)
         found = map_files.find(maps_in)
         if not qa_read.chosen(found, wanted, request.biomarkers):
-            raise DataError("E-NEEDS", where=str(request.phantom), needed=f"maps of {', '.join(wanted.quantities)}" + _by(request.biomarkers),
-                            found=", ".join(sorted({m.quantity for m in found})) or "no maps",
-                            remedy="scan what gives those quantities (`neuromyo list` says what they need), or give other --vials")  # fmt: skip
-        read = qa_read.read(found, wanted, diary, out, Path(scratch), temperature_c=request.temperature_c, asked=request.biomarkers,
-                            regions=request.regions)  # fmt: skip
+            raise DataError(
+                "E-NEEDS",
+                where=str(request.phantom),
+                needed=f"maps of {', '.join(wanted.quantities)}" + _by(request.biomarkers),
+                found=", ".join(sorted({m.quantity for m in found})) or "no maps",
+                remedy="scan what gives those quantities (`neuromyo list` says what they need), or give other --vials",
+            )
+        read = qa_read.read(
+            found,
+            wanted,
+            diary,
+            out,
+            Path(scratch),
+            temperature_c=request.temperature_c,
+            asked=request.biomarkers,
+            regions=request.regions,
+        )
         if not read.readings:
             raise read.lost[0][1]
         findings = (*remarks, *_assumptions(request, wanted, read.readings), *read.findings)
@@ -115,8 +127,13 @@ def _checked(request: QaRequest, wanted: VialSet) -> None:
     for id_ in request.biomarkers:
         gives = {q.name for q in registries.biomarkers().get(id_).gives}
         if not gives & set(wanted.quantities):
-            raise OptionError("E-OPTION", where=f"--biomarkers {id_}", needed=f"one that gives {' or '.join(wanted.quantities)}, as the vials have",
-                              found=f"one that gives {', '.join(sorted(gives))}", remedy="leave it out, or give other --vials")  # fmt: skip
+            raise OptionError(
+                "E-OPTION",
+                where=f"--biomarkers {id_}",
+                needed=f"one that gives {' or '.join(wanted.quantities)}, as the vials have",
+                found=f"one that gives {', '.join(sorted(gives))}",
+                remedy="leave it out, or give other --vials",
+            )
     if request.temperature_c is not None:
         qa_scans.temperature(str(request.temperature_c), "--temperature")
     if request.regions is not None and not request.regions.is_dir():
@@ -193,8 +210,16 @@ def _assumptions(request: QaRequest, wanted: VialSet, readings: Sequence[Reading
                            "measure it and give --temperature, or a column temperature in --scans",
                            f"the references' uncertainties allow for {UNKNOWN_KELVIN:g} K either way"))  # fmt: skip
     if any(r.scan.day is None for r in readings):
-        out.append(Finding("warn", "W-ASSUMED", "dates", "not every scan has a date: the scans of a site are taken for repeats of one day",
-                           "give --scans with a column date", "no drift is told, and repeatability may hold what changes from day to day"))  # fmt: skip
+        out.append(
+            Finding(
+                "warn",
+                "W-ASSUMED",
+                "dates",
+                "not every scan has a date: the scans of a site are taken for repeats of one day",
+                "give --scans with a column date",
+                "no drift is told, and repeatability may hold what changes from day to day",
+            )
+        )
     return tuple(out)
 
 

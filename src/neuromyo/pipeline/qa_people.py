@@ -45,13 +45,35 @@ def run(out: Path, source: Path, scans: Path | None, limits: Limits, site: str =
     lines = tuple(_line(key, some, diary, dated, limits) for key, some in _grouped(rows).items())
     lines = tuple(one for one in lines if one is not None)
     if not lines:
-        raise DataError("E-NODATA", where=path.name, needed="people who were scanned at least twice" + (" on one day" if dated else ""),
-                        found=f"{len({r['subject'] for r in rows})} people, each once", remedy="give a table with several sessions a person")  # fmt: skip
-    findings = () if dated else (Finding("warn", "W-ASSUMED", "dates", "no dates: all sessions of a person are taken for repeats on one day",
-                                         "give --scans with the columns subject, session and date", "what changed between visits counts as scatter"),)  # fmt: skip
+        raise DataError(
+            "E-NODATA",
+            where=path.name,
+            needed="people who were scanned at least twice" + (" on one day" if dated else ""),
+            found=f"{len({r['subject'] for r in rows})} people, each once",
+            remedy="give a table with several sessions a person",
+        )
+    findings = (
+        ()
+        if dated
+        else (
+            Finding(
+                "warn",
+                "W-ASSUMED",
+                "dates",
+                "no dates: all sessions of a person are taken for repeats on one day",
+                "give --scans with the columns subject, session and date",
+                "what changed between visits counts as scatter",
+            ),
+        )
+    )
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
-        raise OptionError("E-OUTDIR", where=str(out), needed="a folder of its own", found="that of the measurements",
-                          remedy="give another output folder")  # fmt: skip
+        raise OptionError(
+            "E-OUTDIR",
+            where=str(out),
+            needed="a folder of its own",
+            found="that of the measurements",
+            remedy="give another output folder",
+        )
     out = outdir.prepare(out)
     view = page.PeopleView(site, lines, findings, code_version.versions(), dated)
     with lock.held(out):

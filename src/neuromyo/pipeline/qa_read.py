@@ -171,8 +171,13 @@ def _given(regions: Path, first: MapFile, grid: Grid, wanted: VialSet) -> Labels
     drawn = labels.read_labels((told or paths)[0])
     known = {v.name for v in wanted.vials}
     if not known & {r.name for r in drawn.regions}:
-        raise DataError("E-LABELS", where=f"--regions, {paths[0].name}", needed=f"regions named as the vials: {', '.join(sorted(known)[:4])}...",
-                        found=", ".join(r.name for r in drawn.regions[:4]) or "none", remedy="name them in the table beside the image")  # fmt: skip
+        raise DataError(
+            "E-LABELS",
+            where=f"--regions, {paths[0].name}",
+            needed=f"regions named as the vials: {', '.join(sorted(known)[:4])}...",
+            found=", ".join(r.name for r in drawn.regions[:4]) or "none",
+            remedy="name them in the table beside the image",
+        )
     return drawn if drawn.grid.same_as(grid) else labels_to_grid(drawn, grid)[0]
 
 

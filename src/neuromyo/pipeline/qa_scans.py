@@ -80,8 +80,13 @@ def _rows(
                 "E-TABLE", where=f"{where}, column {subject}", needed="a label", found="an empty cell", remedy="fill it"
             )
         if key in found:
-            raise DataError("E-DATE", where=where, needed="each scan once", found=f"sub-{key[0]} {'ses-' + key[1] if key[1] else ''} again".strip(),
-                            remedy="remove one of the two rows")  # fmt: skip
+            raise DataError(
+                "E-DATE",
+                where=where,
+                needed="each scan once",
+                found=f"sub-{key[0]} {'ses-' + key[1] if key[1] else ''} again".strip(),
+                remedy="remove one of the two rows",
+            )
         found[key] = About(_day(cell(date), f"{where}, column {date}"), cell("site"),
                            temperature(cell("temperature"), f"{where}, column temperature"))  # fmt: skip
     return found

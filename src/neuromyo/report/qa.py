@@ -15,7 +15,7 @@ from neuromyo.report.html import render
 from neuromyo.report.tables import Grid2D
 from neuromyo.study.intervals import Interval
 from neuromyo.study.limits import Limit
-from neuromyo.study.qualify import FAIL, NOT_YET, UNDECIDED, Judgement, Qualification, SiteFigures
+from neuromyo.study.qualify import FAIL, NOT_YET, PASS, UNDECIDED, Judgement, Qualification, SiteFigures
 from neuromyo.study.vialset import VialSet
 
 #: how quantities and criteria are called
@@ -27,6 +27,10 @@ ANSWERS = {"pass": "Qualified", "fail": "Not qualified", "not enough data": "Not
 CLASSES = {"pass": "pass", "fail": "fail", "not enough data": "undecided"}
 EVIDENCE = {"read": "read at the source named", "recalled": "recalled, not looked up", "proposed": "proposed by us",
             "certificate": "from the phantom's certificate", "simulated": "by construction"}  # fmt: skip
+
+
+#: over fewer days a trend a year is nothing to print
+_LEAST_TREND_DAYS = 90
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +122,12 @@ def _row(j: Judgement, many: bool) -> dict[str, str]:
         "what": f"{NAMES[j.quantity]}: {CRITERIA[j.statistic]}" + (f" ({j.site})" if many and j.site else ""),
         "which": j.what,
         "limit": limit_text(j.limit, j.unit),
-        "found": interval_text(j.found, j.unit),
-        "why": j.why,
+        "found": "–"
+        if j.verdict == NOT_YET
+        else plain_ratio(j.found)
+        if j.statistic == "slope"
+        else interval_text(j.found, j.unit),
+        "why": "" if j.verdict == PASS else j.why,
     }
 
 
@@ -148,6 +156,13 @@ def interval_text(found: Interval, unit: str = "", like: float | None = None) ->
     return f"{wording.number(found.value, like)} ({wording.number(found.low, like)} to {wording.number(found.high, like)}){tail}"
 
 
+def plain_ratio(found: Interval) -> str:
+    """A number near 1 to three decimals: ``0.993 (0.986 to 1.000)``."""
+    if not math.isfinite(found.value):
+        return "–"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})" if found.known else f"{found.value:.3f}"
+
+
 # --- one quantity -----------------------------------------------------------------------------------------------------
 
 
@@ -157,9 +172,17 @@ def part(view: QaView, f: SiteFigures) -> Part:
     name += f", {f.table.acquisition}" if f.table.acquisition else ""
     title = f"{name} at {f.site}" if len(view.found.sites) > 1 else name
     limit = next(iter(view.found.limits.of(f.table.quantity, "bias")), None)
-    plots = [(qa_figures.measured(f), "Mean of each vial against its reference; bars: 95 % intervals. The line is that of equality."),
-             (qa_figures.deviations(f, limit), "What each vial is off by: small dots are scans, large ones means with their 95 % intervals, the "
-              "reference's uncertainty included. Dashed: the limits.")]  # fmt: skip
+    plots = [
+        (
+            qa_figures.measured(f),
+            "Mean of each vial against its reference; bars: 95 % intervals. The line is that of equality.",
+        ),
+        (
+            qa_figures.deviations(f, limit),
+            "What each vial is off by: small dots are scans, large ones means with their 95 % intervals, the "
+            "reference's uncertainty included. Dashed: the limits.",
+        ),
+    ]
     if f.chart is not None:
         alarm = f"; {wording.plural(len(f.chart.alarms), 'day')} out of control" if f.chart.alarms else ""
         how = f"Limits from the first {f.chart.n_baseline} days{alarm}." if f.chart.n_baseline else \
@@ -172,16 +195,27 @@ def _lines(f: SiteFigures) -> tuple[str, ...]:
     unit = f.table.deviation_unit
     said = []
     if f.line.n:
-        bent = "" if not math.isfinite(f.line.curvature_p) else (f"; no curvature to be seen (p = {f.line.curvature_p:.2f})" if f.line.curvature_p >= 0.05
-                else f"; curved (p {'< 0.001' if f.line.curvature_p < 0.001 else f'= {f.line.curvature_p:.3f}'})")  # fmt: skip
-        said.append(f"Measured = {interval_text(f.line.intercept, f.table.unit)} + {interval_text(f.line.slope)} × reference over {f.line.n} vials, "
-                    f"R² {f.line.r2:.4f}{bent}.")  # fmt: skip
+        bent = (
+            ""
+            if not math.isfinite(f.line.curvature_p)
+            else (
+                f"; no curvature to be seen (p = {f.line.curvature_p:.2f})"
+                if f.line.curvature_p >= 0.05
+                else f"; curved (p {'< 0.001' if f.line.curvature_p < 0.001 else f'= {f.line.curvature_p:.3f}'})"
+            )
+        )
+        said.append(
+            f"Measured = {interval_text(f.line.intercept, f.table.unit)} + {plain_ratio(f.line.slope)} × reference over {f.line.n} vials, "
+            f"R² {f.line.r2:.4f}{bent}."
+        )
     r = f.repeatability
     if r.wsd.known:
         named = "wCV" if f.table.relative else "wSD"
-        said.append(f"Repeats of one {'day' if f.table.dated else 'phantom'}: {named} {interval_text(r.wsd, unit)}, repeatability coefficient "
-                    f"{interval_text(r.rc, unit)}, from {wording.plural(r.n_groups, 'group')} of repeats.")  # fmt: skip
-    if f.chart is not None and f.chart.trend.known:
+        said.append(
+            f"Repeats of one {'day' if f.table.dated else 'phantom'}: {named} {interval_text(r.wsd, unit)}, repeatability coefficient "
+            f"{interval_text(r.rc, unit)}, from {wording.plural(r.n_groups, 'group')} of repeats."
+        )
+    if f.chart is not None and f.chart.trend.known and f.span_days >= _LEAST_TREND_DAYS:
         said.append(
             f"Trend over {wording.plural(f.span_days, 'day')}: {interval_text(f.chart.trend, unit + ' a year')}."
         )
@@ -190,8 +224,10 @@ def _lines(f: SiteFigures) -> tuple[str, ...]:
             f"Out of control: day {f.chart.days[a.place]:.0f} after the first ({a.rule})." for a in f.chart.alarms[:5]
         ]
     if f.change is not None and f.change.difference.known:
-        said.append(f"After the upgrade: {interval_text(f.change.difference, unit)}, {f.change.n_before} days before and {f.change.n_after} after; "
-                    f"equivalence p = {f.change.p_equivalent:.3f}.")  # fmt: skip
+        said.append(
+            f"After the upgrade: {interval_text(f.change.difference, unit)}, {f.change.n_before} days before and {f.change.n_after} after; "
+            f"equivalence p = {f.change.p_equivalent:.3f}."
+        )
     return tuple(said)
 
 
@@ -199,21 +235,29 @@ def _table(f: SiteFigures) -> Grid2D:
     unit, off = wording.unit(f.table.unit), f.table.deviation_unit
     rows = []
     for v in f.vials:
-        u = f" ± {wording.number(v.reference_u, v.reference)}" if v.reference_u > 0 else ""
+        u = f" ± {v.reference_u:.2g}" if v.reference_u > 0 else ""
         rep = v.repeatability.wcv if f.table.relative else v.repeatability.wsd
-        rows.append((v.vial, f"{wording.number(v.reference)}{u}", wording.number(v.measured, v.reference), interval_text(v.bias),
+        rows.append((v.vial, f"{_reference(v.reference)}{u}", wording.number(v.measured, v.reference or 1.0), interval_text(v.bias),
                      interval_text(rep), str(v.n_scans)))  # fmt: skip
-    named = f"wCV (%)" if f.table.relative else f"wSD ({off})"  # noqa: F541
+    named = "wCV (%)" if f.table.relative else f"wSD ({off})"
     return Grid2D(
         ("vial", f"reference ({unit})", f"mean ({unit})", f"bias ({off}), 95 %", f"{named}, 95 %", "scans"), tuple(rows)
     )
 
 
+def _reference(value: float) -> str:
+    """As declared, to four figures."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def _across(view: QaView, quantity: str, unit: str, c: Any) -> str:
     day = f", between days {wording.number(c.day)}" if math.isfinite(c.day) else ""
     repeat = f", between repeats {wording.number(c.repeat)}" if math.isfinite(c.repeat) else ""
-    return (f"{wording.capital(NAMES[quantity])}: standard deviation between {c.n_sites} sites {wording.number(c.site)}{day}{repeat}; of one scan anywhere "
-            f"{interval_text(c.reproducibility, unit)}, reproducibility coefficient {interval_text(c.rdc, unit)}.")  # fmt: skip
+    return (
+        f"{wording.capital(NAMES[quantity])}: standard deviation between {c.n_sites} sites "
+        f"{wording.number(c.site)}{day}{repeat}; of one scan anywhere "
+        f"{interval_text(c.reproducibility, unit)}, reproducibility coefficient {interval_text(c.rdc, unit)}."
+    )
 
 
 def _gathered(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
@@ -247,12 +291,23 @@ def as_json(view: QaView) -> dict[str, Any]:
         "limits": q.limits.title,
         "judgements": [_judgement(j) for j in q.judgements],
         "figures": [_figures(f) for f in q.figures],
-        "reproducibility": [{"quantity": t.quantity, "biomarker": t.biomarker, "unit": t.deviation_unit, "sd_site": _n(c.site), "sd_day": _n(c.day),
-                             "sd_repeat": _n(c.repeat), "sd": _i(c.reproducibility), "sites": c.n_sites} for t, c in q.components],
+        "reproducibility": [
+            {
+                "quantity": t.quantity,
+                "biomarker": t.biomarker,
+                "unit": t.deviation_unit,
+                "sd_site": _n(c.site),
+                "sd_day": _n(c.day),
+                "sd_repeat": _n(c.repeat),
+                "sd": _i(c.reproducibility),
+                "sites": c.n_sites,
+            }
+            for t, c in q.components
+        ],
         "findings": [f.as_dict() for f in view.findings],
         "lost": [{"scan": label, **error.as_dict()} for label, error in view.lost],
         "turned_deg": {k: round(v, 2) for k, v in view.turns.items()},
-    }  # fmt: skip
+    }
 
 
 def _judgement(j: Judgement) -> dict[str, Any]:
@@ -264,20 +319,55 @@ def _judgement(j: Judgement) -> dict[str, Any]:
 def _figures(f: SiteFigures) -> dict[str, Any]:
     chart, change = f.chart, f.change
     return {
-        "quantity": f.table.quantity, "biomarker": f.table.biomarker, "acquisition": f.table.acquisition, "site": f.site, "unit": f.table.unit,
-        "deviation_unit": f.table.deviation_unit, "scans": len(f.table.scans), "days": f.n_days, "independent": f.days_or_scans,
-        "vials": [{"vial": v.vial, "reference": _n(v.reference), "reference_u": _n(v.reference_u), "measured": _n(v.measured), "bias": _i(v.bias),
-                   "wsd": _i(v.repeatability.wsd), "wcv_percent": _i(v.repeatability.wcv), "rc": _i(v.repeatability.rc), "scans": v.n_scans}
-                  for v in f.vials],
-        "line": {"slope": _i(f.line.slope), "intercept": _i(f.line.intercept), "r2": _n(f.line.r2), "curvature_p": _n(f.line.curvature_p)},
+        "quantity": f.table.quantity,
+        "biomarker": f.table.biomarker,
+        "acquisition": f.table.acquisition,
+        "site": f.site,
+        "unit": f.table.unit,
+        "deviation_unit": f.table.deviation_unit,
+        "scans": len(f.table.scans),
+        "days": f.n_days,
+        "independent": f.days_or_scans,
+        "vials": [
+            {
+                "vial": v.vial,
+                "reference": _n(v.reference),
+                "reference_u": _n(v.reference_u),
+                "measured": _n(v.measured),
+                "bias": _i(v.bias),
+                "wsd": _i(v.repeatability.wsd),
+                "wcv_percent": _i(v.repeatability.wcv),
+                "rc": _i(v.repeatability.rc),
+                "scans": v.n_scans,
+            }
+            for v in f.vials
+        ],
+        "line": {
+            "slope": _i(f.line.slope),
+            "intercept": _i(f.line.intercept),
+            "r2": _n(f.line.r2),
+            "curvature_p": _n(f.line.curvature_p),
+        },
         "repeatability": {"wsd": _i(f.repeatability.wsd), "rc": _i(f.repeatability.rc)},
         "trend_a_year": None if chart is None else _i(chart.trend),
-        "control": None if chart is None or not chart.n_baseline else
-        {"centre": _n(chart.centre), "sigma": _n(chart.sigma), "baseline": chart.n_baseline,
-         "alarms": [{"day": float(chart.days[a.place]), "rule": a.rule} for a in chart.alarms]},
-        "change": None if change is None else {"difference": _i(change.difference), "interval_90": _i(change.interval_90),
-                                                "p_equivalent": _n(change.p_equivalent), "before": change.n_before, "after": change.n_after},
-    }  # fmt: skip
+        "control": None
+        if chart is None or not chart.n_baseline
+        else {
+            "centre": _n(chart.centre),
+            "sigma": _n(chart.sigma),
+            "baseline": chart.n_baseline,
+            "alarms": [{"day": float(chart.days[a.place]), "rule": a.rule} for a in chart.alarms],
+        },
+        "change": None
+        if change is None
+        else {
+            "difference": _i(change.difference),
+            "interval_90": _i(change.interval_90),
+            "p_equivalent": _n(change.p_equivalent),
+            "before": change.n_before,
+            "after": change.n_after,
+        },
+    }
 
 
 def _n(value: float) -> float | None:

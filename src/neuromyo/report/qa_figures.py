@@ -103,7 +103,12 @@ def chart(f: SiteFigures, upgrade: datetime.date | None) -> Markup:
     plot = Plot(_WIDTH, _HEIGHT, f"{f.table.quantity}: mean deviation over time")
     bands = [c.centre + k * c.sigma for k in (-3, 3)] if c.n_baseline else []
     across = Axis(*padded([*c.days.tolist(), 0.0]), _LEFT, _RIGHT)
-    up = Axis(*padded([*c.values.tolist(), *bands]), _BOTTOM, _TOP)
+    room = 0.5 if not c.n_baseline else 0.0  # a unit of percent or points: days that agree should look as if they did
+    up = Axis(
+        *padded([*c.values.tolist(), *bands, float(c.values.mean()) - room, float(c.values.mean()) + room]),
+        _BOTTOM,
+        _TOP,
+    )
     first = min(s.day for s in f.table.scans if s.day is not None)
     x_axis(plot, across, _BOTTOM, f"days since {first.isoformat()}", grid_from=_TOP)
     y_axis(plot, up, _LEFT, f"mean deviation ({f.table.deviation_unit})", _RIGHT)

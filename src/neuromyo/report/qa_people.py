@@ -20,9 +20,34 @@ from neuromyo.study.limits import Limit
 from neuromyo.study.repeats import People
 
 #: columns of qa.tsv
-COLUMNS = ("quantity", "biomarker", "acquisition", "region", "side", "region_source", "level", "statistic", "unit", "people", "scans", "mean",
-           "wsd", "wsd_low", "wsd_high", "wcv_percent", "wcv_low", "wcv_high", "rc", "rc_low", "rc_high", "icc", "icc_low", "icc_high", "note",
-           "verdict")  # fmt: skip
+COLUMNS = (
+    "quantity",
+    "biomarker",
+    "acquisition",
+    "region",
+    "side",
+    "region_source",
+    "level",
+    "statistic",
+    "unit",
+    "people",
+    "scans",
+    "mean",
+    "wsd",
+    "wsd_low",
+    "wsd_high",
+    "wcv_percent",
+    "wcv_low",
+    "wcv_high",
+    "rc",
+    "rc_low",
+    "rc_high",
+    "icc",
+    "icc_low",
+    "icc_high",
+    "note",
+    "verdict",
+)
 ANSWERS = {"pass": "Repeatable enough", "fail": "Not repeatable enough", "not enough data": "Not enough data to decide"}
 
 
@@ -133,7 +158,18 @@ def row(one: Line) -> tuple[Any, ...]:
 def as_json(view: PeopleView) -> dict[str, Any]:
     """Everything, as plain values."""
     rows = [dict(zip(COLUMNS, row(one), strict=True)) for one in view.lines]
-    plain = [{k: (None if isinstance(v, float) and not math.isfinite(v) else float(f"{v:.10g}") if isinstance(v, float) else v) for k, v in r.items()}
-             for r in rows]  # fmt: skip
+    plain = [
+        {
+            k: (
+                None
+                if isinstance(v, float) and not math.isfinite(v)
+                else float(f"{v:.10g}")
+                if isinstance(v, float)
+                else v
+            )
+            for k, v in r.items()
+        }
+        for r in rows
+    ]
     return {"schema": 1, "neuromyo": view.versions.get("neuromyo"), "site": view.site, "verdict": overall(view), "same_day": view.dated,
             "regions": plain, "findings": [f.as_dict() for f in view.findings]}  # fmt: skip

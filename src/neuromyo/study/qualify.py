@@ -300,10 +300,12 @@ def _no_help(limit: Limit) -> str:
 
 def _sentence(found: Interval, limit: Limit, unit: str, verdict: str, level: str = "95 %") -> str:
     if not found.known:
-        return {"repeatability": "No two scans on one day: repeat a scan without moving the phantom.",
-                "drift": "Fewer than three days: a trend has no interval.",
-                "slope": "Fewer than three vials were measured.",
-                "bias": "A vial was measured once: its mean has no interval."}.get(limit.statistic, "Too few values for an interval.")  # fmt: skip
+        return {
+            "repeatability": "No two scans on one day: repeat a scan without moving the phantom.",
+            "drift": "Fewer than three days: a trend has no interval.",
+            "slope": "Fewer than three vials were measured.",
+            "bias": "A vial was measured once: its mean has no interval.",
+        }.get(limit.statistic, "Too few values for an interval.")
     ends = f"{_number(found.low)} to {_number(found.high)}{' ' + unit if unit else ''}"
     how = {PASS: "lies within the limits", FAIL: "lies outside the limits", UNDECIDED: "straddles a limit"}[verdict]
     return f"The {level} interval, {ends}, {how}."

@@ -124,7 +124,10 @@ def parse(text: str, where: str) -> VialSet:
     except tomllib.TOMLDecodeError as error:
         raise _wrong(where, "a TOML file", str(error)) from error
     _known(raw, _KEYS, where)
-    common = {name: _table(entry, f"{where} [quantity.{name}]") for name, entry in _table(raw.get("quantity", {}), f"{where} [quantity]").items()}  # fmt: skip
+    common = {
+        name: _table(entry, f"{where} [quantity.{name}]")
+        for name, entry in _table(raw.get("quantity", {}), f"{where} [quantity]").items()
+    }
     for name, entry in common.items():
         _quantity(name, f"{where} [quantity.{name}]")
         _known(entry, _QUANTITY_KEYS, f"{where} [quantity.{name}]")
