@@ -67,13 +67,14 @@ def page(view: QaView) -> str:
         answer=ANSWERS[verdict],
         opening=opening(view),
         sites=[(s, ANSWERS[view.found.verdict(s)], CLASSES[view.found.verdict(s)]) for s in view.found.sites],
-        rows=[_row(j, len(view.found.sites) > 1) for j in _ordered(view.found.judgements)],
-        parts=[part(view, f) for f in view.found.figures],
+        rows=[_row(j, len(view.found.sites) > 1) for j in _ordered(view.found.judgements) if j.verdict != NOT_YET],
+        not_yet=list(dict.fromkeys(j.why for j in view.found.judgements if j.verdict == NOT_YET)),
+        parts=[part(view, f, explained=i == 0) for i, f in enumerate(view.found.figures)],
         across=[_across(view, t.quantity, t.deviation_unit, c) for t, c in view.found.components],
         remarks=_gathered(view.findings),
         lost=[(label, str(error)) for label, error in view.lost],
         sources=_sources(view),
-        references=[(NAMES[q], EVIDENCE[a.evidence], a.source) for q, a in view.vials.about.items()],
+        references=_references(view.vials),
         limits=view.found.limits,
     )
 
@@ -119,7 +120,8 @@ def _row(j: Judgement, many: bool) -> dict[str, str]:
     return {
         "verdict": j.verdict.replace(" ", "-"),
         "said": VERDICTS[j.verdict],
-        "what": f"{NAMES[j.quantity]}: {CRITERIA[j.statistic]}" + (f" ({j.site})" if many and j.site else ""),
+        "what": f"{wording.capital(NAMES[j.quantity])}: {CRITERIA[j.statistic]}"
+        + (f" ({j.site})" if many and j.site else ""),
         "which": j.what,
         "limit": limit_text(j.limit, j.unit),
         "found": "–"
@@ -166,8 +168,8 @@ def plain_ratio(found: Interval) -> str:
 # --- one quantity -----------------------------------------------------------------------------------------------------
 
 
-def part(view: QaView, f: SiteFigures) -> Part:
-    """Sentences, plots and table of one quantity at one site."""
+def part(view: QaView, f: SiteFigures, explained: bool = True) -> Part:
+    """Sentences, plots and table of one quantity at one site; ``explained``: with words under the plots."""
     name = f"{wording.capital(NAMES[f.table.quantity])} by {f.table.biomarker}"
     name += f", {f.table.acquisition}" if f.table.acquisition else ""
     title = f"{name} at {f.site}" if len(view.found.sites) > 1 else name
@@ -188,7 +190,8 @@ def part(view: QaView, f: SiteFigures) -> Part:
         how = f"Limits from the first {f.chart.n_baseline} days{alarm}." if f.chart.n_baseline else \
             f"Control limits are drawn from {view.found.limits.least_baseline} days on."  # fmt: skip
         plots.append((qa_figures.chart(f, view.found.upgrade), f"Mean deviation of all vials, day by day. {how}"))
-    return Part(title, _lines(f), tuple(plots), _table(f))
+    shown = tuple((plot, words if explained else "") for plot, words in plots)
+    return Part(title, _lines(f), shown, _table(f))
 
 
 def _lines(f: SiteFigures) -> tuple[str, ...]:
@@ -268,11 +271,22 @@ def _gathered(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
     return sorted(((v[0], len(v)) for v in kinds.values()), key=lambda one: one[0].level != "warn")
 
 
-def _sources(view: QaView) -> list[tuple[str, str, str]]:
-    """The limits that were applied: which, where from."""
-    used = {(j.quantity, j.statistic): j for j in view.found.judgements}
-    return [(f"{NAMES[q]}: {CRITERIA[s].split(',')[0]} {limit_text(j.limit, j.unit)}", EVIDENCE[j.limit.evidence], j.limit.source)
-            for (q, s), j in used.items()]  # fmt: skip
+def _sources(view: QaView) -> list[tuple[str, str]]:
+    """The limits that were applied and somebody's: which, where from; one line for those that are ours alone."""
+    used = {(j.quantity, j.statistic): j for j in view.found.judgements if j.verdict != NOT_YET}
+    called = {key: f"{wording.capital(NAMES[key[0]])}, {CRITERIA[key[1]].split(',')[0]}" for key in used}
+    own = [key for key, j in used.items() if j.limit.source in ("", "proposed")]
+    rows = [(called[key], used[key].limit.source) for key in used if key not in own]
+    tail = "the others" if rows else "all"
+    return [*rows, (wording.capital(tail), "declared in the file of limits, without a source")] if own else rows
+
+
+def _references(vials: VialSet) -> list[tuple[str, str, str]]:
+    """(quantities, evidence, source), alike ones together."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for quantity, about in vials.about.items():
+        kinds.setdefault((EVIDENCE[about.evidence], about.source), []).append(NAMES[quantity])
+    return [(wording.capital(wording.listing(q)), evidence, source) for (evidence, source), q in kinds.items()]
 
 
 # --- for machines -----------------------------------------------------------------------------------------------------
