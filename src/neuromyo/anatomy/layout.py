@@ -63,7 +63,10 @@ def placements(
         places = layout @ rotation(float(turns[best])).T + shifts[best]
         if any(_moved(places, one.places(layout)) < radius_mm for one in found):
             continue
-        found.append(refine(response, spacing_mm, layout, radius_mm, float(turns[best]), shifts[best]))
+        made = refine(response, spacing_mm, layout, radius_mm, float(turns[best]), shifts[best])
+        if any(_moved(made.places(layout), one.places(layout)) < radius_mm for one in found):
+            continue  # it has come to rest where another one is
+        found.append(made)
         if len(found) == 2:
             break
     return sorted(found, key=lambda p: -p.score)

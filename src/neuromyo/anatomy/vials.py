@@ -3,7 +3,7 @@
 Slice by slice the rims of circles are looked for in every image given (maps and magnitudes: a vial that equals its bath in one
 contrast shows in another). The declared layout is laid on them by rotation and shift; the mirror image is tried too and refused.
 From the best slice the layout is followed to its neighbours. A region is the vial less its rim (a fifth of the radius, at least a
-voxel and a half), less air bubbles and a voxel around them, in the slices that show most of the vials.
+voxel and a half), less air bubbles and two voxels around them, in the slices that show most of the vials.
 
 *Assumes* vials that are circles in the plane of the slices (upright cylinders, or spheres in one plane). *Breaks* where a vial is
 replaced by another of the same size: geometry cannot tell.
@@ -138,7 +138,7 @@ def _placed(
             "give a smaller turn_limit_deg if you know how the phantom stood, or regions with --regions",
         )
     findings = ()
-    if mirror_score > score - margin:
+    if best(True, wanted.turn_limit_deg)[0] > score - margin:
         findings = (Finding("note", "N-MIRROR", where, "the layout looks the same in a mirror: had the phantom been put in the other way "
                             "round, nobody would notice", "put a mark on the phantom"),)  # fmt: skip
     return start, found[0], findings
@@ -228,14 +228,14 @@ def _reach(inner: float, away_mm: float) -> float:
 
 
 def _air(signal: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Voxels of a vial without liquid, and those next to them in the plane."""
+    """Voxels of a vial without liquid, and two more around them in the plane: the filter below takes one away at corners."""
     inside = signal[mask]
     inside = inside[np.isfinite(inside)]
     if inside.size == 0:
         return mask
     calm = ndimage.median_filter(np.nan_to_num(signal, nan=0.0), size=(3, 3, 1))  # a noisy voxel is no bubble
     empty = mask & ~(calm >= _AIR * np.percentile(inside, 75))
-    return ndimage.binary_dilation(empty, np.ones((3, 3, 1), dtype=bool))
+    return ndimage.binary_dilation(empty, np.ones((3, 3, 1), dtype=bool), iterations=2)
 
 
 def _remarks(found: Sequence[FoundVial], missing: Sequence[str], where: str) -> list[Finding]:

@@ -4,11 +4,11 @@ The nested random model x = mu + site + day(site) + repeat, estimated by equatin
 with their expectations (Henderson's method 1), unbalanced data included; components below zero are zero. Over several vials the mean
 squares are averaged and the degrees of freedom are those of one vial, since a site's error is in all its vials.
 
-The interval of the reproducibility standard deviation, sqrt(site + day + repeat), is Satterthwaite's.
+The interval of the reproducibility standard deviation, sqrt(site + day + repeat), is that of Graybill and Wang (`sum_interval`).
 
 *Breaks* with two sites: the interval is then honest and useless.
 
-*Cites* Searle, Casella, McCulloch, Variance Components, 1992, doi:10.1002/9780470316856; Satterthwaite, Biometrics 1946;2:110.
+*Cites* Searle, Casella, McCulloch, Variance Components, 1992, doi:10.1002/9780470316856.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuromyo.study.intervals import UNKNOWN, Interval, sd_interval
+from neuromyo.study.intervals import Interval, sum_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def components(values: np.ndarray, site: np.ndarray, day: np.ndarray) -> Compone
     parts = dict(zip(tables[0].levels, np.maximum(solution, 0.0), strict=True))
     total = float(sum(parts.values()))
     weights = np.linalg.solve(coefficients.T, np.ones(len(squares)))  # total = weights . mean squares
-    raw = float(weights @ squares)
-    spent = float(((weights * squares) ** 2 / df).sum())
-    found = sd_interval(total, raw**2 / spent) if spent > 0 and raw > 0 else UNKNOWN
+    terms = [(float(w * s), float(d)) for w, s, d in zip(weights, squares, df, strict=True) if w * s > 0]
+    found = sum_interval(terms)
+    found = Interval(float(np.sqrt(total)), found.low, found.high, found.df)
     sd = {name: float(np.sqrt(v)) for name, v in parts.items()}
     days = len({(s, d) for s, d in zip(site.tolist(), day.tolist(), strict=True)})
     return Components(sd["site"], sd.get("day", float("nan")), sd.get("repeat", float("nan")), found,

@@ -98,8 +98,8 @@ class Qualification:
         return tuple(dict.fromkeys(f.site for f in self.figures))
 
     def verdict(self, site: str = "") -> str:
-        """``pass``, ``fail`` or ``not enough data`` of one site, or of all together."""
-        verdicts = {j.verdict for j in self.judgements if not site or j.site in (site, "")} - {NOT_YET}
+        """``pass``, ``fail`` or ``not enough data`` of one site, or of all together, what is judged across sites included."""
+        verdicts = {j.verdict for j in self.judgements if not site or j.site == site} - {NOT_YET}
         for grave in (FAIL, UNDECIDED):
             if grave in verdicts:
                 return OVERALL[grave]

@@ -2,13 +2,11 @@ r"""Repeatability: what the same scanner gives for the same thing on the same da
 
 .. math:: wSD^2 = \frac{\sum_g \sum_i (x_{gi} - \bar x_g)^2}{\sum_g (n_g - 1)}, \qquad RC = 1.96 \sqrt{2}\, wSD
 
-over groups g of repeats under the same conditions; intervals by chi-square on the degrees of freedom alone. Pooled over vials of one
-phantom, the errors of vials in one scan may be alike (a drift of the scanner, the room's temperature): with mean squared
-correlation rho^2 between vials, m vials of nu degrees each are worth
-
-    m nu / (1 + (m - 1) rho^2)
-
-since Var(sum of s_i^2) grows so. rho is estimated from the share of scatter that the vials have in common.
+over groups g of repeats under the same conditions; intervals by chi-square on the degrees of freedom alone. Pooled over m vials of
+one phantom, the errors of vials in one scan may be alike (a drift of the scanner, the room's temperature). The mean square is then the
+sum of two independent ones: that of the vials' mean, on the degrees of freedom nu of one vial, and that of the vials about their mean, on
+(m - 1) nu; its interval is that of such a sum (`intervals.sum_interval`). Where vials err apart it is about that of m nu degrees, where they
+err together that of nu.
 
 For people: wCV is the root mean square of each person's coefficient of variation; ICC(1,1) is from a one-way layout, with the exact
 F interval where all have equally many repeats.
@@ -26,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neuromyo.study.intervals import LEVEL, UNKNOWN, Interval, sd_interval
+from neuromyo.study.intervals import LEVEL, UNKNOWN, Interval, sd_interval, sum_interval
 
 #: repeatability coefficient over within-subject standard deviation
 RC_FACTOR = 1.96 * np.sqrt(2.0)
@@ -84,29 +82,24 @@ def pooled(values: np.ndarray, groups: np.ndarray) -> Repeatability:
     total = float(df.sum())
     if total <= 0:
         return Repeatability(UNKNOWN, UNKNOWN, 0, 0)
-    variance = float(np.nansum(left**2) / total)
-    wsd = sd_interval(variance, effective_df(left, df))
+    wsd = sum_interval(_parts(left, df))
+    wsd = wsd if wsd.known else UNKNOWN
     return Repeatability(wsd, wsd, _repeated(left, groups), int(np.isfinite(left).sum()))
 
 
-def effective_df(left: np.ndarray, df: np.ndarray) -> float:
-    """Degrees of freedom of a mean square pooled over columns whose residuals (scans, vials) may be alike.
-
-    The share c of the variance that all columns have in common follows from the scatter of the rows' means; rho^2 = c^2.
-    """
+def _parts(left: np.ndarray, df: np.ndarray) -> list[tuple[float, float]]:
+    """The pooled mean square of residuals (scans, vials) as terms with their degrees of freedom: of what the vials of a scan have in
+    common, and of the rest. How it splits is read off the scans in which every vial was measured."""
     used = df > 0
     m, total = int(used.sum()), float(df.sum())
+    variance, nu = float(np.nansum(left**2) / total), total / m
     rows = left[:, used][np.isfinite(left[:, used]).all(axis=1)]
-    variance = float(np.nansum(left**2) / total)
-    if m < 2 or len(rows) < 2 or variance <= 0:
-        return total
-    nu = total / m
-    of_means = float((rows.mean(axis=1) ** 2).sum()) / (
-        len(rows) * nu / max(len(left[np.isfinite(left).any(axis=1)]), 1)
-    )
-    common = (m * of_means / variance - 1.0) / (m - 1.0)
-    rho = float(np.clip(common, 0.0, 1.0))
-    return total / (1.0 + (m - 1.0) * rho**2)
+    square = float((rows**2).sum())
+    if m < 2 or len(rows) < 2 or square <= 0:
+        return [(variance, total)]
+    share = float(np.clip(m * (rows.mean(axis=1) ** 2).sum() / square, 0.0, 1.0))
+    terms = [(variance * share, nu), (variance * (1.0 - share), (m - 1.0) * nu)]
+    return [(v, d) for v, d in terms if v > 0]
 
 
 def _repeated(left: np.ndarray, groups: np.ndarray) -> int:
