@@ -26,8 +26,12 @@ from neuromyo.core.labels import Labels, Region
 SOURCE = "vials"
 #: below this share of the vials that the best slice shows, a slice does not count; a vial with less of its region left is not measured
 _SLICE_SHARE, LEAST_SHARE = 0.6, 0.4
+#: share of the declared vials that has to be seen
+LEAST_SEEN = 0.6
 #: slices on which the layout is looked for from scratch
 _TRIED = 7
+#: response, relative to the middle one of the vials, from which another circle counts
+_STRAY = 0.7
 #: signal, relative to the upper quartile of the vial, below which a voxel is air
 _AIR = 0.5
 
@@ -77,8 +81,8 @@ class Vials:
 def find(images: Sequence[np.ndarray], grid: Grid, wanted: Layout, *, where: str = "phantom") -> Vials:
     """The vials of a phantom in images (x, y, z) on one grid; the first image shows where there is signal.
 
-    ``turn_deg`` of what is found is counter-clockwise on the screen. E-VIALS where fewer than half of the vials (or fewer
-    than three) are seen, where the layout fits as well elsewhere, or only in the mirror. ``where`` names the scan in messages.
+    ``turn_deg`` of what is found is counter-clockwise on the screen. E-VIALS where fewer than 60 % of the vials (or fewer
+    than three) are seen, where circles stand elsewhere instead, where the layout fits as well elsewhere, or only in the mirror. ``where`` names the scan in messages.
     """
     a, b = grid.in_plane_axes
     spacing = (grid.spacing_mm[a], grid.spacing_mm[b])
@@ -113,7 +117,7 @@ def _placed(
     any_score, _, anyhow = best(False, 180.0)
     mirror_score = best(True, 180.0)[0]
     margin = 0.6 * (any_score / max(int(anyhow[0].seen.sum()), 1) if anyhow else 0.5)
-    n_seen, least = (int(found[0].seen.sum()) if found else 0), max(3, (len(wanted.names) + 1) // 2)
+    n_seen, least = (int(found[0].seen.sum()) if found else 0), max(3, int(np.ceil(LEAST_SEEN * len(wanted.names))))
     if mirror_score > max(score, any_score) + margin:
         raise _error(where, "the vials as described", "their mirror image",
                      "the phantom lies the other way round, or the image is flipped left to right: turn it and scan again, or, if "
@@ -137,11 +141,29 @@ def _placed(
             f"a second fit, turned by {abs(found[1].turn_deg - found[0].turn_deg):.0f} degrees, that is as good",
             "give a smaller turn_limit_deg if you know how the phantom stood, or regions with --regions",
         )
+    strays = _strays(rims[..., start], spacing, wanted, found[0])
+    if strays >= 2 and len(wanted.names) - n_seen >= 2:
+        raise _error(
+            where,
+            "round vials where the description puts them, and nowhere else",
+            f"{strays} of that size elsewhere, and none at {len(wanted.names) - n_seen} of the places declared",
+            "this looks like another phantom: check --vials, or give regions with --regions",
+        )
     findings = ()
     if best(True, wanted.turn_limit_deg)[0] > score - margin:
         findings = (Finding("note", "N-MIRROR", where, "the layout looks the same in a mirror: had the phantom been put in the other way "
                             "round, nobody would notice", "put a mark on the phantom"),)  # fmt: skip
     return start, found[0], findings
+
+
+def _strays(rim: np.ndarray, spacing: tuple[float, float], wanted: Layout, placed: Placement) -> int:
+    """Circles as clear as most of the vials that the layout does not account for."""
+    places = placed.places(wanted.in_plane())
+    _, values = layout.local_maxima(rim, spacing, places, 0.3 * wanted.radius_mm)
+    clear = max(SEEN, _STRAY * float(np.median(values[placed.seen])))
+    others = circles.peaks(rim, spacing, 1.5 * wanted.radius_mm, clear, 48)
+    away = np.hypot(*(others[:, None, :] - places[None]).transpose(2, 0, 1)).min(axis=1) if len(others) else np.zeros(0)
+    return int((away > 1.5 * wanted.radius_mm).sum())
 
 
 def _tried(n: int) -> np.ndarray:

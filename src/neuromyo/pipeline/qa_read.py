@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from neuromyo.anatomy import vials as finder
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.grid import Grid
-from neuromyo.core.labels import Labels
+from neuromyo.core.labels import Labels, Region
 from neuromyo.core.reasons import Reason
 from neuromyo.io import derivatives, labels, nifti
 from neuromyo.io.map_files import MapFile
@@ -164,21 +165,25 @@ def _given(regions: Path, first: MapFile, grid: Grid, wanted: VialSet) -> Labels
     """The user's label image of the session: its region names are those of the vials."""
     folder = regions / f"sub-{first.subject}" / (f"ses-{first.session}" if first.session else "")
     paths = sorted(folder.rglob("*_dseg.nii.gz")) if folder.is_dir() else []
-    told = [p for p in paths if first.acquisition and first.acquisition in p.name]
     if not paths:
-        raise DataError("E-NOTFOUND", where=f"--regions, {first.session_label}", needed="a label image *_dseg.nii.gz", found="none",
-                        remedy="put it where the session has its folder, sub-X[/ses-Y]/anat")  # fmt: skip
-    drawn = labels.read_labels((told or paths)[0])
-    known = {v.name for v in wanted.vials}
-    if not known & {r.name for r in drawn.regions}:
-        raise DataError(
-            "E-LABELS",
-            where=f"--regions, {paths[0].name}",
-            needed=f"regions named as the vials: {', '.join(sorted(known)[:4])}...",
-            found=", ".join(r.name for r in drawn.regions[:4]) or "none",
-            remedy="name them in the table beside the image",
-        )
-    return drawn if drawn.grid.same_as(grid) else labels_to_grid(drawn, grid)[0]
+        raise DataError("E-NOTFOUND", where=f"--regions, {first.session_label}", needed="a label image *_dseg.nii.gz",
+                        found="none", remedy="put it where the session has its folder, sub-X[/ses-Y]/anat")  # fmt: skip
+    told = [p for p in paths if (first.acquisition in p.name if first.acquisition else "_acq-" not in p.name)]
+    path = (told or paths)[0]
+    drawn = labels.read_labels(path)
+    called = {_plain(v.name): v.name for v in wanted.vials}
+    regions_ = tuple(Region(r.index, called[_plain(r.name)]) for r in drawn.regions if _plain(r.name) in called)
+    if not regions_:
+        raise DataError("E-LABELS", where=f"--regions, {path.name}",
+                        needed=f"regions named as the vials: {', '.join(list(called.values())[:4])}...",
+                        found=", ".join(r.name for r in drawn.regions[:4]) or "none", remedy="name them in the table beside the image")  # fmt: skip
+    named = Labels(drawn.volume, drawn.grid, regions_, drawn.source)
+    return named if named.grid.same_as(grid) else labels_to_grid(named, grid)[0]
+
+
+def _plain(name: str) -> str:
+    """A name without what tables of labels do to it: ``0 %`` and ``A1`` are ``0`` and ``a1``."""
+    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
 __all__ = ["LEAST_VOXELS", "PREFERRED", "Read", "chosen", "read"]

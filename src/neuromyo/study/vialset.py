@@ -158,7 +158,7 @@ def parse(text: str, where: str) -> VialSet:
 
 def _sound(made: VialSet, where: str) -> bool:
     """Names differ, vials do not overlap, something is stated of them."""
-    labels = [v.name for v in made.vials]
+    labels = [v.name.lower() for v in made.vials]
     twice = sorted({n for n in labels if labels.count(n) > 1})
     if twice:
         raise _wrong(f"{where} [[vial]] name", "different names", f"{', '.join(twice)} twice")
