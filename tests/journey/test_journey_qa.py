@@ -56,7 +56,7 @@ def neuromyo(*words: object, status: int = 0) -> subprocess.CompletedProcess[str
 
 def scans() -> str:
     text = HEAD
-    for site, n, fault in (("biased", 5, 1.12), ("few", 2, 1.0), ("good", 5, 1.0)):
+    for site, n, fault in (("biased", 5, 1.12), ("few", 2, 1.0), ("good", 6, 1.0)):
         for i in range(n):
             more = 'missing = ["E"]\nbubbles = { B = 0.25 }' if (site, i) == ("good", 1) else ""
             text += SCAN.format(site=site, session=f"s{i}", date=f"2024-02-{1 + 7 * (i // 2):02d}", turn=-20 + 8 * i, shift=i - 3,
@@ -85,9 +85,12 @@ def test_the_good_site_passes_the_biased_one_fails_the_third_has_too_few_scans(j
 
 
 def test_every_vial_is_read_as_what_is_in_it(judged):
-    truth = {(r["subject"], r["session"], r["vial"]): float(r["T1_ms"]) for r in rows(judged / "in/derivatives/truth/vials.tsv")}
+    truth = {
+        (r["subject"], r["session"], r["vial"]): float(r["T1_ms"])
+        for r in rows(judged / "in/derivatives/truth/vials.tsv")
+    }
     seen = [r for r in rows(judged / "out/qa.tsv") if r["value"] != "n/a"]
-    assert len(seen) == 12 * 6 - 1
+    assert len(seen) == 13 * 6 - 1
     for r in seen:
         subject, session = re.fullmatch(r"sub-(\w+)_ses-(\w+)", r["scan"]).groups()
         assert float(r["value"]) == pytest.approx(truth[subject, session, r["vial"]], rel=0.01), r
@@ -95,13 +98,17 @@ def test_every_vial_is_read_as_what_is_in_it(judged):
 
 def test_the_temperature_of_each_scan_moved_its_reference(judged):
     first, *_ = [r for r in rows(judged / "out/qa.tsv") if r["scan"] == "sub-good_ses-s0" and r["vial"] == "A"]
-    last, *_ = [r for r in rows(judged / "out/qa.tsv") if r["scan"] == "sub-good_ses-s4" and r["vial"] == "A"]
-    assert float(first["reference"]) == pytest.approx(400 * (1 - 0.005)) and float(last["reference"]) == pytest.approx(400 * 1.015)
+    last, *_ = [r for r in rows(judged / "out/qa.tsv") if r["scan"] == "sub-good_ses-s5" and r["vial"] == "A"]
+    assert float(first["reference"]) == pytest.approx(400 * (1 - 0.005)) and float(last["reference"]) == pytest.approx(
+        400 * 1.015
+    )
 
 
 def test_the_letter_tells_what_was_missing_and_keeps_to_itself_where_it_was_made(judged):
     letter = (judged / "out/qa.html").read_text()
-    assert "Not qualified" in letter and "no vial to be seen where vial E should stand" in letter.replace("No vial", "no vial")
+    assert "Not qualified" in letter and "no vial to be seen where vial E should stand" in letter.replace(
+        "No vial", "no vial"
+    )
     for text in (letter, (judged / "out/qa.json").read_text(), (judged / "out/qa.tsv").read_text()):
         assert str(judged) not in text and str(Path.home()) not in text
     assert "<script" not in letter and "http" not in re.sub(r"http-equiv", "", letter)
@@ -125,10 +132,14 @@ def test_label_images_given_are_used(judged, tmp_path):
         target = regions / path.relative_to(judged / "out")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    done = neuromyo("--json", "qa", judged / "out/maps", tmp_path / "out", "--vials", "simulated", "--regions", regions, status=2)
+    done = neuromyo(
+        "--json", "qa", judged / "out/maps", tmp_path / "out", "--vials", "simulated", "--regions", regions, status=2
+    )
     assert {e["scan"].split("_")[0] for e in json.loads(done.stdout)["lost"]} == {"sub-few", "sub-biased"}
     mine = {(r["scan"], r["vial"]): r["value"] for r in rows(tmp_path / "out/qa.tsv")}
-    theirs = {(r["scan"], r["vial"]): r["value"] for r in rows(judged / "out/qa.tsv") if r["scan"].startswith("sub-good")}
+    theirs = {
+        (r["scan"], r["vial"]): r["value"] for r in rows(judged / "out/qa.tsv") if r["scan"].startswith("sub-good")
+    }
     assert mine == theirs
 
 
@@ -176,7 +187,17 @@ def test_what_is_asked_wrongly_is_told(judged, tmp_path, words, status, code, sa
 )
 def test_tables_of_scans_that_are_wrong(judged, tmp_path, table, code, said):
     (tmp_path / "scans.tsv").write_text(table)
-    done = neuromyo("--json", "qa", judged / "out/maps", tmp_path / "out", "--vials", "simulated", "--scans", tmp_path / "scans.tsv", status=2)
+    done = neuromyo(
+        "--json",
+        "qa",
+        judged / "out/maps",
+        tmp_path / "out",
+        "--vials",
+        "simulated",
+        "--scans",
+        tmp_path / "scans.tsv",
+        status=2,
+    )
     error = json.loads(done.stdout)["error"]
     assert error["code"] == code and said in error["message"], error["message"]
 
@@ -190,7 +211,9 @@ def test_volunteers_of_known_repeatability(tmp_path):
         for scan in range(3):
             dates.append(f"{person:02d}\t{scan}\t2024-05-{1 + person:02d}")
             for side in ("left", "right"):
-                lines.append(f"{person:02d}\t{scan}\tsoleus\t{side}\tT2\tt2-water\tms\t{level + rng.normal() * 0.5:.4f}\tmean")
+                lines.append(
+                    f"{person:02d}\t{scan}\tsoleus\t{side}\tT2\tt2-water\tms\t{level + rng.normal() * 0.5:.4f}\tmean"
+                )
     (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
     (tmp_path / "scans.tsv").write_text("\n".join(dates) + "\n")
     neuromyo("qa", tmp_path / "out", "--volunteers", tmp_path / "m.tsv", "--scans", tmp_path / "scans.tsv")

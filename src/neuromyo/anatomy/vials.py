@@ -82,7 +82,8 @@ def find(images: Sequence[np.ndarray], grid: Grid, wanted: Layout, *, where: str
     """The vials of a phantom in images (x, y, z) on one grid; the first image shows where there is signal.
 
     ``turn_deg`` of what is found is counter-clockwise on the screen. E-VIALS where fewer than 60 % of the vials (or fewer
-    than three) are seen, where circles stand elsewhere instead, where the layout fits as well elsewhere, or only in the mirror. ``where`` names the scan in messages.
+    than three) are seen, where circles stand elsewhere instead, where the layout fits as well elsewhere, or only in the
+    mirror. ``where`` names the scan in messages.
     """
     a, b = grid.in_plane_axes
     spacing = (grid.spacing_mm[a], grid.spacing_mm[b])

@@ -73,7 +73,8 @@ def read(
             _read_one(files, [m for m in maps if (m.subject, m.session, m.acquisition, m.run, m.biomarker) == key], wanted, diary,
                       out, scratch, temperature_c, regions, made)  # fmt: skip
         except NeuromyoError as error:
-            made.lost.append((files[0].session_label, error))
+            if (files[0].session_label, str(error)) not in [(label, str(e)) for label, e in made.lost]:
+                made.lost.append((files[0].session_label, error))
     return made
 
 
@@ -169,14 +170,16 @@ def _given(regions: Path, first: MapFile, grid: Grid, wanted: VialSet) -> Labels
         raise DataError("E-NOTFOUND", where=f"--regions, {first.session_label}", needed="a label image *_dseg.nii.gz",
                         found="none", remedy="put it where the session has its folder, sub-X[/ses-Y]/anat")  # fmt: skip
     told = [p for p in paths if (first.acquisition in p.name if first.acquisition else "_acq-" not in p.name)]
-    path = (told or paths)[0]
+    slug = first.biomarker.replace("-", "")
+    path = next((p for p in told if slug in p.name), (told or paths)[0])
     drawn = labels.read_labels(path)
     called = {_plain(v.name): v.name for v in wanted.vials}
     regions_ = tuple(Region(r.index, called[_plain(r.name)]) for r in drawn.regions if _plain(r.name) in called)
     if not regions_:
         raise DataError("E-LABELS", where=f"--regions, {path.name}",
                         needed=f"regions named as the vials: {', '.join(list(called.values())[:4])}...",
-                        found=", ".join(r.name for r in drawn.regions[:4]) or "none", remedy="name them in the table beside the image")  # fmt: skip
+                        found=", ".join(r.name for r in drawn.regions[:4]) or "none",
+                        remedy="name them in the table beside the image")  # fmt: skip
     named = Labels(drawn.volume, drawn.grid, regions_, drawn.source)
     return named if named.grid.same_as(grid) else labels_to_grid(named, grid)[0]
 

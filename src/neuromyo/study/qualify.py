@@ -284,7 +284,7 @@ def _judgement(
                          max(lacking, more or 0, 1), "scans")  # fmt: skip
     why = _sentence(found, limit, unit, verdict)
     if verdict == UNDECIDED and found.known:
-        why += f" About {more} more {of_more} like these would decide." if more else _no_help(limit)
+        why += f" About {more} more {of_more if more > 1 else of_more[:-1]} like {'these' if more > 1 else 'those'} would decide." if more else _no_help(limit)
     return Judgement(f.table.quantity, f.table.biomarker, f.site, limit.statistic, what, found, limit, unit, verdict, why,
                      more if verdict == UNDECIDED else None, of_more or "scans")  # fmt: skip
 

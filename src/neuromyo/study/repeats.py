@@ -5,8 +5,8 @@ r"""Repeatability: what the same scanner gives for the same thing on the same da
 over groups g of repeats under the same conditions; intervals by chi-square on the degrees of freedom alone. Pooled over m vials of
 one phantom, the errors of vials in one scan may be alike (a drift of the scanner, the room's temperature). The mean square is then the
 sum of two independent ones: that of the vials' mean, on the degrees of freedom nu of one vial, and that of the vials about their mean, on
-(m - 1) nu; its interval is that of such a sum (`intervals.sum_interval`). Where vials err apart it is about that of m nu degrees, where they
-err together that of nu.
+(m - 1) nu; its interval is that of such a sum (`intervals.sum_interval`). Where vials err apart it is about that of m nu
+degrees, where they err together that of nu.
 
 For people: wCV is the root mean square of each person's coefficient of variation; ICC(1,1) is from a one-way layout, with the exact
 F interval where all have equally many repeats.

@@ -32,7 +32,10 @@ def test_more_scans_to_decide_is_the_first_number_that_does():
 
     more = intervals.scans_to_decide(expected, -2.0, 2.0, 5)
     assert more is not None
-    assert intervals.decide(expected(5 + more), -2, 2) == "pass" and intervals.decide(expected(4 + more), -2, 2) == "undecided"
+    assert (
+        intervals.decide(expected(5 + more), -2, 2) == "pass"
+        and intervals.decide(expected(4 + more), -2, 2) == "undecided"
+    )
     assert intervals.scans_to_decide(expected, -1.0, 1.0, 5) is None
 
 
@@ -95,7 +98,9 @@ def test_without_errors_in_x_it_is_weighted_least_squares():
     assert [ours.intercept.low, ours.intercept.high] == pytest.approx(theirs.conf_int()[0], rel=1e-9)
     assert ours.r2 == pytest.approx(theirs.rsquared)
     bent = sm.WLS(y, np.stack([np.ones(9), x, x**2], 1), weights=1 / u**2).fit()
-    assert ours.curvature_p == pytest.approx(bent.pvalues[2], rel=1e-6) and ours.curvature == pytest.approx(bent.params[2], rel=1e-6)
+    assert ours.curvature_p == pytest.approx(bent.pvalues[2], rel=1e-6) and ours.curvature == pytest.approx(
+        bent.params[2], rel=1e-6
+    )
 
 
 def test_constant_errors_give_demings_line():
@@ -146,7 +151,9 @@ def test_trend_is_that_of_scipy():
     theirs = stats.linregress(days / drift.DAYS_A_YEAR, values)
     found = drift.trend(days, values)
     half = stats.t.ppf(0.975, 10) * theirs.stderr
-    assert (found.value, found.low, found.high) == pytest.approx((theirs.slope, theirs.slope - half, theirs.slope + half))
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (theirs.slope, theirs.slope - half, theirs.slope + half)
+    )
 
 
 def test_c4_of_the_tables():
@@ -170,7 +177,12 @@ def test_a_scanner_in_control_rings_once_in_ninety_two_sessions():
 
 @pytest.mark.parametrize(
     ("after", "rule"),
-    [([0.0, 3.2], "beyond 3 sigma"), ([2.1, 0.0, 2.2], "two of three"), ([1.1, 1.2, 0.0, 1.3, 1.4], "four of five"), ([0.1] * 8, "eight")],
+    [
+        ([0.0, 3.2], "beyond 3 sigma"),
+        ([2.1, 0.0, 2.2], "two of three"),
+        ([1.1, 1.2, 0.0, 1.3, 1.4], "four of five"),
+        ([0.1] * 8, "eight"),
+    ],
 )
 def test_each_rule(after, rule):
     values = np.array([*after])

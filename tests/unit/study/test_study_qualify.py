@@ -1,6 +1,6 @@
 """Known answers: a good site passes, a biased one fails, three scans are not enough; intervals cover what they promise.
 
-    NEUROMYO_TEST_DRAWS=4000 pytest tests/unit/study/test_study_qualify.py -k covers      # the full version
+NEUROMYO_TEST_DRAWS=4000 pytest tests/unit/study/test_study_qualify.py -k covers      # the full version
 """
 
 import datetime
@@ -20,7 +20,20 @@ REFERENCES = np.array([250.0, 400, 600, 900, 1200, 1600])
 FIRST = datetime.date(2024, 1, 8)
 
 
-def readings(rng, *, days=6, repeats_=2, sites=("alpha",), bias=0.0, day_sd=0.3, repeat_sd=0.4, gap=7, site_sd=0.0, drift=0.0, step=None):
+def readings(
+    rng,
+    *,
+    days=6,
+    repeats_=2,
+    sites=("alpha",),
+    bias=0.0,
+    day_sd=0.3,
+    repeat_sd=0.4,
+    gap=7,
+    site_sd=0.0,
+    drift=0.0,
+    step=None,
+):
     """T1 readings in percent deviations of known make."""
     out = []
     for site in sites:
@@ -54,7 +67,11 @@ def test_a_good_site_passes():
 def test_a_site_ten_percent_off_fails_and_says_by_which_vial():
     found = judged(readings(np.random.default_rng(1), bias=10.0))
     assert found.verdict() == "fail"
-    assert verdicts(found)["bias"] == FAIL and verdicts(found)["slope"] == FAIL and verdicts(found)["repeatability"] == PASS
+    assert (
+        verdicts(found)["bias"] == FAIL
+        and verdicts(found)["slope"] == FAIL
+        and verdicts(found)["repeatability"] == PASS
+    )
     (bias,) = (j for j in found.judgements if j.statistic == "bias")
     assert bias.what.startswith("vial v") and bias.found.low > 5 and "outside the limits" in bias.why
 
@@ -104,7 +121,11 @@ def test_an_upgrade_that_changes_nothing_and_one_that_does():
     same = judged(readings(rng, days=8), when)
     shifted = judged(readings(rng, days=8, step=(when, 4.0)), when)
     early = judged(readings(rng, days=5), when)
-    assert verdicts(same)["change"] == PASS and verdicts(shifted)["change"] == FAIL and verdicts(early)["change"] == UNDECIDED
+    assert (
+        verdicts(same)["change"] == PASS
+        and verdicts(shifted)["change"] == FAIL
+        and verdicts(early)["change"] == UNDECIDED
+    )
     assert same.figures[0].change.n_before == 4 and same.figures[0].change.n_after == 4
     (one,) = (j for j in early.judgements if j.statistic == "change")
     assert "two of each are needed" in one.why
@@ -114,13 +135,17 @@ def test_sites_are_judged_each_and_together():
     rng = np.random.default_rng(9)
     rows = readings(rng, sites=("alpha", "beta")) + readings(rng, sites=("gamma",), bias=9.0)
     found = judged(rows)
-    assert [found.verdict(s) for s in ("alpha", "beta", "gamma")] == ["pass", "pass", "fail"] and found.verdict() == "fail"
+    assert [found.verdict(s) for s in ("alpha", "beta", "gamma")] == [
+        "pass",
+        "pass",
+        "fail",
+    ] and found.verdict() == "fail"
     ((_, parts),) = found.components
     assert parts.site > 3 and parts.n_sites == 3
 
 
 def test_without_dates_all_scans_are_repeats():
-    rows = [r for r in readings(np.random.default_rng(10), days=6, repeats_=1)]
+    rows = readings(np.random.default_rng(10), days=6, repeats_=1)
     undated = [Reading(Scan(r.scan.label, r.scan.site), *[getattr(r, f) for f in r.__slots__[1:]]) for r in rows]
     found = judged(undated)
     assert found.figures[0].repeatability.wsd.known and found.figures[0].chart is None
@@ -129,7 +154,10 @@ def test_without_dates_all_scans_are_repeats():
 
 def test_a_missing_vial_leaves_the_others_judged():
     rows = readings(np.random.default_rng(11))
-    holes = [r if r.vial != "v2" else Reading(*[float("nan") if f == "value" else getattr(r, f) for f in r.__slots__]) for r in rows]
+    holes = [
+        r if r.vial != "v2" else Reading(*[float("nan") if f == "value" else getattr(r, f) for f in r.__slots__])
+        for r in rows
+    ]
     found = judged(holes)
     assert found.figures[0].line.n == 5
     (bias,) = (j for j in found.judgements if j.statistic == "bias")
@@ -211,7 +239,10 @@ def test_reproducibility_covers_with_eight_sites():
 
 def test_equivalence_is_granted_wrongly_in_one_case_of_twenty_at_the_margin():
     rng = np.random.default_rng(26)
-    granted = [upgrade.change(rng.normal(size=8), 4.0 + rng.normal(size=8) * 1.5, 4.0).verdict(4.0) == "pass" for _ in range(DRAWS)]
+    granted = [
+        upgrade.change(rng.normal(size=8), 4.0 + rng.normal(size=8) * 1.5, 4.0).verdict(4.0) == "pass"
+        for _ in range(DRAWS)
+    ]
     assert abs(np.mean(granted) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / DRAWS)
 
 
@@ -248,7 +279,20 @@ def test_an_unknown_temperature_widens_and_does_not_move():
     assert value == 100.0 and u == pytest.approx(np.hypot(3.0, 100 * 0.02 * 2 / np.sqrt(3)))
 
 
-GOOD = 'radius_mm = 9\n[[vial]]\nname = "a"\nat_mm = [0, 0]\nT1 = 400\n[[vial]]\nname = "b"\nat_mm = [30, 0]\nT1 = 800\n[[vial]]\nname = "c"\nat_mm = [0, 40]\nT1 = 900\n'
+GOOD = """radius_mm = 9
+[[vial]]
+name = "a"
+at_mm = [0, 0]
+T1 = 400
+[[vial]]
+name = "b"
+at_mm = [30, 0]
+T1 = 800
+[[vial]]
+name = "c"
+at_mm = [0, 40]
+T1 = 900
+"""
 
 
 @pytest.mark.parametrize(
