@@ -81,7 +81,7 @@ def page(view: QaView) -> str:
 
 def opening(view: QaView) -> tuple[str, ...]:
     """What was scanned, and what decided."""
-    scans = {s for f in view.found.figures for s in f.table.scans}
+    scans = {s for f in view.found.figures for s in f.all_scans}
     days = {s.day for s in scans if s.day is not None}
     when = ""
     if days and all(s.day for s in scans):
@@ -197,6 +197,10 @@ def part(view: QaView, f: SiteFigures, explained: bool = True) -> Part:
 def _lines(f: SiteFigures) -> tuple[str, ...]:
     unit = f.table.deviation_unit
     said = []
+    if len(f.table.scans) < len(f.all_scans):
+        said.append(
+            f"Of the {wording.plural(len(f.table.scans), 'scan')} since the upgrade, but for the chart and the change:"
+        )
     if f.line.n:
         bent = (
             ""
@@ -222,10 +226,11 @@ def _lines(f: SiteFigures) -> tuple[str, ...]:
         said.append(
             f"Trend over {wording.plural(f.span_days, 'day')}: {interval_text(f.chart.trend, unit + ' a year')}."
         )
-    if f.chart is not None:
-        said += [
-            f"Out of control: day {f.chart.days[a.place]:.0f} after the first ({a.rule})." for a in f.chart.alarms[:5]
-        ]
+    if f.chart is not None and f.chart.alarms:
+        days = [f"{f.chart.days[a.place]:.0f} ({a.rule})" for a in f.chart.alarms[:3]]
+        more = len(f.chart.alarms) - len(days)
+        days += [wording.plural(more, "more day") if more > 1 else "one more"] if more else []
+        said.append(f"Out of control, days since the first: {wording.listing(days)}.")
     if f.change is not None and f.change.difference.known:
         said.append(
             f"After the upgrade: {interval_text(f.change.difference, unit)}, {f.change.n_before} days before and {f.change.n_after} after; "

@@ -109,7 +109,7 @@ def chart(f: SiteFigures, upgrade: datetime.date | None) -> Markup:
         _BOTTOM,
         _TOP,
     )
-    first = min(s.day for s in f.table.scans if s.day is not None)
+    first = min(s.day for s in f.all_scans if s.day is not None)
     x_axis(plot, across, _BOTTOM, f"days since {first.isoformat()}", grid_from=_TOP)
     y_axis(plot, up, _LEFT, f"mean deviation ({f.table.deviation_unit})", _RIGHT)
     if c.n_baseline:

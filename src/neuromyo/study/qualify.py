@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neuromyo.study import components, drift, linearity, repeats, upgrade
 from neuromyo.study.intervals import (
+    UNKNOWN,
     Interval,
     decide,
     mean_interval,
@@ -27,7 +28,7 @@ from neuromyo.study.intervals import (
     t_interval,
 )
 from neuromyo.study.limits import Limit, Limits
-from neuromyo.study.readings import Table
+from neuromyo.study.readings import Scan, Table
 
 PASS, FAIL, UNDECIDED, NOT_YET = "pass", "fail", "undecided", "not yet"
 #: how the whole is called
@@ -68,7 +69,8 @@ class VialFigure:
 
 @dataclass(frozen=True, eq=False)
 class SiteFigures:
-    """All figures of one quantity at one site; ``days_or_scans`` says what counts as independent."""
+    """All figures of one quantity at one site; ``days_or_scans`` says what counts as independent. After an upgrade ``table`` and all
+    figures but the chart's points and the change are of the scans since: what the scanner was before is no business of its bias now."""
 
     table: Table
     site: str
@@ -80,6 +82,7 @@ class SiteFigures:
     days_or_scans: str
     n_days: int
     span_days: int
+    all_scans: tuple[Scan, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +128,11 @@ def qualify(tables: Sequence[Table], limits: Limits, upgrade_day: datetime.date 
 
 
 def _figures(table: Table, site: str, limits: Limits, upgrade_day: datetime.date | None) -> SiteFigures:
+    full, (days, dates) = table, table.by_day()
+    whole_chart, changed = _chart(days, dates, limits), _change(days, dates, table, limits, upgrade_day)
+    if upgrade_day is not None and table.dated:
+        since = [i for i, s in enumerate(table.scans) if s.day is not None and s.day >= upgrade_day]
+        table = table.only(since) if since else table
     rows, kind = table.independent()
     u = table.deviation_u
     each = repeats.of_each(table.measured, table.day_index)
@@ -141,8 +149,11 @@ def _figures(table: Table, site: str, limits: Limits, upgrade_day: datetime.date
     days, dates = table.by_day()
     dated = [d for d in dates if d is not None]
     span = (max(dated) - min(dated)).days if len(dated) == len(dates) and dated else 0
-    return SiteFigures(table, site, tuple(vials), _line(table, vials, rows), pooled, _chart(days, dates, limits),
-                       _change(days, dates, table, limits, upgrade_day), kind, len(days), span)  # fmt: skip
+    now = _chart(days, dates, limits)
+    if whole_chart is not None:
+        whole_chart = replace(whole_chart, trend=UNKNOWN if now is None else now.trend)
+    return SiteFigures(table, site, tuple(vials), _line(table, vials, rows), pooled, whole_chart, changed, kind, len(days), span,
+                       full.scans)  # fmt: skip
 
 
 def _line(table: Table, vials: Sequence[VialFigure], rows: np.ndarray) -> linearity.Line:
@@ -284,7 +295,11 @@ def _judgement(
                          max(lacking, more or 0, 1), "scans")  # fmt: skip
     why = _sentence(found, limit, unit, verdict)
     if verdict == UNDECIDED and found.known:
-        why += f" About {more} more {of_more if more > 1 else of_more[:-1]} like {'these' if more > 1 else 'those'} would decide." if more else _no_help(limit)
+        why += (
+            f" About {more} more {of_more if more > 1 else of_more[:-1]} like {'these' if more > 1 else 'those'} would decide."
+            if more
+            else _no_help(limit)
+        )
     return Judgement(f.table.quantity, f.table.biomarker, f.site, limit.statistic, what, found, limit, unit, verdict, why,
                      more if verdict == UNDECIDED else None, of_more or "scans")  # fmt: skip
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -98,10 +98,12 @@ class Table:
 
     def of_site(self, site: str) -> Table:
         """The scans of one site."""
-        keep = [i for i, s in enumerate(self.scans) if s.site == site]
-        return Table(self.quantity, self.biomarker, self.acquisition, self.unit, self.relative,
-                     tuple(self.scans[i] for i in keep), self.vials, self.measured[keep], self.expected[keep],
-                     self.expected_u[keep])  # fmt: skip
+        return self.only([i for i, s in enumerate(self.scans) if s.site == site])
+
+    def only(self, keep: Sequence[int]) -> Table:
+        """The scans of those places."""
+        return replace(self, scans=tuple(self.scans[i] for i in keep), measured=self.measured[keep], expected=self.expected[keep],
+                       expected_u=self.expected_u[keep])  # fmt: skip
 
     def by_day(self) -> tuple[np.ndarray, list[datetime.date | None]]:
         """Deviations (days, vials) averaged over the repeats of a day, and the days, of one site."""

@@ -127,6 +127,10 @@ def test_an_upgrade_that_changes_nothing_and_one_that_does():
         and verdicts(early)["change"] == UNDECIDED
     )
     assert same.figures[0].change.n_before == 4 and same.figures[0].change.n_after == 4
+    assert (
+        verdicts(shifted)["bias"] != FAIL
+        and verdicts(judged(readings(rng, days=8, bias=4, step=(when, 5.0)), when))["bias"] == FAIL
+    )
     (one,) = (j for j in early.judgements if j.statistic == "change")
     assert "two of each are needed" in one.why
 
