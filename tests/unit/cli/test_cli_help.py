@@ -25,5 +25,5 @@ def test_every_verb_has_a_help_of_its_own():
     from neuromyo.cli import main
 
     names = [c.name for c in main.app.registered_commands]
-    assert names == ["demo", "import", "run", "fit", "check", "plan", "phantom", "list", "show", "doctor"]
+    assert names == ["demo", "import", "run", "fit", "check", "plan", "phantom", "qa", "list", "show", "doctor"]
     assert all(c.callback.__doc__ for c in main.app.registered_commands)
