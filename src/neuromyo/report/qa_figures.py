@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup
@@ -138,17 +139,17 @@ def chart(f: SiteFigures, upgrade: datetime.date | None) -> Markup:
 
 
 def repeats(groups: Sequence[np.ndarray], name: str, unit: str, wsd: float) -> Markup:
-    """Each repeat's difference from its person's mean against that mean; dashed: ± 1.96 wSD."""
+    """Bland and Altman's plot: each repeat less the one before, against their mean; dashed: the repeatability coefficient."""
     plot = Plot(_WIDTH, _HEIGHT, f"{name}: repeats of people")
-    means = [float(g.mean()) for g in groups]
-    across = Axis(*padded(means), _LEFT, _RIGHT)
-    up = Axis(*padded([*(float(v) for g in groups for v in g - g.mean()), 1.96 * wsd, -1.96 * wsd]), _BOTTOM, _TOP)
-    x_axis(plot, across, _BOTTOM, labelled("mean of a person", unit), grid_from=_TOP)
-    y_axis(plot, up, _LEFT, labelled("scan − mean", unit), _RIGHT)
+    points = [(float(a + b) / 2, float(b - a)) for g in groups for a, b in pairwise(g)]
+    reach = 1.96 * np.sqrt(2.0) * wsd
+    across = Axis(*padded([mean for mean, _ in points]), _LEFT, _RIGHT)
+    up = Axis(*padded([*(off for _, off in points), reach, -reach]), _BOTTOM, _TOP)
+    x_axis(plot, across, _BOTTOM, labelled("mean of the two", unit), grid_from=_TOP)
+    y_axis(plot, up, _LEFT, labelled("repeat − scan before", unit), _RIGHT)
     plot.line(_LEFT, up(0.0), _RIGHT, up(0.0), "axis")
-    for value in (1.96 * wsd, -1.96 * wsd):
+    for value in (reach, -reach):
         plot.line(_LEFT, up(value), _RIGHT, up(value), "limit")
-    for g, mean in zip(groups, means, strict=True):
-        for v in g - mean:
-            plot.dot(across(mean), up(float(v)), "dot left many", 3.5, wording.with_unit(float(v), unit))
+    for mean, off in points:
+        plot.dot(across(mean), up(off), "dot left many", 3.5, wording.with_unit(off, unit))
     return plot.markup()
