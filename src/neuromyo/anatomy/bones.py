@@ -27,7 +27,9 @@ def part(labels: Labels) -> Part:
     """``calf`` or ``thigh`` where the bones in the labels say so clearly, in every leg there is; else nothing."""
     said: list[Part | None] = [_of_leg(labels, side) for side in ("left", "right", "none")]
     told = [one for one in said if one is not None]
-    return told[0] if len(set(told)) == 1 else ""
+    if not told or any(one != told[0] for one in told):
+        return ""
+    return told[0]
 
 
 def _of_leg(labels: Labels, side: str) -> Part | None:

@@ -29,7 +29,7 @@ def test_what_is_not_there_leaves_a_biomarker_out_and_says_why():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (toys.series(n=1), "has 1 volumes where 3 are needed"),
+        (toys.series(n=1), "has 1 volume where 3 are needed"),
         (toys.series(stated=False), "does not state echo_times"),
         (toys.series(part="phase"), "holds part phase, not mag"),
         (toys.series(entities={"acq": "x"}), "lacks acq-y"),
