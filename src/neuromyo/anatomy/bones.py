@@ -25,8 +25,7 @@ _TIBIA, _FEMUR = 0.5, 0.4
 
 def part(labels: Labels) -> Part:
     """``calf`` or ``thigh`` where the bones in the labels say so clearly, in every leg there is; else nothing."""
-    said: list[Part | None] = [_of_leg(labels, side) for side in ("left", "right", "none")]
-    told = [one for one in said if one is not None]
+    told: list[Part] = [found for side in ("left", "right", "none") if (found := _of_leg(labels, side)) is not None]
     if not told or any(one != told[0] for one in told):
         return ""
     return told[0]
