@@ -266,8 +266,7 @@ def _volumes(data: Data, found: Found, fields: sidecar.Fields, kind: str, name: 
     mt = _spread(fields.mt_on, n, f"{name}: MTState")
     if mt[0] is None and found.name.entities.get("mt") in ("on", "off"):
         mt = (found.name.entities["mt"] == "on",) * n
-    rescale = _spread(fields.rescale, n, f"{name}: PhilipsRescaleSlope")
-    scale = _spread(fields.scale, n, f"{name}: PhilipsScaleSlope")
+    rescale, scale = _slopes(fields.rescale, n), _slopes(fields.scale, n)
     single = dict(fields.single or {})
     return [_Volume(data, i, found, single, te[i], flip[i], ti[i], mt[i], fields.units,
                     fields.echo_times if fields.is_difference else None, (rescale[i], scale[i])) for i in range(n)]  # fmt: skip
@@ -281,6 +280,12 @@ def _spread(values: tuple | None, n: int, where: str) -> tuple:
         raise DataError("E-SIDECAR", where=where, needed=f"one number, or {n}, one a volume", found=str(len(values)),
                         remedy="mend the sidecar")  # fmt: skip
     return values
+
+
+def _slopes(values: tuple[float, ...] | None, n: int) -> tuple:
+    """One slope a volume. Converters also list those there are, whatever the number of volumes: each then stands somewhere, so that
+    their difference is seen."""
+    return (None,) * n if not values else tuple(values[min(i, len(values) - 1)] for i in range(n))
 
 
 def _units(volumes: Sequence[_Volume]) -> str | None:

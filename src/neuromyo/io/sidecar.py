@@ -156,8 +156,8 @@ def _laterality(meta: Mapping[str, Any]) -> str | None:
 
 
 def _slopes(meta: Mapping[str, Any], key: str, name: str) -> tuple[float, ...] | None:
-    """One slope, or one a volume."""
-    if key not in meta:
+    """One slope, or several: one a volume, or all that there are."""
+    if meta.get(key) is None:
         return None
     where = f"{name}: {key}"
     found = _numbers(meta[key], where)

@@ -151,3 +151,19 @@ def test_slopes_of_some_files_only_are_slopes_of_none(tmp_path):
     write(tmp_path / "b", "flip-2_VFA", noise(), FlipAngle=8)
     (series,) = opened(tmp_path / "b", tmp_path / "s").series
     assert series.acquisition.rescale_slopes is None
+
+
+def test_slopes_that_a_converter_lists_or_leaves_empty(tmp_path):
+    data = np.stack([noise(), noise(), noise()], axis=-1)
+    write(tmp_path / "b", "T2w", noise(), PhilipsRescaleSlope=None, PhilipsScaleSlope=None)
+    write(
+        tmp_path / "b",
+        "acq-b_MESE",
+        data,
+        EchoTime=[0.01, 0.02, 0.03],
+        PhilipsRescaleSlope=[1.5, 2.5],
+        PhilipsScaleSlope=0.1,
+    )
+    series = {s.kind: s.acquisition for s in opened(tmp_path / "b", tmp_path / "s").series}
+    assert series["MESE"].rescale_slopes == (1.5, 2.5, 2.5) and series["MESE"].scale_slopes == (0.1,)
+    assert series["T2w"].rescale_slopes is None
