@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuromyo.dicom.child import _joined
+from neuromyo.dicom import child
 from neuromyo.dicom.listing import Listing, discreet
 
 
@@ -22,11 +22,11 @@ def test_no_name_and_no_date_is_shown(name, shown):
     assert discreet(name) == shown
 
 
-def test_a_place_is_told_with_the_name_of_its_file_once(tmp_path):
-    name = Listing(tmp_path, ["a.dcm", "Smith_IM3.dcm"]).call(1)
+@pytest.mark.parametrize("own", ["", "file 2 (~_IM3.dcm): ", "file 2 of 2 (~_IM3.dcm): "])
+def test_a_place_is_told_with_the_name_of_its_file_once(tmp_path, own):
+    """A job may have put the file's name before the place already, in a form of its own."""
+    listing = Listing(tmp_path, ["a.dcm", "Smith_IM3.dcm"])
+    name = listing.call(1)
     assert name == "file 2 of 2 (~_IM3.dcm)"
-    assert _joined(name, "file 2 (~_IM3.dcm): Image Type") == f"{name}: Image Type"
-    assert _joined(name, "file 2 (~_IM3.dcm)") == name
-    assert _joined(name, f"{name}: EchoTime") == f"{name}: EchoTime"
-    assert _joined(name, "EchoTime") == f"{name}: EchoTime"
-    assert _joined(name, "") == name
+    said = child._named({"file": 1, "error": {"code": "E-GEOM", "where": f"{own}Image Type", "found": "x"}}, listing)
+    assert said["error"]["where"] == f"{name}: Image Type"
