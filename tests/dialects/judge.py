@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cases import Truth
 from .geometry import onto
+from .truth import Truth
 
 
 @dataclass(frozen=True, eq=False)
