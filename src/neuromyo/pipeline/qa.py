@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, ProtocolError, worst_exit
+from neuromyo.io.visits import SAME_DATE
 from neuromyo.pipeline import code_version, lock, outdir, qa_read, qa_scans, registries
 from neuromyo.pipeline.options import RunOptions
-from neuromyo.pipeline.outcome import Tell, quiet
+from neuromyo.pipeline.outcome import Failure, Tell, quiet
 from neuromyo.pipeline.qa_scans import Diary
 from neuromyo.report import qa as letter
 from neuromyo.study import limits as limits_
@@ -162,9 +163,18 @@ def _maps(
     ids = request.biomarkers or _makeable(request, wanted)
     done = run_dataset(request.phantom, out / "maps", "participant", replace(request.run, biomarkers=ids), tell)
     lost = tuple(
-        Finding("warn", "W-LOST", f.session, f.message, "", "this scan is not judged") for f in done.all_failures
-    )
+        _told(f) for f in done.all_failures if SAME_DATE not in f.message
+    )  # scans of one day are what repeats are
     return out / "maps", diary, lost
+
+
+def _told(failure: Failure) -> Finding:
+    """What a failed step means for the judgement: a scan is lost; what is wrong with the dataset's tables loses none."""
+    if failure.session == "dataset":
+        return Finding(
+            "warn", "W-TABLES", failure.session, failure.message, "", "scans are judged, with these dates as they stand"
+        )
+    return Finding("warn", "W-LOST", failure.session, failure.message, "", "this scan is not judged")
 
 
 def _makeable(request: QaRequest, wanted: VialSet) -> tuple[str, ...]:
