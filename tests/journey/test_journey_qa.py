@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,15 +126,16 @@ def test_of_the_maps_alone_it_says_the_same_and_again_the_same_bytes(judged, tmp
         assert (tmp_path / "out" / name).read_bytes() == (judged / "out" / name).read_bytes(), name
 
 
-def test_scans_of_one_day_are_repeats_and_no_mistake(judged):
+def test_scans_of_one_day_are_repeats_and_no_mistake(judged, tmp_path):
     """Two scans a day, as a phantom is scanned: with their times in the table, and with days alone."""
     said = json.loads((judged / "said.json").read_text())
     assert not [f for f in said["findings"] if f["code"] in ("W-LOST", "W-TABLES")]
     times = [r["acq_time"] for r in rows(judged / "in/sub-good/sub-good_sessions.tsv")]
     assert len(set(times)) == 6 and len({t[:10] for t in times}) == 3
-    for path in (judged / "in").glob("sub-*/*_sessions.tsv"):
+    shutil.copytree(judged / "in", tmp_path / "in")
+    for path in (tmp_path / "in").glob("sub-*/*_sessions.tsv"):
         path.write_text(re.sub(r"T\d\d:\d\d:\d\d", "", path.read_text()))
-    again = json.loads(neuromyo("--json", "qa", judged / "in", judged / "out", "--vials", "simulated").stdout)
+    again = json.loads(neuromyo("--json", "qa", tmp_path / "in", tmp_path / "out", "--vials", "simulated").stdout)
     assert again["sites"] == said["sites"]
     assert not [f for f in again["findings"] if f["code"] in ("W-LOST", "W-TABLES")]
 
