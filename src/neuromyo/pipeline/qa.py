@@ -72,10 +72,10 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
     from neuromyo.io import map_files
 
     raw = not map_files.is_run_output(request.phantom)
-    maps_in, diary, remarks = _maps(request, wanted, out, raw, tell)
+    maps_in, diary, remarks, asked = _maps(request, wanted, out, raw, tell)
     with lock.held(out), tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
         outdir.mark(out)
-        found = map_files.find(maps_in)
+        found = [m for m in map_files.find(maps_in) if asked is None or (m.subject, m.session) in asked]
         if not qa_read.chosen(found, wanted, request.biomarkers):
             raise DataError(
                 "E-NEEDS",
@@ -147,11 +147,12 @@ def _checked(request: QaRequest, wanted: VialSet) -> None:
 
 def _maps(
     request: QaRequest, wanted: VialSet, out: Path, raw: bool, tell: Tell
-) -> tuple[Path, Diary, tuple[Finding, ...]]:
-    """Where the maps lie, what is known of the scans, and what was noticed."""
+) -> tuple[Path, Diary, tuple[Finding, ...], set[tuple[str, str]] | None]:
+    """Where the maps lie, what is known of the scans, what was noticed, and which (subject, session) are asked for: ``OUT/maps`` may
+    hold those of an earlier phantom, too. None: all that lie there."""
     diary = Diary() if request.scans is None else qa_scans.read_table(request.scans)
     if not raw:
-        return request.phantom, diary, ()
+        return request.phantom, diary, (), None
     from neuromyo.pipeline.run import open_dataset, run_dataset
 
     dataset = open_dataset(request.phantom, request.run)
@@ -165,7 +166,7 @@ def _maps(
     lost = tuple(
         _told(f) for f in done.all_failures if SAME_DATE not in f.message
     )  # scans of one day are what repeats are
-    return out / "maps", diary, lost
+    return out / "maps", diary, lost, {(s.subject, s.session) for s in dataset.sessions}
 
 
 def _told(failure: Failure) -> Finding:
