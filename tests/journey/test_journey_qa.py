@@ -140,6 +140,18 @@ def test_scans_of_one_day_are_repeats_and_no_mistake(judged, tmp_path):
     assert not [f for f in again["findings"] if f["code"] in ("W-LOST", "W-TABLES")]
 
 
+def test_maps_of_another_phantom_in_the_same_folder_are_not_judged(judged, tmp_path):
+    """The output folder is used again for one site of the three: the letter is about that one alone."""
+    shutil.copytree(judged / "in", tmp_path / "in", ignore=shutil.ignore_patterns("sub-biased", "sub-few"))
+    table = (tmp_path / "in/participants.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "in/participants.tsv").write_text(
+        "".join(r for r in table if not r.startswith(("sub-biased", "sub-few")))
+    )
+    shutil.copytree(judged / "out", tmp_path / "out")
+    said = json.loads(neuromyo("--json", "qa", tmp_path / "in", tmp_path / "out", "--vials", "simulated").stdout)
+    assert said["sites"] == {"good": "pass"} and said["verdict"] == "pass"
+
+
 def test_label_images_given_are_used(judged, tmp_path):
     """The vials that were found, handed back as regions, give the same readings."""
     regions = tmp_path / "regions"
