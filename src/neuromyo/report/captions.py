@@ -32,6 +32,10 @@ LAST = (
 )
 
 
+#: words of consequences that take back the numbers
+_DISTRUST = ("not to be trusted", "do not use the")
+
+
 def summary(view: SessionView) -> tuple[str, ...]:
     """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields
     and calibrations are left to the tables."""
@@ -58,7 +62,7 @@ def _values(view: SessionView) -> list[str]:
             f" ({acquisition})" if several and acquisition else ""
         )
         of_it = _headline_rows(rows)
-        said += [_value_sentence(title, of_it)] if of_it else []
+        said += [_value_sentence(title, of_it, _distrust(view, biomarker))] if of_it else []
         entered += [r["coverage"] for r in of_it if np.isfinite(r["coverage"]) and np.isfinite(r["se"])]
     if entered:
         low, high = wording.percent(min(entered)), wording.percent(max(entered))
@@ -78,7 +82,15 @@ def _headline_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return sorted(of_it, key=lambda r: wording.SIDE_ORDER.get(r["side"], 3))
 
 
-def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _distrust(view: SessionView, biomarker: str) -> str:
+    """What stands behind values of which a finding says that they must not be believed."""
+    codes = [
+        f.code for f in view.findings if f.where == biomarker and any(words in f.consequence for words in _DISTRUST)
+    ]
+    return f" Not to be trusted: see {wording.listing(list(dict.fromkeys(codes)))} below." if codes else ""
+
+
+def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]], distrust: str = "") -> str:
     """``Water T2 in muscle: left 33.1 ms, right 32.8 ms.``"""
     statistic, unit = rows[0]["statistic"], rows[0]["unit"]
     parts, largest = [], max(abs(r["value"]) for r in rows)
@@ -87,7 +99,7 @@ def _value_sentence(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
         parts.append(f"{side}{wording.with_unit(r['value'], unit, largest)}")
     kind = "" if statistic in ("mean", "volume", title) else f" ({statistic})"
     place = "of" if unit == "ml" else "in"
-    return f"{wording.capital(title)}{kind} {place} {wording.region(rows[0]['region'])}: {', '.join(parts)}."
+    return f"{wording.capital(title)}{kind} {place} {wording.region(rows[0]['region'])}: {', '.join(parts)}.{distrust}"
 
 
 def headline_region(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -73,3 +73,14 @@ def test_intervals_in_words():
     assert qa.interval_text(Interval(-1.234, -2.0, 0.5, 4), "%") == "−1.23 (−2.00 to 0.50) %"
     assert qa.interval_text(Interval(1.5, float("nan"), float("nan"), 0), "%") == "1.50 %"
     assert qa.interval_text(Interval(float("nan"), float("nan"), float("nan"), 0)) == "–"
+
+
+def test_on_a_phone_limit_and_figure_stand_under_the_criterion():
+    """Cells of a stacked table say what they are; a table beside the screen hid limit, figure and remark."""
+    page = qa.page(view())
+    assert '<table class="criteria stack">' in page
+    assert (
+        page.count('<td data-what="limit">')
+        == page.count('<td data-what="found (95 %)">')
+        == page.count('<b class="pass">passed</b>')
+    )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from neuromyo.core.acquisition import Acquisition, Assumption
+from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import ArrayData, Series
-from neuromyo.report import wording
+from neuromyo.report import captions, wording
 from neuromyo.report.captions import headline_region
 from neuromyo.report.figures import Dot, distributions, dot_plot, sample_plot
 from neuromyo.report.methods_text import gather_assumptions, methods_md, readable
@@ -180,3 +181,14 @@ def test_a_decay_is_drawn_on_a_logarithmic_axis_and_a_recovery_on_a_linear_one(v
     assert "nan" not in str(sample_plot(holes)).lower()
     one = replace(sample, x=(10.0,), measured=(0.0,), model=(0.0,))
     assert "nan" not in str(sample_plot(one))
+
+
+def test_a_number_that_a_finding_takes_back_is_not_given_bare(view) -> None:
+    """Water T2 stood in large letters over a warning that it is not to be trusted (a knee, no fat to calibrate on)."""
+    about = Finding(
+        "warn", "W-FAT-T2", "toy-water", "as water may have", "look", "water T2 and fat fraction are not to be trusted"
+    )
+    other = replace(about, where="toy-other")
+    taken_back = captions.summary(replace(view, findings=(about,)))
+    assert [s for s in taken_back if s.endswith("Not to be trusted: see W-FAT-T2 below.")]
+    assert not [s for s in captions.summary(replace(view, findings=(other,))) if "trusted" in s]
