@@ -62,7 +62,8 @@ def _lines(one: Checked) -> Iterator[str]:
     yield ""
     yield one.session + (f": {summary(one.verdicts)}" if one.verdicts else "")
     if one.others:
-        yield f"  ({len(one.others)} others need series that are not here: {', '.join(one.others)})"
+        said = f"({len(one.others)} others need series that are not here: {', '.join(one.others)})"
+        yield from telling.wrapped("  ", said)
     yield from _verdicts(one)
     for sheet in one.sheets:
         if sheet.state != "there":
