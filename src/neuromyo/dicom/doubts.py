@@ -77,7 +77,8 @@ def _directions(stack: Stack) -> Iterator[Finding]:
 def _half_scaled(stack: Stack) -> Iterator[Finding]:
     frames = [f for v in stack.planes for f in v]
     plain = sum(f.scale.identity for f in frames)
-    if 0 < plain < len(frames) and stack.part in ("mag", "real", "imag"):
+    others = {(f.scale.slope, f.scale.intercept) for f in frames if not f.scale.identity}
+    if plain and len(others) == 1 and stack.part != "phase":
         yield Finding("warn", "W-SCALE", stack.call, f"{plain} of its {len(frames)} images state no rescaling, the others do",
                       "export the series again: an archive may have lost the RescaleSlope of some",
                       "each is taken as it states; if a slope was lost, those images are too bright or too dark by it")  # fmt: skip

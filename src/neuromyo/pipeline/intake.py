@@ -20,6 +20,7 @@ from neuromyo.dicom import child, index, key
 from neuromyo.dicom.child import Limits
 from neuromyo.dicom.entry import Entry
 from neuromyo.dicom.preview import Preview
+from neuromyo.io import store
 from neuromyo.pipeline import intake_ledger as ledger
 from neuromyo.pipeline import intake_seen as seen
 from neuromyo.pipeline import intake_visit as visit
@@ -93,7 +94,10 @@ def import_dicom(source: Path, bids: Path, options: IntakeOptions, tell: Tell = 
     secret = key.load(options.key, outside=bids, tell=notes.add)
     fresh = not bids.exists()
     own = ledger.own_folder(bids)
-    own.mkdir(parents=True, exist_ok=True)
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store.cannot_write(str(bids), error) from error
     try:
         with lock.held(own):
             ledger.recover(bids)
