@@ -55,7 +55,9 @@ WHOLE = [f"sub-01_echo-{n}_MESE.nii.gz" for n in (1, 2, 3)]
 
 def test_a_series_that_was_not_told_is_imported_once_it_is_named(tmp_path):
     """The remedy of W-KIND works: images that were left out are looked at again."""
-    siemens.write(Scan(pattern((8, 9, 3, 1)), OBLIQUE, echo_times=(0.04,)), Examination().series(3, "odd"), tmp_path / "in")
+    siemens.write(
+        Scan(pattern((8, 9, 3, 1)), OBLIQUE, echo_times=(0.04,)), Examination().series(3, "odd"), tmp_path / "in"
+    )
     first = imported(tmp_path)
     assert [f["where"] for f in said(first, "W-KIND")] == ["series 3"]
     assert images(tmp_path / "bids") == []
@@ -102,6 +104,19 @@ def test_a_part_that_failed_is_tried_again(tmp_path):
     assert len(images(tmp_path / "bids")) == 2
 
 
+def test_a_slice_lost_at_the_end_of_every_echo_is_seen_in_the_numbers(tmp_path):
+    """The slices that are left lie evenly: nothing but their numbers tells."""
+    paths = siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
+    assert said(imported(tmp_path, into="whole"), "W-GAPS") == []
+    for n in (4, 9, 14):
+        paths[n].unlink()
+    (finding,) = said(imported(tmp_path), "W-GAPS")
+    assert (
+        finding["where"] == "series 3"
+        and "2 of its instance numbers are missing (5, 10) between 1 and 14" in finding["message"]
+    )
+
+
 def test_deleted_images_are_named_or_made_again(tmp_path):
     siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
     imported(tmp_path)
@@ -127,7 +142,9 @@ def test_an_image_of_the_users_own_is_never_replaced(tmp_path, name):
     (anat / name).write_bytes(b"mine")
     assert imported(tmp_path).status == 0
     assert (anat / name).read_bytes() == b"mine"
-    assert [n for n in images(tmp_path / "bids") if n != name] == [f"sub-01_run-2_echo-{n}_MESE.nii.gz" for n in (1, 2, 3)]
+    assert [n for n in images(tmp_path / "bids") if n != name] == [
+        f"sub-01_run-2_echo-{n}_MESE.nii.gz" for n in (1, 2, 3)
+    ]
 
 
 def test_a_later_visit_and_a_later_series_change_nothing_else(tmp_path):
@@ -204,9 +221,21 @@ def test_a_killed_import_leaves_nothing_half_and_goes_on(tmp_path, step, after):
     siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
     assert imported(tmp_path, into="whole").status == 0
     expected = content(tmp_path / "whole")
-    (tmp_path / "killed.py").write_text(_KILLED.replace("ledger.os.replace = at(\"replace\", ledger.os.replace)", _MOVES))
-    asked = [sys.executable, tmp_path / "killed.py", step, str(after), "import", tmp_path / "in", tmp_path / "bids", "--subject", "01"]
-    done = subprocess.run([*map(str, asked)], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True, timeout=100)
+    (tmp_path / "killed.py").write_text(_KILLED.replace('ledger.os.replace = at("replace", ledger.os.replace)', _MOVES))
+    asked = [
+        sys.executable,
+        tmp_path / "killed.py",
+        step,
+        str(after),
+        "import",
+        tmp_path / "in",
+        tmp_path / "bids",
+        "--subject",
+        "01",
+    ]
+    done = subprocess.run(
+        [*map(str, asked)], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True, timeout=100
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     there = content(tmp_path / "bids")
     assert there.items() <= expected.items()
@@ -217,7 +246,9 @@ def test_a_killed_import_leaves_nothing_half_and_goes_on(tmp_path, step, after):
     assert imported(tmp_path).status == 0
     assert content(tmp_path / "bids") == expected
     remembered = content(tmp_path / "bids", own=True).keys() - expected.keys()
-    assert {n for n in remembered if not n.startswith(f"{ledger.FOLDER}/record")} == {f"{ledger.FOLDER}/import/sub-01.json"}
+    assert {n for n in remembered if not n.startswith(f"{ledger.FOLDER}/record")} == {
+        f"{ledger.FOLDER}/import/sub-01.json"
+    }
     assert imported(tmp_path).json["files"] == []
 
 
@@ -234,7 +265,16 @@ def test_a_process_killed_from_outside(tmp_path):
     siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
     assert imported(tmp_path, into="whole").status == 0
     expected = content(tmp_path / "whole")
-    asked = [sys.executable, "-m", "neuromyo", "import", str(tmp_path / "in"), str(tmp_path / "bids"), "--subject", "01"]
+    asked = [
+        sys.executable,
+        "-m",
+        "neuromyo",
+        "import",
+        str(tmp_path / "in"),
+        str(tmp_path / "bids"),
+        "--subject",
+        "01",
+    ]
     for seconds in (0.6, 1.0, 1.4):
         one = subprocess.Popen(asked, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is odd about stacks, though they can be used: scaling for the screen, distances and times that cannot be as stated, series torn apart."""
+"""What is odd about stacks, though they can be used: scaling for the screen, distances and times that cannot be right, torn series."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _times(stack: Stack) -> Iterator[Finding]:
     else:
         return
     yield Finding("warn", "W-UNITS", stack.call, said,
-                  "look whether an archive or anonymiser wrote times in another unit than milliseconds; correct the sidecars, or export again",
+                  "look whether an archive wrote times in another unit than milliseconds; correct the sidecars, or export again",
                   "times are taken as stated; anything fitted over them would be wrong by the same factor")  # fmt: skip
 
 
@@ -98,7 +98,12 @@ def torn(stacks: Sequence[Stack]) -> Iterator[Finding]:
 
 
 def _akin(one: Frame, other: Frame) -> bool:
-    same = (one.part, one.made, one.mt_on, one.b_value is None) == (other.part, other.made, other.mt_on, other.b_value is None)
+    same = (one.part, one.made, one.mt_on, one.b_value is None) == (
+        other.part,
+        other.made,
+        other.mt_on,
+        other.b_value is None,
+    )
     return same and geometry.parallel(one, other)
 
 
@@ -106,7 +111,11 @@ def _torn_by(one: Stack, other: Stack) -> str:
     a, b = one.first, other.first
     if a.series != b.series:
         alike = (a.shape, a.flip_angle_deg, a.repetition_time) == (b.shape, b.flip_angle_deg, b.repetition_time)
-        return "several series have this number and were acquired alike: one torn apart, or exported twice" if alike else ""
+        return (
+            "several series have this number and were acquired alike: one torn apart, or exported twice"
+            if alike
+            else ""
+        )
     if a.coil != b.coil:
         return "its images are of different receive coils, not combined"
     if a.stack != b.stack:

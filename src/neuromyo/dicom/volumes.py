@@ -259,7 +259,8 @@ def _refuse_askew(offsets: np.ndarray, where: str) -> None:
             where=where,
             needed="parallel slices right above each other",
             found=f"slices shifted within their plane by up to {drift:.3g} mm{tilt}",
-            remedy="these may be two stacks (left and right) in one series: export each as a series of its own; else such images cannot be put on one grid without resampling: leave the series out, or export it again without regridding",
+            remedy="these may be two stacks (left and right): export each as a series of its own; else they cannot be put on one grid "
+            "without resampling: leave the series out, or export it again without regridding",
         )
 
 

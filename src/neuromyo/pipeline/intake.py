@@ -174,7 +174,9 @@ def _elsewhere(accounts: dict[str, ledger.Account], label: str, names: dict[int,
     """A note where images of this examination are in the dataset under another label."""
     said = []
     for account in accounts.values():
-        there = sum(account.images.get(image, ledger.FAILED) not in (ledger.LEFT_OUT, ledger.FAILED) for image in names.values())
+        there = sum(
+            account.images.get(image, ledger.FAILED) not in (ledger.LEFT_OUT, ledger.FAILED) for image in names.values()
+        )
         if there and account.label != label:
             said.append(Finding("warn", "W-ID", label, f"{there:,} of its images are in the dataset already, as {account.label}",
                                 "check --subject and --session", "they are not imported a second time"))  # fmt: skip

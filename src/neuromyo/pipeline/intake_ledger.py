@@ -99,11 +99,11 @@ def _pending(path: Path) -> tuple[list[str], dict[str, Any]]:
     name = f"{FOLDER}/{path.name}"
     said = read_json(path, name)
     moves, account = said.get("moves"), said.get("account")
-    whole = isinstance(account, dict) and isinstance(moves, list) and _LABEL.fullmatch(str(account.get("label")))
-    if not whole or not all(isinstance(one, str) and _is_within(one) for one in moves):
-        raise DataError("E-BIDS", where=name, needed="the moves that an import left to be done", found="another content",
-                        remedy=f"delete {FOLDER}/pending.json if you trust the dataset, then import again")  # fmt: skip
-    return moves, account
+    if isinstance(account, dict) and isinstance(moves, list) and _LABEL.fullmatch(str(account.get("label"))):
+        if all(isinstance(one, str) and _is_within(one) for one in moves):
+            return moves, account
+    raise DataError("E-BIDS", where=name, needed="the moves that an import left to be done", found="another content",
+                    remedy=f"delete {name} if you trust the dataset, then import again")  # fmt: skip
 
 
 def _is_within(name: str) -> bool:
@@ -126,7 +126,13 @@ def _read(path: Path) -> Account:
     name = f"{FOLDER}/import/{path.name}"
     said = read_json(path, name)
     try:
-        return Account(str(said["label"]), str(said["person"]), str(said["key"]), dict(said["images"]), dict(said.get("series", {})))
+        return Account(
+            str(said["label"]),
+            str(said["person"]),
+            str(said["key"]),
+            dict(said["images"]),
+            dict(said.get("series", {})),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("E-BIDS", where=name, needed="the account of an import", found="another content",
                         remedy="restore that file, or import into a new folder") from error  # fmt: skip

@@ -18,6 +18,7 @@ from neuromyo.pipeline import intake_ledger as ledger
 #: entities in which the files of one run of a sequence differ
 OF_ONE_RUN = ("run", "echo", "flip", "inv", "mt", "part")
 _SHOWN = 3
+_MOST_NUMBERS = 1_000_000
 #: what an image can be to the dataset: never seen, left out before, of a series that failed before, in a file, in one that is gone
 _NEW, _LEFT_OUT, _TRIED, _SETTLED, _GONE = "new", "left out", "tried", "settled", "gone"
 
@@ -48,12 +49,14 @@ def sorted_out(
     kept = {series[e.file] for e in entries if states[e.file] == _SETTLED}
     late = {series[e.file] for e in entries if states[e.file] == _NEW and series[e.file] in begun}
     gone = {e.file for e in entries if states[e.file] == _GONE and series[e.file] in kept}
-    wanted = tuple(e for e in entries if states[e.file] != _SETTLED and series[e.file] not in late and e.file not in gone)
+    wanted = tuple(
+        e for e in entries if states[e.file] != _SETTLED and series[e.file] not in late and e.file not in gone
+    )
     here = [e for e in entries if series[e.file] in late]
     errors = [_late([e for e in here if series[e.file] == one], begun[one], states)
               for one in dict.fromkeys(series[e.file] for e in here)]  # fmt: skip
     lost = {placed[images[file]] for file in gone} | _partly(accounts.get(label), files)
-    said = [_gone(label, sorted(lost))] if lost else []
+    said = [*([_gone(label, sorted(lost))] if lost else []), *gaps(entries, wanted)]
     return Seen(wanted, sum(states[e.file] != _LEFT_OUT for e in wanted), tuple(said), tuple(errors))
 
 
@@ -99,6 +102,25 @@ def _partly(account: ledger.Account | None, files: _Files) -> set[str]:
     """Files of an earlier import that are gone while others of their set are there."""
     stems = set(account.images.values()) - {ledger.LEFT_OUT, ledger.FAILED} if account else set()
     return {stem for stem in stems if files.any_of(stem) and not files.has(stem)}
+
+
+def gaps(entries: Sequence[Entry], wanted: Sequence[Entry]) -> list[Finding]:
+    """W-GAPS: series of which numbers are missing. A slice lost at an end leaves no gap between slices, but one in the numbers."""
+    said = []
+    for one in dict.fromkeys(e.series for e in wanted):
+        own = [e for e in entries if e.series == one]
+        numbers = {e.instance for e in own if e.instance is not None}
+        if len(numbers) < 2 or len(numbers) != len(own) or any(e.frames > 1 for e in own):
+            continue
+        missing = sorted(set(range(min(numbers), min(max(numbers), min(numbers) + _MOST_NUMBERS))) - numbers)
+        if 0 < len(missing) <= len(numbers):
+            listed = ", ".join(map(str, missing[:_SHOWN])) + (" ..." if len(missing) > _SHOWN else "")
+            number, span = own[0].number, f"between {min(numbers)} and {max(numbers)}"
+            said.append(Finding("warn", "W-GAPS", call(() if number is None else (number,)),
+                                f"{len(missing):,} of its instance numbers are missing ({listed}) {span}",
+                                "look whether the whole series was exported",
+                                "slices at an end of the stack, or whole volumes, can be missing"))  # fmt: skip
+    return said
 
 
 def _late(entries: Sequence[Entry], stem: str, states: Mapping[int, str]) -> DataError:

@@ -330,7 +330,9 @@ def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named
     """What is remembered, of series that failed too: the same import can be tried again."""
     place = {f.file: one.stem for one in reversed(kept) for v in one.volumes for f in one.stack.planes[v]}
     failed = {f.file for f in heard.frames} - set(place) if heard.errors else set()
-    images = {task.images[e.file]: place.get(e.file, ledger.FAILED if e.file in failed else ledger.LEFT_OUT) for e in entries}
+    images = {
+        task.images[e.file]: place.get(e.file, ledger.FAILED if e.file in failed else ledger.LEFT_OUT) for e in entries
+    }
     series = {task.series[e.file]: place[e.file] for e in reversed(entries) if e.file in place}
     before = ledger.accounts(task.bids).get(task.label)
     account = before or ledger.Account(task.label, task.person, mark(task.key))
