@@ -1,5 +1,6 @@
 """``neuromyo import`` a second time: after a series was named, after more images came, after files were deleted, after it was killed."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ import time
 
 import pytest
 
+from neuromyo.dicom import inside
+from neuromyo.io import store
 from neuromyo.pipeline import intake_ledger as ledger
 from neuromyo.pipeline import lock
 from tests.dialects import siemens
@@ -183,6 +186,49 @@ def test_two_imports_at_once(tmp_path):
     assert {k: v for k, v in content(tmp_path / "bids", own=True).items() if not k.endswith("record/lock")} == {
         k: v for k, v in before.items() if not k.endswith("record/lock")
     }
+
+
+@pytest.mark.parametrize("wrong", [("--series", "3=MESE,flip-x-1"), ("--series", "3=FOO"), ("--series", "3=MESE,acq-../x"),
+                                   ("--series", "3=MESE", "--series", "3=T2w"), ("--protocol", "nope")])  # fmt: skip
+def test_what_cannot_be_asked_is_refused_before_anything_is_read(tmp_path, wrong):
+    """Also where there is nothing left to import."""
+    siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
+    imported(tmp_path)
+    for into in ("bids", "new"):
+        done = imported(tmp_path, *wrong, into=into)
+        assert done.status == 2, done.out
+        assert done.json["error"]["where"].startswith(wrong[0]) and done.json["error"]["remedy"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_name_for_what_is_there_is_not_silently_forgotten(tmp_path):
+    siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
+    imported(tmp_path)
+    (finding,) = said(imported(tmp_path, "--series", "3=MEGRE"), "N-SERIES")
+    assert finding["where"] == "--series 3" and "delete the files" in finding["remedy"]
+
+
+def test_a_full_disk_leaves_no_dataset_and_the_next_import_makes_it(tmp_path, monkeypatch):
+    siemens.write(mese(), Examination().series(3, "mese"), tmp_path / "in")
+    assert imported(tmp_path, into="whole").status == 0
+    real, calls = store._fill, []
+
+    def full(*given):
+        calls.append(1)
+        if len(calls) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_fill", full)
+        done = imported(tmp_path)
+    assert done.status == 3 and done.json["error"]["code"] == "E-DISK"
+    assert not (tmp_path / "bids").exists()
+    assert imported(tmp_path).status == 0
+    assert content(tmp_path / "bids") == content(tmp_path / "whole")
+    assert (
+        inside._as_dict(OSError(errno.ENOSPC, "x"))["code"] == "E-DISK"
+    )  # and so in the child, whose voxels lie there too
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------

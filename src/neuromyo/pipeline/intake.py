@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, worst_exit
-from neuromyo.dicom import child, index, key
+from neuromyo.dicom import asked, child, index, key
 from neuromyo.dicom.child import Limits
 from neuromyo.dicom.entry import Entry
 from neuromyo.dicom.preview import Preview
@@ -88,6 +88,8 @@ def import_dicom(source: Path, bids: Path, options: IntakeOptions, tell: Tell = 
     wrong with a file or a series is in the result, and the others go on.
     """
     options = options.checked()
+    asked.check(options.series, options.side)
+    visit.protocol_of(options)
     _require_safe(source, bids)
     source, bids = source.absolute(), bids.absolute()  # the child works elsewhere
     notes = _Notes()
@@ -148,6 +150,7 @@ def _imported(
         task = visit.Task(bids, options, secret, found.listing, label, person, names, series, source.name)
         findings += _elsewhere(accounts, task.label, names)
         chosen = seen.sorted_out(bids, accounts, task.label, entries, names, series)
+        findings += seen.of_no_use(entries, chosen.entries, options.series)
         done.append(visit.run(task, chosen, len(entries), tell))
     return tuple(done), tuple(findings), tuple(found.errors.values())
 

@@ -71,6 +71,8 @@ def overrides(given: tuple[str, ...]) -> dict[int, tuple[str, dict[str, str]]]:
         kind, *pairs = [part.strip() for part in said.split(",")]
         if not equals or not number.strip().isdecimal() or not kind:
             raise _wrong("--series", "N=KIND[,entity-label...], as 8=MESE,acq-calf", repr(text))
+        if int(number) in found:
+            raise _wrong("--series", "each series once", f"series {int(number)} twice")
         found[int(number)] = kind, dict(_pair(pair, text) for pair in pairs)
     return found
 

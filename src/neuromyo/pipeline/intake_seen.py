@@ -123,6 +123,15 @@ def gaps(entries: Sequence[Entry], wanted: Sequence[Entry]) -> list[Finding]:
     return said
 
 
+def of_no_use(entries: Sequence[Entry], wanted: Sequence[Entry], named: Iterable[int]) -> list[Finding]:
+    """N-SERIES for series that are named though all of their images were imported before: their names stay."""
+    there, read = {e.number for e in entries}, {e.number for e in wanted}
+    return [Finding("note", "N-SERIES", f"--series {number}", "this series is in the dataset already",
+                    "to have it under another name, delete the files made of it (images, sidecars) and import again",
+                    "its files stay as they are")
+            for number in sorted(named) if number in there and number not in read]  # fmt: skip
+
+
 def _late(entries: Sequence[Entry], stem: str, states: Mapping[int, str]) -> DataError:
     new = sum(states[e.file] != _SETTLED for e in entries)
     number = entries[0].number

@@ -152,7 +152,7 @@ def run(task: Task, seen: Seen, n_images: int, tell: Tell) -> Visit:
         heard.take(message)
     sorted_ = sort.stacks(heard.frames, heard.facts, task.listing, sops=task.images)
     named, findings = classify.named(
-        sorted_.stacks, subject=task.options.subject, session=task.session, protocol=_protocol(task.options),
+        sorted_.stacks, subject=task.options.subject, session=task.session, protocol=protocol_of(task.options),
         overrides=task.options.series, body_part=task.options.body_part, side=task.options.side,
     )  # fmt: skip
     named = beside_what_is_there(task.bids, named)
@@ -207,7 +207,8 @@ def _as_run(one: classify.Named, number: int) -> classify.Named:
     return replace(one, entities=entities, name=names.join(entities, one.kind))
 
 
-def _protocol(options: IntakeOptions) -> Any:
+def protocol_of(options: IntakeOptions) -> Any:
+    """The protocol that was named, None where none was; E-PROTOCOL where there is none of that name."""
     return protocols.load(options.protocol) if options.protocol else None
 
 
