@@ -140,7 +140,8 @@ def _lacking(one: Chosen) -> Finding | None:
         said = f"has {look.n_echoes} echoes, for which {one.kind} has no place"
     else:
         return None
-    return Finding("warn", "W-KIND", look.stack.call, said, f"name it by --series {_number(look)}=KIND, or export it again",
+    remedy = "" if not look.stack.numbers else f"name it by --series {_number(look)}=KIND, or "
+    return Finding("warn", "W-KIND", look.stack.call, said, f"{remedy}export it again",
                    "it is not imported")  # fmt: skip
 
 
@@ -211,6 +212,8 @@ def _unknown(look: Look) -> Finding:
     said = f"what it is cannot be told ({', '.join(facts)}; {' x '.join(map(str, stack.shape[:3]))} voxels)"
     examples = ", ".join(("MESE", "MEGRE", "T1w", "T2w", "MTR"))
     remedy = f"say it by --series {_number(look)}=KIND (such as {examples}), or leave it out by --series {_number(look)}={SKIP}"
+    if not stack.numbers:
+        remedy = "export it again with a SeriesNumber, by which --series can name it"
     return Finding("warn", "W-KIND", stack.call, said, remedy, "it is not imported")
 
 
