@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,32 @@ def test_of_the_maps_alone_it_says_the_same_and_again_the_same_bytes(judged, tmp
     neuromyo("qa", judged / "out/maps", tmp_path / "out", "--vials", "simulated", "--scans", tmp_path / "scans.tsv")
     for name in ("qa.json", "qa.tsv", "qa.html"):
         assert (tmp_path / "out" / name).read_bytes() == (judged / "out" / name).read_bytes(), name
+
+
+def test_scans_of_one_day_are_repeats_and_no_mistake(judged, tmp_path):
+    """Two scans a day, as a phantom is scanned: with their times in the table, and with days alone."""
+    said = json.loads((judged / "said.json").read_text())
+    assert not [f for f in said["findings"] if f["code"] in ("W-LOST", "W-TABLES")]
+    times = [r["acq_time"] for r in rows(judged / "in/sub-good/sub-good_sessions.tsv")]
+    assert len(set(times)) == 6 and len({t[:10] for t in times}) == 3
+    shutil.copytree(judged / "in", tmp_path / "in")
+    for path in (tmp_path / "in").glob("sub-*/*_sessions.tsv"):
+        path.write_text(re.sub(r"T\d\d:\d\d:\d\d", "", path.read_text()))
+    again = json.loads(neuromyo("--json", "qa", tmp_path / "in", tmp_path / "out", "--vials", "simulated").stdout)
+    assert again["sites"] == said["sites"]
+    assert not [f for f in again["findings"] if f["code"] in ("W-LOST", "W-TABLES")]
+
+
+def test_maps_of_another_phantom_in_the_same_folder_are_not_judged(judged, tmp_path):
+    """The output folder is used again for one site of the three: the letter is about that one alone."""
+    shutil.copytree(judged / "in", tmp_path / "in", ignore=shutil.ignore_patterns("sub-biased", "sub-few"))
+    table = (tmp_path / "in/participants.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "in/participants.tsv").write_text(
+        "".join(r for r in table if not r.startswith(("sub-biased", "sub-few")))
+    )
+    shutil.copytree(judged / "out", tmp_path / "out")
+    said = json.loads(neuromyo("--json", "qa", tmp_path / "in", tmp_path / "out", "--vials", "simulated").stdout)
+    assert said["sites"] == {"good": "pass"} and said["verdict"] == "pass"
 
 
 def test_label_images_given_are_used(judged, tmp_path):

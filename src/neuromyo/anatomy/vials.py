@@ -32,6 +32,8 @@ LEAST_SEEN = 0.6
 _TRIED = 7
 #: response, relative to the middle one of the vials, from which another circle counts
 _STRAY = 0.7
+#: response that the middle one of the vials has at least: those of phantoms have 0.9, circles found by chance in a knee 0.4
+_CLEAR = 0.5
 #: signal, relative to the upper quartile of the vial, below which a voxel is air
 _AIR = 0.5
 
@@ -99,7 +101,13 @@ def find(images: Sequence[np.ndarray], grid: Grid, wanted: Layout, *, where: str
                      for k in range(stacks[0].shape[-1])], axis=-1)  # fmt: skip
     start, best, findings = _placed(rims, spacing, wanted, where)
     followed = _followed(rims, spacing, wanted, start, best)
-    return _drawn(stacks[0], rims, grid, spacing, wanted, followed, findings, where)
+    drawn = _drawn(stacks[0], rims, grid, spacing, wanted, followed, findings, where)
+    clear = float(np.median([vial.response for vial in drawn.vials])) if drawn.vials else 0.0
+    if clear < _CLEAR:
+        raise _error(where, "vials with clear round rims",
+                     f"rims of which {100 * clear:.0f} % can be seen, as chance puts them into any image",
+                     "this does not look like a phantom: check the folder and --vials, or give regions with --regions")  # fmt: skip
+    return drawn
 
 
 def _placed(

@@ -25,7 +25,7 @@ _EQUAL_FIT = 3.84
 _SHAPES_PER_B1 = 100
 
 _PULSE_WHY = "the same flip angle all through the slice; a B1 that is fitted then absorbs the real profile and is not the true B1"
-_PULSE_REMEDY = "give the pulse's shape as option {}"
+_PULSE_REMEDY = "give the pulse's shape by --option ID.{}=SHAPE (fit: without ID.; `neuromyo show ID` names the shapes)"
 
 #: two echoes determine a decay, though nothing then tells how well
 MONO_NEED = SeriesNeed(kinds=("MESE",), min_volumes=2, required=("echo_times",))

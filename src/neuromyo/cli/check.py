@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuromyo.cli import telling
 from neuromyo.cli import types as t
 from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
-    from neuromyo.core.errors import Finding
     from neuromyo.pipeline.check import Checked
-
-_LEVELS = {"stop": "STOP", "warn": "warning", "note": "note"}
 
 
 def check(
@@ -24,6 +22,7 @@ def check(
     session_label: t.Sessions = None,
     biomarkers: t.Biomarkers = "",
     protocol: t.Protocol = "",
+    option: t.Assignments = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it all as a page, too.")] = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
@@ -38,7 +37,7 @@ def check(
     from neuromyo.pipeline import check as checking
 
     options = run_options(
-        participants=participant_label, sessions=session_label, biomarkers=biomarkers, protocol=protocol,
+        participants=participant_label, sessions=session_label, biomarkers=biomarkers, protocol=protocol, option=option,
         max_input_gb=max_input_gb, geometry=geometry, mem_mb=mem_mb,
     )  # fmt: skip
     if html is not None:
@@ -58,7 +57,7 @@ def check(
 
 def _lines(one: Checked) -> Iterator[str]:
     """One session as text: what can be computed, then what was found, series by series."""
-    from neuromyo.report.check import by_series, summary
+    from neuromyo.report.check import by_series, field_of, summary
 
     yield ""
     yield one.session + (f": {summary(one.verdicts)}" if one.verdicts else "")
@@ -76,7 +75,7 @@ def _lines(one: Checked) -> Iterator[str]:
         yield ""
         yield f"  {name}"
         for finding in found:
-            yield from _finding(finding, name)
+            yield from telling.finding(finding, field_of(finding, name))
 
 
 def _verdicts(one: Checked) -> Iterator[str]:
@@ -86,35 +85,6 @@ def _verdicts(one: Checked) -> Iterator[str]:
     grade = max(map(len, WORDS.values()))
     for v in one.verdicts:
         head = f"    {v.biomarker:<{wide}}  {WORDS[v.grade]:<{grade}}  "
-        yield from _wrapped(head, v.reasons[0] if v.reasons else "")
+        yield from telling.wrapped(head, v.reasons[0] if v.reasons else "")
         for more in v.reasons[1:]:
-            yield from _wrapped(" " * len(head), more)
-
-
-def _finding(finding: Finding, group: str) -> Iterator[str]:
-    from neuromyo.report.check import field_of
-
-    field = field_of(finding, group)
-    head = f"    {_LEVELS.get(finding.level, finding.level):<8} "
-    yield from _wrapped(
-        head, f"{field}: {finding.message} [{finding.code}]" if field else f"{finding.message} [{finding.code}]"
-    )
-    for word, text in (("means", finding.consequence), ("do", finding.remedy)):
-        if text:
-            yield from _wrapped(" " * len(head) + f"{word}: ", text)
-
-
-def _wrapped(head: str, text: str) -> Iterator[str]:
-    """A paragraph with a hanging indent, as wide as the terminal up to 130 columns; words are never broken."""
-    import shutil
-    import textwrap
-
-    width = min(130, max(60, shutil.get_terminal_size((130, 24)).columns))
-    yield from textwrap.wrap(
-        text,
-        width,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [head.rstrip()]
+            yield from telling.wrapped(" " * len(head), more)

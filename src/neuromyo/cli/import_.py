@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuromyo.cli import telling
 from neuromyo.cli import types as t
 from neuromyo.cli.speak import speaker
 
@@ -96,9 +97,8 @@ def _show(imported: Imported, bids_dir: Path, protocol: str) -> int:
         if rows:
             speaker.table(one.session, ("series", "what", "size", "goes to"), rows)
         speaker.out(f"{one.session}: {one.n_new:,} of {one.n_images:,} images are new; {len(one.files):,} files added")
-    said = [(f.level, f.code, f.where, f.message, f.remedy, f.consequence) for f in imported.all_findings]
-    if said:
-        speaker.table("Noticed", ("level", "code", "where", "what", "remedy", "means"), said)
+    if imported.all_findings:
+        speaker.out("Noticed", *(line for f in imported.all_findings for line in telling.finding(f, f.where)))
     errors = [(e.code, e.where, f"needed {e.needed}, found {e.found}" if e.needed else e.found, e.remedy)
               for e in imported.all_errors]  # fmt: skip
     if errors:

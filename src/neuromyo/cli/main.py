@@ -22,23 +22,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, verb in (
-    ("demo", demo.demo),
-    ("import", import_.import_),
-    ("phenotype", phenotype.phenotype),
-    ("check", check.check),
-    ("plan", plan.plan),
-    ("run", run.run),
-    ("fit", fit.fit),
-    ("qa", qa.qa),
-    ("export", export.export),
-    ("phantom", phantom.phantom),
-    ("list", list_verb.list_),
-    ("show", show.show),
-    ("doctor", doctor.doctor),
+for name, verb, short in (
+    ("demo", demo.demo, "Measure a small phantom study, and say which page to open."),
+    ("import", import_.import_, "Turn scanner files (DICOM) into BIDS, without patient data."),
+    ("phenotype", phenotype.phenotype, "Take clinical tables (CMAP, strength, scores) into a dataset."),
+    ("check", check.check, "Say what each biomarker can expect of a dataset, and why."),
+    ("plan", plan.plan, "Print what a run would do, on which series, and why."),
+    ("run", run.run, "Measure a BIDS dataset: maps, tables and report pages."),
+    ("fit", fit.fit, "Fit one biomarker to NIfTI files."),
+    ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
+    ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
+    ("phantom", phantom.phantom, "Make a phantom study as BIDS, with its truth."),
+    ("list", list_verb.list_, "List biomarkers, segmenters and protocols."),
+    ("show", show.show, "Show one biomarker or segmenter: equation, needs, options."),
+    ("doctor", doctor.doctor, "Look at this machine: versions, memory, optional parts."),
 ):
     app.command(
-        name, epilog="Every verb takes --json (one object on stdout, all else on stderr) and --debug (tracebacks)."
+        name,
+        short_help=short,
+        epilog="Every verb takes --json (one object on stdout, all else on stderr) and --debug (tracebacks).",
     )(verb)
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -105,8 +105,8 @@ def _phantom(
     ids = tuple(dict.fromkeys(part.strip() for part in biomarkers.split(",") if part.strip()))
     request = QaRequest(folders[0], folders[1], vials, limits, temperature, scans, day, regions, site, ids,
                         run_options(nprocs=nprocs, mem_mb=mem_mb))  # fmt: skip
-    with shown() as tell:
-        result = run(request, tell)
+    with shown() as tell:  # how each map is made is the run's business: its plan is in OUT/maps
+        result = run(request, lambda event: tell(event) if event.kind != "plan" else None)
     speaker.answer({"verdict": result.verdict, "sites": {s: result.qualification.verdict(s) for s in result.qualification.sites},
                     "files": dict(result.files), "findings": [f.as_dict() for f in result.findings],
                     "lost": [{"scan": label, **e.as_dict()} for label, e in result.lost], "exit": result.exit_status})  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ def show(
     speaker.answer(said)
     speaker.out(f"{said['id']}: {said['title']}", "")
     if said.get("equation"):
-        speaker.out(said["equation"], "")
+        speaker.out(_plain(said["equation"]), "")
     speaker.table("needs", ("role", "what"), said["needs"].items())
     speaker.table("gives", ("name", "what", "unit", "plausible"), _gives(said["gives"]))
     if said["options"]:
@@ -34,6 +35,14 @@ def show(
         speaker.out(f"domain of its promises (SI): {box}; signal-to-noise from {said['domain']['snr']:g}", "")
     if said["doi"]:
         speaker.out("sources: " + ", ".join(f"https://doi.org/{d}" for d in said["doi"]))
+
+
+def _plain(text: str) -> str:
+    """The description without the marks of its markup; formulas stay as they are written."""
+    text = re.sub(r":math:`([^`]*)`", r"\1", text)
+    text = re.sub(r"^\.\. math::[ \t]*\n+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\.\. math::[ \t]*", "    ", text, flags=re.MULTILINE)
+    return re.sub(r"\\[,;]", " ", text)
 
 
 def _gives(gives: list[Any]) -> list[tuple[str, ...]]:

@@ -17,7 +17,7 @@ from neuromyo.dicom.gather import SOURCE, counted, gather
 from neuromyo.dicom.listing import Listing
 
 _OTHERS = {
-    "foreign": "no DICOM",
+    "foreign": "not DICOM",
     "empty": "empty",
     "directory": "a list of contents (DICOMDIR)",
     "archive": "an archive",

@@ -22,7 +22,7 @@ import numpy as np
 
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.core.biomarker import Biomarker, MapNeed
-from neuromyo.core.errors import NeuromyoError
+from neuromyo.core.errors import NeuromyoError, ProtocolError
 from neuromyo.core.grid import Grid
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.series import ArrayData, Series
@@ -84,11 +84,21 @@ class Setting:
 
 
 def refusal(setting: Setting) -> NeuromyoError | None:
-    """What a biomarker has against its acquisitions, if its own simulation refuses them; None where it takes them."""
+    """What a biomarker has against its acquisitions, if its own simulation or estimate refuses them; None where it takes them.
+
+    The simulation may be able to do more than the estimate: two echoes of any spacing can be simulated, and not all tell fat from water.
+    """
     try:
-        setting.biomarker.simulate(setting.biomarker.example, _filled(setting), setting.options)
+        used = _filled(setting)
+        setting.biomarker.simulate(setting.biomarker.example, used, setting.options)
     except NeuromyoError as error:
         return error
+    try:
+        _estimates(setting, [({}, used)], used)
+    except ProtocolError as error:
+        return error
+    except NeuromyoError:  # it has something against the simulated image, not against the acquisition
+        return None
     return None
 
 

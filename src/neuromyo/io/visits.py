@@ -16,6 +16,8 @@ from neuromyo.io.who import Known, label
 #: words for the first visit and for later ones, where labels carry no number
 _FIRST = ("baseline", "base", "bl", "pre", "screening", "initial", "first", "test")
 _LATER = ("followup", "fu", "post", "final", "last", "second", "retest")
+#: words by which two visits dated alike are told
+SAME_DATE = "have the same date"
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z?)?")
 
 
@@ -153,7 +155,7 @@ def _in_order(dates: Mapping[str, datetime], places: Mapping[str, str]) -> Itera
             first, second = (other, one) if a and b and a[0] == b[0] and b < a else (one, other)
             ranked = bool(a and b and a[0] == b[0] and a != b)
             if _same(dates[first], dates[second]):
-                yield stop("E-DATE", places[second], f"ses-{first} and ses-{second} have the same date ({dates[second].date()})",
+                yield stop("E-DATE", places[second], f"ses-{first} and ses-{second} {SAME_DATE} ({dates[second].date()})",
                            "correct one; two visits on one day need their times of day")  # fmt: skip
             elif ranked and dates[second] < dates[first]:
                 yield stop("E-DATE", places[second],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -188,10 +189,23 @@ def _write_heads(out: Path, study: VialStudy) -> None:
     sites = list(dict.fromkeys(s.site for s in study.scans))
     write_tsv(out / "participants.tsv", ("participant_id", "species"), [(f"sub-{s}", "n/a") for s in sites])
     for site in sites:
-        rows = [(f"ses-{s.session}", f"{s.date}T09:00:00", s.temperature_c) for s in study.scans if s.site == site]
+        rows = _visits([s for s in study.scans if s.site == site])
         write_tsv(out / f"sub-{site}" / f"sub-{site}_sessions.tsv", ("session_id", "acq_time", "temperature"), rows)
         store.write_json(out / f"sub-{site}" / f"sub-{site}_sessions.json",
                          {"temperature": {"Description": "temperature of the phantom", "Units": "oC"}})  # fmt: skip
+
+
+def _visits(scans: Sequence[VialScan]) -> list[tuple[str, str, float]]:
+    """Session, time and temperature of a site's scans: those of one day half an hour after each other, from nine o'clock on."""
+    rows: list[tuple[str, str, float]] = []
+    today: Counter[str] = Counter()
+    for one in scans:
+        minutes = 9 * 60 + 30 * today[one.date]
+        today[one.date] += 1
+        rows.append(
+            (f"ses-{one.session}", f"{one.date}T{minutes // 60 % 24:02d}:{minutes % 60:02d}:00", one.temperature_c)
+        )
+    return rows
 
 
 def with_noise(study: VialStudy, *, seed: int | None, snr: float | None) -> VialStudy:

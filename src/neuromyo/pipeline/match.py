@@ -21,18 +21,24 @@ def label(series: Series) -> str:
 
 def shortcoming(need: SeriesNeed, series: Series) -> str:
     """Why a series of a kind that could serve does not; empty where it does."""
+    return _shortcoming(need, series)[1]
+
+
+def _shortcoming(need: SeriesNeed, series: Series) -> tuple[int, str]:
+    """How far a series comes (the later its first shortcoming, the further), and that shortcoming."""
     if series.part != need.part:
-        return f"{series.name} holds part {series.part}, not {need.part}"
+        return 0, f"{series.name} holds part {series.part}, not {need.part}"
     for entity, value in need.entities:
         if series.entities.get(entity) != value:
-            return f"{series.name} lacks {entity}-{value}"
+            return 1, f"{series.name} lacks {entity}-{value}"
     for entity, value in need.entities_if_any:
         if series.entities.get(entity, value) != value:
-            return f"{series.name} has {entity}-{series.entities[entity]}, not {entity}-{value}"
+            return 1, f"{series.name} has {entity}-{series.entities[entity]}, not {entity}-{value}"
     if series.n < need.min_volumes:
-        return f"{series.name} has {series.n} volume{'' if series.n == 1 else 's'} where {need.min_volumes} are needed"
+        volumes = f"{series.n} volume{'' if series.n == 1 else 's'}"
+        return 2, f"{series.name} has {volumes} where {need.min_volumes} are needed"
     missing = [field for field in need.required if not series.acquisition.stated(field)]
-    return f"{series.name} does not state {', '.join(missing)}" if missing else ""
+    return 3, f"{series.name} does not state {', '.join(missing)}" if missing else ""
 
 
 def serving(need: SeriesNeed, series: Iterable[Series]) -> tuple[Series, ...]:
@@ -46,9 +52,11 @@ def serving(need: SeriesNeed, series: Iterable[Series]) -> tuple[Series, ...]:
 
 
 def missing(need: SeriesNeed, series: Iterable[Series]) -> str:
-    """In words, why nothing serves the need."""
-    complaints = [shortcoming(need, s) for s in series if s.kind in need.kinds]
-    return "; ".join(c for c in complaints if c) or f"no {' or '.join(need.kinds)} series"
+    """In words, why nothing serves the need: of the series of its kinds, what those lack that come nearest to serving."""
+    complaints = [_shortcoming(need, s) for s in series if s.kind in need.kinds]
+    furthest = max((far for far, said in complaints if said), default=0)
+    said = dict.fromkeys(said for far, said in complaints if said and far == furthest)
+    return "; ".join(said) or f"no {' or '.join(need.kinds)} series"
 
 
 def nearest(main: Series, others: Sequence[Series]) -> Series:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, ProtocolError, worst_exit
+from neuromyo.io.visits import SAME_DATE
 from neuromyo.pipeline import code_version, lock, outdir, qa_read, qa_scans, registries
 from neuromyo.pipeline.options import RunOptions
-from neuromyo.pipeline.outcome import Tell, quiet
+from neuromyo.pipeline.outcome import Failure, Tell, quiet
 from neuromyo.pipeline.qa_scans import Diary
 from neuromyo.report import qa as letter
 from neuromyo.study import limits as limits_
@@ -71,10 +72,10 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
     from neuromyo.io import map_files
 
     raw = not map_files.is_run_output(request.phantom)
-    maps_in, diary, remarks = _maps(request, wanted, out, raw, tell)
+    maps_in, diary, remarks, asked = _maps(request, wanted, out, raw, tell)
     with lock.held(out), tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
         outdir.mark(out)
-        found = map_files.find(maps_in)
+        found = [m for m in map_files.find(maps_in) if asked is None or (m.subject, m.session) in asked]
         if not qa_read.chosen(found, wanted, request.biomarkers):
             raise DataError(
                 "E-NEEDS",
@@ -146,11 +147,12 @@ def _checked(request: QaRequest, wanted: VialSet) -> None:
 
 def _maps(
     request: QaRequest, wanted: VialSet, out: Path, raw: bool, tell: Tell
-) -> tuple[Path, Diary, tuple[Finding, ...]]:
-    """Where the maps lie, what is known of the scans, and what was noticed."""
+) -> tuple[Path, Diary, tuple[Finding, ...], set[tuple[str, str]] | None]:
+    """Where the maps lie, what is known of the scans, what was noticed, and which (subject, session) are asked for: ``OUT/maps`` may
+    hold those of an earlier phantom, too. None: all that lie there."""
     diary = Diary() if request.scans is None else qa_scans.read_table(request.scans)
     if not raw:
-        return request.phantom, diary, ()
+        return request.phantom, diary, (), None
     from neuromyo.pipeline.run import open_dataset, run_dataset
 
     dataset = open_dataset(request.phantom, request.run)
@@ -162,9 +164,18 @@ def _maps(
     ids = request.biomarkers or _makeable(request, wanted)
     done = run_dataset(request.phantom, out / "maps", "participant", replace(request.run, biomarkers=ids), tell)
     lost = tuple(
-        Finding("warn", "W-LOST", f.session, f.message, "", "this scan is not judged") for f in done.all_failures
-    )
-    return out / "maps", diary, lost
+        _told(f) for f in done.all_failures if SAME_DATE not in f.message
+    )  # scans of one day are what repeats are
+    return out / "maps", diary, lost, {(s.subject, s.session) for s in dataset.sessions}
+
+
+def _told(failure: Failure) -> Finding:
+    """What a failed step means for the judgement: a scan is lost; what is wrong with the dataset's tables loses none."""
+    if failure.session == "dataset":
+        return Finding(
+            "warn", "W-TABLES", failure.session, failure.message, "", "scans are judged, with these dates as they stand"
+        )
+    return Finding("warn", "W-LOST", failure.session, failure.message, "", "this scan is not judged")
 
 
 def _makeable(request: QaRequest, wanted: VialSet) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def run(out: Path, source: Path, scans: Path | None, limits: Limits, site: str =
             "E-NODATA",
             where=path.name,
             needed="people who were scanned at least twice" + (" on one day" if dated else ""),
-            found=f"{len({r['subject'] for r in rows})} people, each once",
+            found=_each_once(len({r["subject"] for r in rows})),
             remedy="give a table with several sessions a person",
         )
     findings = (
@@ -119,3 +119,7 @@ def _line(
     found = repeats.of_people([v for _, v in groups])
     people = len({subject for subject, _ in groups})
     return page.line(key, found, people, groups, next(iter(limits.of(key[0], "people")), None))
+
+
+def _each_once(people: int) -> str:
+    return "one person, once" if people == 1 else f"{people} people, each once"

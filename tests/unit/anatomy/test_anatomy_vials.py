@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from neuromyo.anatomy import circles, vials
 from neuromyo.core.errors import DataError
@@ -148,3 +149,13 @@ def test_the_rim_of_a_disc_answers_as_much_as_of_it_is_there():
         paint([(0, 0)], [1000.0], radius=12.0, bubbles={0: 0.5}, wall=0.0)[..., 0], (1.5, 1.5), 12.0
     )
     assert 0.45 < half.max() < 0.85 * whole.max()  # half of the rim, and the straight edge of the bubble
+
+
+@pytest.mark.parametrize(("grain", "seed"), [(2.0, 4), (3.0, 0), (4.0, 3)])
+def test_what_is_no_phantom_holds_no_vials(grain, seed):
+    """Something grainy, like the map of a knee: chance puts enough faint circles where the layout wants them."""
+    noise = np.random.default_rng(seed).standard_normal((160, 160, 6))
+    image = 500.0 + 900.0 * grain * ndimage.gaussian_filter(noise, (grain, grain, 0))
+    with pytest.raises(DataError, match="clear round rims") as caught:
+        find(image, (1.2, 1.2, 4.0))
+    assert caught.value.code == "E-VIALS" and "no" in caught.value.remedy

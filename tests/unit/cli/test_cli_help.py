@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SRC = Path(__file__).resolve().parents[3] / "src"
 HEAVY = ("numpy", "scipy", "numba", "pandas", "nibabel", "matplotlib", "pydantic", "jinja2", "rich")
 
@@ -28,3 +30,14 @@ def test_every_verb_has_a_help_of_its_own():
     way = ["demo", "import", "phenotype", "check", "plan", "run", "fit", "qa", "export"]
     assert names == [*way, "phantom", "list", "show", "doctor"]
     assert all(c.callback.__doc__ for c in main.app.registered_commands)
+
+
+def test_every_verb_is_told_in_one_line_of_a_narrow_terminal(capsys):
+    from neuromyo.cli import main
+
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    lines = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+    told = {line.split()[0] for line in lines if line.strip()}
+    assert told == {c.name for c in main.app.registered_commands}, "a line broken in two"
+    assert not [line for line in lines if line.endswith("...") or len(line) > 80]

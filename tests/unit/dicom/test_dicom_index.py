@@ -29,7 +29,7 @@ def test_entries(tmp_path):
     assert [(e.file, e.instance, e.rows, e.frames) for e in found.entries] == [(0, 2, 8, 1), (1, 1, 8, 1), (4, 3, 8, 5)]
     assert found.n_other == 2
     assert [str(f) for f in found.findings] == [
-        "the DICOM folder or file: 2 files left out: 1 empty, 1 no DICOM [N-OTHERFILES]"
+        "the DICOM folder or file: 2 files left out: 1 empty, 1 not DICOM [N-OTHERFILES]"
     ]
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuromyo.biomarkers import b1_afi, mtsat, t2_mono, t2_water
+from neuromyo.biomarkers import b1_afi, mtsat, pdff_two_point, t1_two_tr, t2_mono, t2_water
 from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.errors import DataError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import ArrayData, Series
+from neuromyo.fit import sensitivity
 from neuromyo.pipeline.consequences import Consequences
 from neuromyo.pipeline.plan import Origin, Task
 
@@ -70,8 +72,6 @@ def test_a_deviation_is_told_as_scatter_and_as_lost_signal():
 def test_what_was_found_once_is_not_sought_again(monkeypatch):
     cache: dict = {}
     first = list(numbers(task(mtsat), cache=cache).missing_maps([]))
-    from neuromyo.fit import sensitivity
-
     monkeypatch.setattr(sensitivity, "without_map", lambda *_: pytest.fail("sought again"))
     assert list(numbers(task(mtsat), cache=cache).missing_maps([])) == first
 
@@ -91,3 +91,22 @@ def test_what_a_biomarker_would_refuse_is_said_before():
     assert (found.level, found.code, found.where) == ("warn", "W-REFUSED", "t2-water: sub-01/anat/mese.nii.gz")
     assert "E-ECHO-SPACING" in found.message and found.remedy
     assert list(numbers(task(t2_water), task(mtsat)).refusals()) == []
+
+
+def test_what_only_the_estimate_refuses_is_said_before():
+    """Any two echoes can be simulated; at 3.9 and 6.3 ms (3 T) fat has nearly the same phase."""
+    alike = task(pdff_two_point, echo_times=(0.0039, 0.0063))
+    (found,) = numbers(alike).refusals()
+    assert (found.level, found.code) == ("warn", "W-REFUSED") and "3.9, 6.3 ms" in found.message
+    assert "E-PROTOCOL" in found.message and found.remedy.startswith("acquire")
+    assert list(numbers(task(pdff_two_point)).refusals()) == []
+
+
+@pytest.mark.parametrize("module", [pdff_two_point, t1_two_tr, mtsat])
+def test_what_is_wrong_with_the_simulated_image_alone_is_no_refusal(module, monkeypatch):
+    def failing(*_):
+        raise DataError("E-NODATA", where="image", needed="voxels", found="none")
+
+    one = task(module)
+    monkeypatch.setattr(sensitivity, "_estimates", failing)
+    assert sensitivity.refusal(numbers(one)._setting(one)) is None

@@ -43,6 +43,14 @@ def test_a_series_that_almost_serves_is_named_with_what_it_lacks(given, said):
     assert said in match.missing(need, [given])
 
 
+def test_of_several_that_fall_short_the_nearest_is_named():
+    """The parts of a complex series beside it: that they are parts explains nothing to somebody whose echoes are too few."""
+    need = SeriesNeed(("MEGRE",), part="complex", min_volumes=3)
+    parts = [toys.series("MEGRE", part=p, n=2) for p in ("mag", "real", "imag", "complex")]
+    assert match.missing(need, parts) == f"{parts[3].name} has 2 volumes where 3 are needed"
+    assert "holds part mag, not complex" in match.missing(need, parts[:3])
+
+
 def test_a_provider_is_placed_before_the_one_that_takes_its_map():
     taker = toys.biomarker("a-taker", {"main": toys.series_need(), "B1": toys.B1_MAP})
     giver = toys.biomarker("b-giver", {"main": toys.series_need("TB1DAM")}, provides=("B1",))
