@@ -57,11 +57,6 @@ class Rule:
     creator: str
     why: str
 
-    @property
-    def textual(self) -> bool:
-        """Whether its value is words rather than numbers or codes."""
-        return self.vr[0] in ("LO", "SH")
-
 
 def rule(tag: int, creator: str = "") -> Rule | None:
     """The rule for an attribute, or None where it goes. ``creator`` names the private block it stands in."""

@@ -95,7 +95,7 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
         )
         if not read.readings:
             raise read.lost[0][1]
-        findings = (*remarks, *_assumptions(request, wanted, read.readings), *read.findings)
+        findings = (*remarks, *_assumptions(wanted, read.readings), *read.findings)
         made = qualify(tables(read.readings, QUANTITIES), limits, request.upgrade)
         view = letter.QaView(request.site or ", ".join(made.sites), wanted, made, findings, tuple(read.lost), code_version.versions(),
                              dict(read.turns))  # fmt: skip
@@ -199,7 +199,7 @@ def _refuse_other_field(root: Path, dataset: Any, wanted: VialSet) -> None:
                                 remedy="give the vials' description for that field")  # fmt: skip
 
 
-def _assumptions(request: QaRequest, wanted: VialSet, readings: Sequence[Reading]) -> tuple[Finding, ...]:
+def _assumptions(wanted: VialSet, readings: Sequence[Reading]) -> tuple[Finding, ...]:
     out = []
     cold = sorted({r.scan.label for r in readings if r.scan.temperature_c is None})
     if cold and wanted.needs_temperature():
