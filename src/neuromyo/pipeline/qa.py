@@ -83,16 +83,8 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
                 found=", ".join(sorted({m.quantity for m in found})) or "no maps",
                 remedy="scan what gives those quantities (`neuromyo list` says what they need), or give other --vials",
             )
-        read = qa_read.read(
-            found,
-            wanted,
-            diary,
-            out,
-            Path(scratch),
-            temperature_c=request.temperature_c,
-            asked=request.biomarkers,
-            regions=request.regions,
-        )
+        asked = qa_read.Asked(wanted, diary, request.temperature_c, request.biomarkers, request.regions)
+        read = qa_read.read(found, asked, out, Path(scratch))
         if not read.readings:
             raise read.lost[0][1]
         findings = (*remarks, *_assumptions(wanted, read.readings), *read.findings)
