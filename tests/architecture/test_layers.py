@@ -111,6 +111,13 @@ def test_scanner_files_are_parsed_in_the_child_alone():
     assert done.returncode == 0
 
 
+def test_biomarkers_are_listed_without_slow_imports():
+    """Every verb that plans something loads all declarations: statistics are imported where they are used."""
+    said = "import sys; from neuromyo.pipeline.registries import biomarkers as b; list(b()); sys.exit('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], cwd=PROJECT / "src", timeout=120)
+    assert done.returncode == 0
+
+
 def test_the_map_of_the_room_names_every_file_of_dicom():
     """A room of so many files has a map in its first lines."""
     from neuromyo import dicom
