@@ -33,8 +33,6 @@ ACTIONS: Mapping[str, str] = {
     "Z": "emptied",
     "X": "removed",
 }
-#: characteristics of a person that may be asked for
-CHARACTERISTICS = ("age", "sex", "height", "weight")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _ELEMENT = 0xFF
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuromyo.core.errors import OptionError
-from neuromyo.dicom.profile import CHARACTERISTICS
-from neuromyo.dicom.sidecar import SIDES
 from neuromyo.io import names
+
+SIDES = ("", "left", "right", "both")
+CHARACTERISTICS = ("age", "sex", "height", "weight")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class IntakeOptions:
                     raise _wrong(option, "a label of letters and digits", repr(label))
         if len(set(self.sessions)) != len(self.sessions):
             raise _wrong("--session", "different labels", ", ".join(self.sessions))
-        if self.side and self.side not in SIDES:
-            raise _wrong("--side", f"one of {', '.join(SIDES)}", repr(self.side))
+        if self.side not in SIDES:
+            raise _wrong("--side", "left, right or both", repr(self.side))
         if self.body_part and not names.LABEL.fullmatch(self.body_part):
             raise _wrong("--body-part", "one word of letters and digits", repr(self.body_part))
         for one in self.keep:
