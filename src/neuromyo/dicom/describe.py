@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import door, ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
+from neuromyo.dicom import dates, door, ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
 from neuromyo.dicom.dialect import Dialect, Note, Plane
 from neuromyo.dicom.diffusion import PER_MM2, Gradient, standard
 from neuromyo.dicom.elements import View, first, quietly
@@ -289,9 +289,9 @@ def mt_of(view: View, dialect: Dialect) -> bool | None:
 def clock_of(view: View) -> float | None:
     """Seconds since midnight at which the plane was acquired."""
     for keyword, skip in (("FrameAcquisitionDateTime", 8), ("AcquisitionDateTime", 8), ("AcquisitionTime", 0)):
-        found = re.match(r"(\d\d)(\d\d)(\d\d(?:\.\d+)?)", view.text(keyword)[skip:])
-        if found:
-            return 3600.0 * int(found[1]) + 60.0 * int(found[2]) + float(found[3])
+        found = dates.clock(view.text(keyword)[skip:])
+        if found is not None:
+            return found
     return None
 
 

@@ -272,7 +272,7 @@ def _write_tables(task: Task, entries: Sequence[Entry], kept: Sequence[classify.
 
 def _moment(one: classify.Named, day: datetime.date | None, shift: dates.Shift) -> str | None:
     moved = shift.day(day) if day else None
-    return raw_bids.moment(moved, one.stack.clock, lambda d: d) if moved else None
+    return raw_bids.moment(moved, one.stack.clock) if moved else None
 
 
 def _characteristics(task: Task, entries: Sequence[Entry]) -> tuple[dict[str, Any], list[str]]:
