@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from neuromyo.core.errors import OptionError
 from neuromyo.dicom.classify import ignored, named
 from neuromyo.dicom.frames import Scale
+from neuromyo.dicom.looks import Look
+from neuromyo.dicom.sidecar import sidecar_of
 from neuromyo.protocol import protocol as protocols
 from tests.unit.dicom.frames_made import SAGITTAL, Examination, codes, echoes
 
@@ -389,6 +393,24 @@ def test_philips_signals_carry_both_slopes_and_no_warning() -> None:
     assert not findings
     assert [f.sidecar["PhilipsScaleSlope"] for f in made] == pytest.approx([0.004, 0.0001234567])
     assert [f.sidecar["UsePhilipsFloatNotDisplayScaling"] for f in made] == [True, True]
+
+
+@pytest.mark.parametrize(("slopes", "expected"), [
+    ([[2.0, 2.0], [2.0, 2.0]], 2.0),
+    ([[3.0, 3.0], [2.0, 2.0]], [3.0, 2.0]),
+    ([[2.0, 3.0], [2.0, 2.0]], [2.0, 3.0, 2.0, 2.0]),
+])  # fmt: skip
+def test_a_sidecar_says_which_volume_has_which_slope(slopes, expected) -> None:
+    """Volume by volume, or slice by slice where those of a volume differ: a list of those there are would not tell whose they are."""
+    examination = Examination()
+    weighted = [{"b_value": 0.0}, {"b_value": 8e8, "b_vector": (1.0, 0.0, 0.0)}]
+    examination.add(5, weighted, slices=2, facts={**SPIN, "DiffusionBValue": 800})
+    scales = [Scale(slope, 0, "display", slope) for volume in slopes for slope in volume]
+    examination.frames = [replace(f, scale=s) for f, s in zip(examination.frames, scales, strict=True)]
+    (stack,) = examination.sorted().stacks
+    look = Look(stack, 0)
+    assert sidecar_of(look, "dwi", [0, 1])["PhilipsRescaleSlope"] == expected
+    assert sidecar_of(look, "dwi", [1])["PhilipsRescaleSlope"] == 2.0
 
 
 def test_nothing_of_the_sorting_reaches_a_sidecar() -> None:
