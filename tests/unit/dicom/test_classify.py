@@ -373,6 +373,33 @@ def test_series_scaled_for_the_screen_that_are_not_compared_are_noted() -> None:
     assert finding.code == "N-SCALE"
 
 
+def two_trs(**more) -> list[str]:
+    """Names by the protocol of two repetition times, of one echo at the short TR and two at the long."""
+    examination = Examination()
+    for number, tr, tes in ((3, 0.5, (0.02,)), (4, 2.0, (0.02, 0.08))):
+        examination.add(number, [{"echo_time": te} for te in tes], facts={**SPIN, **more}, repetition_time=tr,
+                        flip_angle_deg=90.0, slices=10, apart=8.0)  # fmt: skip
+    return names_of(examination, protocol=protocols.load("als_1998"))
+
+
+def test_a_single_echo_is_what_the_protocol_lists() -> None:
+    assert two_trs(EchoTrainLength=1)[0] == "anat/acq-tr1_echo-1_MESE"
+    assert two_trs()[1:] == ["anat/acq-tr2_echo-1_MESE", "anat/acq-tr2_echo-2_MESE"]
+
+
+def test_a_turbo_spin_echo_is_no_spin_echo_of_one_echo() -> None:
+    """Its lines were read at many echo times: no equation of one holds for it."""
+    assert two_trs(EchoTrainLength=11)[0] == "anat/T1w"
+    assert two_trs(SequenceWords=["t1", "tse"])[0] == "anat/T1w"
+
+
+def test_more_echoes_than_the_protocol_lists_are_that_sequence_too() -> None:
+    examination = Examination().add(
+        3, echoes(2, 0.02, 0.06), facts=SPIN, repetition_time=0.5, flip_angle_deg=90.0, slices=10, apart=8.0
+    )
+    assert names_of(examination, protocol=protocols.load("als_1998"))[0] == "anat/acq-tr1_echo-1_MESE"
+
+
 def test_look_locker_is_no_inversion_recovery_series() -> None:
     examination = Examination()
     for ti in (0.05, 0.4, 1.6, 3.0):
