@@ -35,14 +35,23 @@ def scan(tr, echo_times, rng):
         for b in T2:
             signal[(t1 == a) & (t2 == b) & disc] = 3500 * spin_echoes(tr, echo_times, a, b)
     noisy = np.hypot(signal + rng.normal(0, 8, signal.shape), rng.normal(0, 8, signal.shape))
-    return Scan(np.rint(noisy).astype(np.uint16), AFFINE, sequence="SE", flip_deg=(90.0,), echo_times=echo_times, repetition_time=tr)
+    return Scan(
+        np.rint(noisy).astype(np.uint16),
+        AFFINE,
+        sequence="SE",
+        flip_deg=(90.0,),
+        echo_times=echo_times,
+        repetition_time=tr,
+    )
 
 
 def world_median(path, truth, value):
     """The median of a map over the inner part of the quarters where ``truth`` (in the scan's own order of voxels) is ``value``."""
     image = nibabel.load(path)
     back = np.linalg.inv(image.affine) @ AFFINE
-    index = np.rint(np.einsum("ab,bxyz->axyz", back[:3, :3], np.indices(SHAPE)) + back[:3, 3, None, None, None]).astype(int)
+    index = np.rint(np.einsum("ab,bxyz->axyz", back[:3, :3], np.indices(SHAPE)) + back[:3, 3, None, None, None]).astype(
+        int
+    )
     values = np.asarray(image.dataobj)[tuple(index)]
     x, y, _ = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in SHAPE), indexing="ij")
     inner = (np.abs(x) > 2) & (np.abs(y) > 2) & (x**2 + y**2 < 13**2)
@@ -65,9 +74,13 @@ def test_from_the_scanner_to_t1_and_t2(program, tmp_path, vendor):
     grades = {v["biomarker"]: v["verdict"] for v in session["biomarkers"]}
     assert grades["t1-two-tr"] == "caveat" and grades["t2-mono"] == "fine"
     (no_b1,) = [f for f in session["findings"] if f["level"] == "warn"]
-    assert (no_b1["code"], no_b1["where"]) == ("W-NOMAP", "t1-two-tr: B1") and "T1 biased by up to 58 %" in no_b1["message"]
+    assert (no_b1["code"], no_b1["where"]) == ("W-NOMAP", "t1-two-tr: B1") and "T1 biased by up to 58 %" in no_b1[
+        "message"
+    ]
 
-    ran = program("run", bids, out, "participant", "--protocol", "als_1998", "--biomarkers", "t1-two-tr,t2-mono", "--json")
+    ran = program(
+        "run", bids, out, "participant", "--protocol", "als_1998", "--biomarkers", "t1-two-tr,t2-mono", "--json"
+    )
     assert ran.status == 0, ran.err
     (t1_map,) = out.rglob("*desc-t1twotr_T1map.nii.gz")
     (t2_map,) = out.rglob("*desc-t2mono_T2map.nii.gz")

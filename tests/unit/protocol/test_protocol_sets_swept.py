@@ -45,7 +45,9 @@ def acquired(declared: Sequence, protocol, off: str = "", value: float = 0.0) ->
         plain, turns = round(numbers["n_unweighted"]), round(numbers["n_directions"])
         fields["b_values"] = (0.0,) * plain + (1e6 * numbers["b_value_s_mm2"],) * turns
         angles = np.arange(turns) * np.pi / max(turns, 1)
-        fields["b_vectors"] = ((0.0, 0.0, 0.0),) * plain + tuple((float(np.cos(a)), float(np.sin(a)), 0.0) for a in angles)
+        fields["b_vectors"] = ((0.0, 0.0, 0.0),) * plain + tuple(
+            (float(np.cos(a)), float(np.sin(a)), 0.0) for a in angles
+        )
         n = plain + turns
     side, cover = numbers.get("in_plane_mm", 1.0), numbers.get("coverage_mm", 20.0)
     grid = Grid.of((4, 4, 1), np.diag([side, side, cover, 1.0]), slice_axis=2)
@@ -58,7 +60,15 @@ def acquired(declared: Sequence, protocol, off: str = "", value: float = 0.0) ->
     parts = ("mag", "phase", "complex") if declared.part == "complex" else (declared.part,)
     entities = "_".join(f"{k}-{v}" for k, v in declared.entities.items())
     return [
-        Series(data, grid, acquisition, declared.kind, part, dict(declared.entities), (f"{entities}_{part}_{declared.kind}.nii.gz",))
+        Series(
+            data,
+            grid,
+            acquisition,
+            declared.kind,
+            part,
+            dict(declared.entities),
+            (f"{entities}_{part}_{declared.kind}.nii.gz",),
+        )
         for part in parts
     ]
 
