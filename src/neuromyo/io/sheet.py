@@ -18,6 +18,9 @@ DIVIDERS = ("\t", ";", ",")
 _LIMIT = 64 << 20
 _WORKBOOKS = {b"PK\x03\x04": "a workbook (xlsx or ods)", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
+_ABSENT = re.compile(
+    r"(?i)n\.?\s?r\.?|abs(ent)?|none|nil|no[ _-]?(response|potential)|(not|un)[ _-]?(recordable|obtainable|elicitable|recorded)"
+)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _SHOWN = 40
 _REMEDY = "save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
@@ -84,9 +87,18 @@ def number(cell: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def not_a_number(where: str, cell: str) -> Finding:
-    """E-TABLE for a cell that should hold a number, with what to write instead."""
-    if _DECIMAL_COMMA.fullmatch(cell):
+def not_a_number(where: str, cell: str, absent: str = "") -> Finding:
+    """E-TABLE for a cell that should hold a number, with what to write instead.
+
+    absent : what stands for a response that was looked for and is not there, 0 or n/a; empty where there is no such thing. What NR means,
+        not recordable or not recorded, is never guessed: taken for missing, the worst affected would drop out.
+    """
+    if absent and _ABSENT.fullmatch(cell.strip()):
+        remedy = {
+            "0": "write 0 if a response was looked for and is absent, n/a only if it was not looked for or not recorded",
+            "n/a": "write n/a: an absent response has none, and its amplitude of 0 says that it is absent",
+        }[absent]
+    elif _DECIMAL_COMMA.fullmatch(cell):
         remedy = f"write a decimal point: {cell.replace(',', '.')}"
     elif cell.casefold() in ("nan", "na", "null", "none", "-", ".", "?", "missing", "#n/a"):
         remedy = "leave the cell empty or write n/a where there is no value"
