@@ -17,7 +17,8 @@ Made by `python docs/tables.py`: the text stands there, the lists come from the 
     neuromyo phenotype BIDS cmap.csv --unit amplitude=mV     # writes BIDS/phenotype/cmap_ses-m0.tsv and .json
 
 **The file.** Text in UTF-8, cells divided by commas, semicolons or tabs, a header in row 1, decimal points. A missing value is an
-empty cell or `n/a`; nothing else is (no NaN, no -999). What it measures is said by its name (`cmap.csv`) or by `--measure`.
+empty cell or `n/a`; nothing else is (no NaN, no -999). A response that was looked for and is absent ("NR") is no missing value: its
+amplitude is 0, its latency and velocity are `n/a`. What it measures is said by its name (`cmap.csv`) or by `--measure`.
 
 **Long or wide.** Best is one row for each thing measured:
 

@@ -2,6 +2,8 @@
 
 import ast
 import json
+import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -100,6 +102,28 @@ def test_dialects_are_independent():
         allowed |= {"PIL"} if path.name == "encode.py" else set()
         for name, _ in from_outside(path, "tests.dialects"):
             assert name.partition(".")[0] in allowed, f"{name_of(path)} imports {name}"
+
+
+def test_scanner_files_are_parsed_in_the_child_alone():
+    """What drives an import has no reader of DICOM at hand: only the limited child process imports pydicom."""
+    said = "import sys, neuromyo.pipeline.intake; sys.exit('pydicom' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], cwd=PROJECT / "src", timeout=120)
+    assert done.returncode == 0
+
+
+def test_biomarkers_are_listed_without_slow_imports():
+    """Every verb that plans something loads all declarations: statistics are imported where they are used."""
+    said = "import sys; from neuromyo.pipeline.registries import biomarkers as b; list(b()); sys.exit('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], cwd=PROJECT / "src", timeout=120)
+    assert done.returncode == 0
+
+
+def test_the_map_of_the_room_names_every_file_of_dicom():
+    """A room of so many files has a map in its first lines."""
+    from neuromyo import dicom
+
+    named = set(re.findall(r"`(\w+)`", dicom.__doc__ or ""))
+    assert named == {path.stem for path in SOURCE.glob("dicom/*.py")} - {"__init__"}
 
 
 def test_house_is_two_deep():

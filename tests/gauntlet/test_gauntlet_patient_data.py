@@ -13,7 +13,7 @@ import sys
 import pydicom
 import pytest
 
-from neuromyo.dicom import copies, preview, sweep
+from neuromyo.dicom import copies, fates, leaks, preview, sweep
 from neuromyo.dicom.words import NAME, Words
 from tests.gauntlet import canaries
 from tests.gauntlet.canaries import CANARIES
@@ -59,7 +59,7 @@ def test_g57_searcher_and_sweep_find_a_planted_leak(hide, tmp_path):
     if hide == "gzip":
         (place / name).write_bytes(raw["gzip"])
     assert hits_in([tmp_path], {"patient name": word}), hide
-    found = sweep.find({"a person's name": [word]}, tmp_path / "staging")
+    found = leaks.find({"a person's name": [word]}, tmp_path / "staging")
     assert [h.kind for h in found] == ["a person's name"]
     assert found[0].in_name == (hide == "file name")
     said = str(found[0].error())
@@ -77,9 +77,9 @@ def test_g57_sweep_knows_the_words_from_the_headers_alone(study, files, tmp_path
         word = f"{canaries.ROOT}.3.7" if name == "image identifier" else CANARIES[name]
         (staging / "sub-01_T2w.json").write_text(json.dumps({"Text": word}, ensure_ascii=False), encoding="utf-8")
         request = {"root": str(study), "files": files[:2], "out": str(staging), "expected": 2}
-        messages = list(sweep.answer(request))
-        leaks = [m["leak"] for m in messages if "leak" in m]
-        assert leaks and leaks[0]["code"] == "E-PHI", name
+        messages = list(leaks.answer(request))
+        told = [m["leak"] for m in messages if "leak" in m]
+        assert told and told[0]["code"] == "E-PHI", name
         assert not hits([json.dumps(messages).encode()], CANARIES), name
 
 
@@ -90,7 +90,7 @@ def test_g57_copies_hold_no_canary(study, files, tmp_path):
     assert hits_in([tmp_path / "out"], CANARIES) == {}
     assert not hits([json.dumps(said).encode()], CANARIES)
     back = list(
-        sweep.answer({"root": str(study), "files": files, "out": str(tmp_path / "out"), "expected": len(files)})
+        leaks.answer({"root": str(study), "files": files, "out": str(tmp_path / "out"), "expected": len(files)})
     )
     swept = sweep.swept(back)
     assert swept.leaks == () and swept.refused == {} and swept.n_words > 60
@@ -98,7 +98,7 @@ def test_g57_copies_hold_no_canary(study, files, tmp_path):
 
 def test_g57_preview_names_what_goes_and_quotes_nothing(study, files):
     table = preview.Preview()
-    for message in preview.answer({"root": str(study), "files": files, "subject": "01", "keep": []}):
+    for message in fates.answer({"root": str(study), "files": files, "subject": "01", "keep": []}):
         table.add(json.loads(json.dumps(message)))
     text = table.text()
     assert not hits([text.encode(), json.dumps(table.rows()).encode()], CANARIES)
@@ -129,7 +129,7 @@ def test_g57_a_burned_in_image_is_refused_by_copies_and_sweep(tmp_path):
     errors = [m["error"] for m in copies.answer(request) if "error" in m]
     assert [e["code"] for e in errors] == ["E-PHI"] and "burned" in errors[0]["found"]
     assert not (tmp_path / "out").exists()
-    assert [e.code for e in sweep.swept(sweep.answer({**request, "expected": 1})).refused.values()] == ["E-PHI"]
+    assert [e.code for e in sweep.swept(leaks.answer({**request, "expected": 1})).refused.values()] == ["E-PHI"]
 
 
 @pytest.mark.parametrize("start", [b"MZ\x90\0", b"\x7fELF"])

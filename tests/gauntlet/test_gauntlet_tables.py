@@ -124,7 +124,9 @@ def test_one_bad_row_and_everybody_is_measured(study, spoiled, tmp_path):
     said = neuromyo("run", spoiled, tmp_path / "out", "participant", *ASK)
     assert plain.status == 0 and said.status == 2
     assert [(f["session"], f["code"]) for f in said.json["failures"]] == [("dataset", "E-TABLE")]
-    assert "participants.tsv: row 2, column age" in said.err and "needed 0 to 120 years, found 620" in said.err
+    (failure,) = said.json["failures"]
+    assert "participants.tsv: row 2, column age: needed 0 to 120 years, found 620" in failure["message"]
+    assert "E-TABLE" in said.err
     record = json.loads((tmp_path / "out" / "record" / "run.json").read_text())
     assert record["failures"][0]["code"] == "E-TABLE"
     for subject in ("bad", "good"):

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
 from neuromyo.biomarkers import _fat_weight
 from neuromyo.core.acquisition import Acquisition
@@ -85,6 +84,8 @@ def calibrate(samples: Mapping[str, Inputs], options: Options) -> Calibration:
     _, _, findings = _fat_weight.weights(inputs.acquisitions["gre"], options, "pdff-magnitude")
     if not isinstance(options.noise, str):
         return Calibration({"noise": float(options.noise)}, findings=findings)
+    from scipy.stats import chi2  # slow to import, and nothing but this needs it
+
     flat = signals.reshape(-1, len(times))
     flat = flat[np.isfinite(flat).all(axis=1) & (flat.max(axis=1, initial=0) > 0)]
     flat = flat[flat.mean(axis=1) > 0.05 * np.percentile(flat.mean(axis=1), 99)] if len(flat) else flat

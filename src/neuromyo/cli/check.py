@@ -33,7 +33,7 @@ def check(
     import tempfile
 
     from neuromyo.cli.asking import run_options
-    from neuromyo.core.errors import EXIT_INPUT, worst_exit
+    from neuromyo.core.errors import worst_exit
     from neuromyo.pipeline import check as checking
 
     options = run_options(
@@ -44,8 +44,7 @@ def check(
         checking.refuse_page(html, bids_dir)
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
         found = checking.findings(bids_dir, options, Path(scratch))
-    statuses = [s for one in found for s in one.statuses]
-    status = worst_exit([*statuses, *(EXIT_INPUT for one in found for f in one.findings if f.level == "stop")])
+    status = worst_exit([one.exit_status for one in found])
     page = {} if html is None else {"page": str(checking.write_page(html, found, options))}
     speaker.answer({"sessions": [o.as_dict() for o in found], **page, "exit": status})
     for one in found:

@@ -17,6 +17,10 @@ _PER_VOLUME = (
 )
 
 
+#: of one volume: one number for all of it, several where its slices differ, None where it is not stated
+Slopes = float | tuple[float, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Acquisition:
     """The sequence parameters of one `Series`. Times in s, angles in degrees where the name says so.
@@ -25,7 +29,8 @@ class Acquisition:
     A field is None when the files do not state it; biomarkers then either refuse or use a declared assumption.
 
     rescale_slopes, scale_slopes : per volume, where a vendor multiplied the signal for display by their product (Philips); both 1
-        where the voxels hold the signal itself
+        where the voxels hold the signal itself; a tuple for a volume whose slices (or parts) were not all multiplied alike, None for
+        one that does not say
     laterality : ``left`` or ``right``, the side that the files state
     """
 
@@ -52,8 +57,8 @@ class Acquisition:
     scan_options: str | None = None
     body_part: str | None = None
     laterality: str | None = None
-    rescale_slopes: tuple[float, ...] | None = None
-    scale_slopes: tuple[float, ...] | None = None
+    rescale_slopes: tuple[Slopes, ...] | None = None
+    scale_slopes: tuple[Slopes, ...] | None = None
 
     def stated(self, field: str) -> bool:
         return getattr(self, field) is not None

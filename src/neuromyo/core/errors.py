@@ -162,6 +162,13 @@ class Finding:
         said = f"needed {error.needed}, found {error.found}" if error.needed else error.found
         return Finding("stop", error.code, error.where, said, error.remedy)
 
+    @property
+    def exit_status(self) -> int:
+        """What a stop makes the program end with; 0 of a warning or note."""
+        if self.level != "stop":
+            return EXIT_OK
+        return CODES[self.code][0] if self.code in CODES else EXIT_INPUT
+
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.message}", self.remedy, self.consequence]
         return "; ".join(p for p in parts if p) + f" [{self.code}]"

@@ -19,11 +19,16 @@ FINDINGS: dict[str, str] = {
     # what scanner images are
     "W-COPY": "no de-identified copy of a DICOM file could be kept",
     "W-KIND": "what a series is cannot be told; it is not imported",
+    "W-GAPS": "instance numbers of a series are missing",
+    "W-GONE": "files of an earlier import are no longer there",
+    "W-LOSSY": "images were compressed with loss",
+    "W-TORN": "a series holds images that do not belong to one measurement",
     "W-PART": "a header contradicts itself about magnitude, phase, real or imaginary part",
     "W-SPACING": "slices lie further apart than the header states",
     "N-LEFTOUT": "an image that is not for measuring, or that was not wanted, was left out",
     "N-MT": "magnetisation transfer is taken as off, because the header of its twin says on",
     "N-NOIMAGE": "a DICOM object that is no MR image was left out",
+    "N-SERIES": "a series that was named is in the dataset already",
     "N-RUN": "several series are of one kind and are numbered as runs",
     # people and tables
     "W-DATE": "a scan and its visit are dated differently",

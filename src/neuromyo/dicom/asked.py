@@ -14,8 +14,9 @@ from neuromyo.io import names
 Overrides = Mapping[int, tuple[str, Mapping[str, str]]]
 #: the kind by which a user leaves a series out
 SKIP = "none"
-#: the maps that scanners make, by their suffix
-MAPS = ("T1map", "T2map", "T2starmap", "PDmap", "PDFF", "B0map", "TB1map", "ADC", "FA", "trace")
+#: the maps that scanners make (`frames.MADE`) -> their suffix
+MAPS = {"T1map": "T1map", "T2map": "T2map", "T2starmap": "T2starmap", "PDmap": "PDmap", "PDFF": "PDFF", "B0map": "B0map",
+        "B1map": "TB1map", "ADC": "ADC", "FA": "FA", "trace": "trace"}  # fmt: skip
 
 #: words of headers that contradict no part of the limb, and those that mean the same
 _WIDE = {"EXTREMITY", "LEG", "LEGS", "LOWEREXTREMITY", "LOWERLIMB", "BODY", "WHOLEBODY"}
@@ -31,7 +32,7 @@ def check(overrides: Overrides, side: str) -> None:
         raise OptionError(
             "E-OPTION", where="--side", needed=f"one of {', '.join(SIDES)}", found=side[:40], remedy="name one of them"
         )
-    known = (names.SERIES_KINDS | set(MAPS) | {SKIP}) - set(names.PHASE_KINDS)
+    known = (names.SERIES_KINDS | set(MAPS.values()) | {SKIP}) - set(names.PHASE_KINDS)
     for number, (kind, entities) in overrides.items():
         where = f"--series {number}"
         if kind not in known:

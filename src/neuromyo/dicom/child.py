@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.errors import CODES, NeuromyoError, ResourceError
+from neuromyo.core.errors import CODES, DataError, NeuromyoError, ResourceError
 from neuromyo.dicom.inside import following
 from neuromyo.dicom.jobs import JOBS
 from neuromyo.dicom.listing import Listing
@@ -87,13 +87,13 @@ def run(
             if reason is None:
                 return
             if one.at is None:
-                raise NeuromyoError("E-LIMIT", where=f"reading scanner files ({job})", found=reason,
+                raise DataError("E-LIMIT", where=f"reading scanner files ({job})", found=reason,
                                     remedy="permit more memory or time")  # fmt: skip
             yield _named({"file": one.at, "error": _blame(reason)}, listing)
             deaths += 1
             files = following(files, one.at)
             if deaths >= limits.deaths and files:
-                raise NeuromyoError("E-LIMIT", where=f"reading scanner files ({job})",
+                raise DataError("E-LIMIT", where=f"reading scanner files ({job})",
                                     needed=f"fewer than {limits.deaths} files that end their reader",
                                     found=f"{deaths}, with {len(files)} files not looked at",
                                     remedy="do not trust this folder; export it again")  # fmt: skip
@@ -258,7 +258,7 @@ def as_error(error: Mapping[str, Any]) -> NeuromyoError:
     """The error that was told, believed in its code only where that is one of ours."""
     code = error.get("code") if error.get("code") in CODES else "E-INTERNAL"
     where, needed, found, remedy = (str(error.get(k, "")) for k in ("where", "needed", "found", "remedy"))
-    return NeuromyoError(str(code), where=where or "reading scanner files", needed=needed, found=found, remedy=remedy)
+    return DataError(str(code), where=where or "reading scanner files", needed=needed, found=found, remedy=remedy)
 
 
 def _cannot_start(error: OSError) -> ResourceError:

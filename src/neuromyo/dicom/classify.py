@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from neuromyo.core.errors import Finding
 from neuromyo.dicom import declared, geometry, recognise
-from neuromyo.dicom.asked import SKIP, Overrides, check, contradictions, not_there
+from neuromyo.dicom.asked import MAPS, SKIP, Overrides, check, contradictions, not_there
 from neuromyo.dicom.doubts import scale_doubts
 from neuromyo.dicom.looks import Look
 from neuromyo.dicom.naming import NO_ECHO, SETS, Chosen, Named, files_of, numbered, with_runs
@@ -22,10 +21,7 @@ from neuromyo.protocol.protocol import Protocol
 
 __all__ = ["SKIP", "Named", "ignored", "named"]
 
-#: what the scanner made -> suffix under derivatives/scanner
-_MAPS = {"T1map": "T1map", "T2map": "T2map", "T2starmap": "T2starmap", "PDmap": "PDmap", "PDFF": "PDFF", "B0map": "B0map",
-         "B1map": "TB1map", "ADC": "ADC", "FA": "FA", "trace": "trace"}  # fmt: skip
-#: those of them that BIDS has no name for in derivatives
+#: maps that BIDS has no name for in derivatives
 _UNKNOWN_TO_BIDS = ("PDFF", "B0map", "ADC", "FA", "trace")
 #: what is left out -> how it is called
 _LEFT_OUT = {
@@ -109,9 +105,9 @@ def _one(
         if kind == SKIP:
             return _left_out(look, "as asked")
         rec = {"rec": recognise.RECONSTRUCTED[made]} if made in recognise.RECONSTRUCTED else {}
-        return Chosen(look, kind, {**rec, **entities}, entities, kind in _MAPS.values())
-    if made in _MAPS:
-        return Chosen(look, _MAPS[made], derivative=True)
+        return Chosen(look, kind, {**rec, **entities}, entities, kind in MAPS.values())
+    if made in MAPS:
+        return Chosen(look, MAPS[made], derivative=True)
     if made in _LEFT_OUT:
         return _left_out(look, _LEFT_OUT[made])
     if _is_survey(look):
@@ -140,7 +136,8 @@ def _lacking(one: Chosen) -> Finding | None:
         said = f"has {look.n_echoes} echoes, for which {one.kind} has no place"
     else:
         return None
-    return Finding("warn", "W-KIND", look.stack.call, said, f"name it by --series {_number(look)}=KIND, or export it again",
+    remedy = "" if not look.stack.numbers else f"name it by --series {_number(look)}=KIND, or "
+    return Finding("warn", "W-KIND", look.stack.call, said, f"{remedy}export it again",
                    "it is not imported")  # fmt: skip
 
 
@@ -211,6 +208,8 @@ def _unknown(look: Look) -> Finding:
     said = f"what it is cannot be told ({', '.join(facts)}; {' x '.join(map(str, stack.shape[:3]))} voxels)"
     examples = ", ".join(("MESE", "MEGRE", "T1w", "T2w", "MTR"))
     remedy = f"say it by --series {_number(look)}=KIND (such as {examples}), or leave it out by --series {_number(look)}={SKIP}"
+    if not stack.numbers:
+        remedy = "export it again with a SeriesNumber, by which --series can name it"
     return Finding("warn", "W-KIND", stack.call, said, remedy, "it is not imported")
 
 
@@ -251,12 +250,3 @@ def _gradients(one: Chosen) -> dict[str, str]:
     rows = geometry.bvec_rows([v[0].b_vector for v in stack.planes], stack.affine)
     lines = [" ".join(f"{v + 0.0:.8g}" for v in np_row) for np_row in rows.round(8).tolist()]
     return {"bval": " ".join(f"{b * 1e-6:.6g}" for b in stack.b_values) + "\n", "bvec": "\n".join(lines) + "\n"}
-
-
-# --- to be read ------------------------------------------------------------------------------------------------------
-
-
-def summary(files: Sequence[Named]) -> list[dict[str, Any]]:
-    """One row a file, for a table that a person reads."""
-    return [{"series": f.stack.call, "file": f"{f.stem}.nii.gz", "voxels": " x ".join(map(str, f.stack.shape[:3])),
-             "volumes": len(f.volumes)} for f in files]  # fmt: skip

@@ -76,8 +76,7 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Child job: writes copies of the files into ``request["out"]``.
 
     request : root, files (as every job), out (the folder), key (hex), subject, keep (characteristics asked for)
-    Yields ``{"at"}``, then ``{"file", "copy": name under out, "sha256", "findings"}`` or ``{"file", "error"}``; at last
-    ``{"notes": [...]}``.
+    Yields ``{"at"}``, then ``{"file", "copy": name under out, "findings"}`` or ``{"file", "error"}``.
     """
     who = Who(bytes.fromhex(request["key"]), request["subject"], frozenset(request.get("keep", ())))
     root, out = Path(request["root"]), Path(request["out"])
@@ -86,12 +85,11 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             with door.opened(root / name) as (stream, _):
                 made = copy(stream, who)
-            digest = store.write_bytes(out / made.name, made.data)
+            store.write_bytes(out / made.name, made.data)
         except NeuromyoError as error:
             yield {"file": number, "error": error.as_dict()}
             continue
-        yield {"file": number, "copy": made.name, "sha256": digest, "findings": [f.as_dict() for f in made.findings]}
-    yield {"notes": sorted(who.notes)}
+        yield {"file": number, "copy": made.name, "findings": [f.as_dict() for f in made.findings]}
 
 
 def _read(stream: BinaryIO, where: str) -> pydicom.FileDataset:

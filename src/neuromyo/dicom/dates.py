@@ -18,6 +18,7 @@ _LEAST, _SPREAD = 55_152, 10_000
 _OLDEST = 89
 _DATE = re.compile(r"(\d{4})[.-]?(\d\d)[.-]?(\d\d)")
 _TIME = re.compile(r"(\d\d):?(\d\d)?:?(\d\d)?(?:\.\d*)?")
+_CLOCK = re.compile(r"(\d{2}):?(\d{2})(?::?(\d{2}(?:\.\d{1,6})?))?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _YEARS = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 FIRST_TRUE_YEAR = 1925
@@ -55,15 +56,6 @@ class Shift:
         date, clock = self.date(text[:8]), time_of_day(re.sub(r"[+-]\d{4}$", "", text[8:]))
         return date + (clock or "") if date else None
 
-    def iso(self, date: str, clock: str = "") -> str | None:
-        """DA and TM as BIDS writes them, ``YYYY-MM-DDTHH:MM:SS``; midnight where no time is stated."""
-        day = parse_date(date)
-        moved = self.day(day) if day else None
-        if moved is None:
-            return None
-        at = time_of_day(clock) or "000000"
-        return f"{moved.isoformat()}T{at[:2]}:{at[2:4]}:{at[4:]}"
-
 
 def parse_date(value: str) -> datetime.date | None:
     """The day that a DA value names (``YYYYMMDD``, also with dots or dashes), or None."""
@@ -81,6 +73,14 @@ def time_of_day(value: str) -> str | None:
         return None
     hour, minute, second = (int(g or 0) for g in match.groups())
     return f"{hour:02}{minute:02}{min(second, 59):02}" if hour < 24 and minute < 60 and second <= 60 else None
+
+
+def clock(value: str) -> float | None:
+    """Seconds since midnight that the beginning of a TM value names; None where it is no time."""
+    match = _CLOCK.match(value.strip())
+    if not match or int(match[1]) > 23 or int(match[2]) > 59:
+        return None
+    return int(match[1]) * 3600.0 + int(match[2]) * 60.0 + float(match[3] or 0.0)
 
 
 def age(value: str) -> tuple[str, str] | None:

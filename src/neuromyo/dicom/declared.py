@@ -35,7 +35,9 @@ def _score(look: Look, declared: Sequence) -> float | None:
 
 def _possible(look: Look, declared: Sequence) -> bool:
     kind = declared.kind
-    if look.stack.made or (kind in _TRAINS and look.n_echoes < 2):
+    if look.stack.made or (kind in _TRAINS and look.n_echoes < _fewest(declared)):
+        return False
+    if kind in _SPIN and declared.echo_list is not None and look.fast:
         return False
     if (kind == "dwi") != look.weighted or (kind in ("epi", "sbref")) != (look.planar and not look.weighted):
         return False
@@ -46,6 +48,11 @@ def _possible(look: Look, declared: Sequence) -> bool:
     return kind != "IRT1" or look.ti is not None
 
 
+def _fewest(declared: Sequence) -> int:
+    """Echoes without which it is no train: two, but where the protocol lists a single one."""
+    return min(2, len(declared.echo_list.times)) if declared.echo_list is not None else 2
+
+
 def _telling(look: Look, declared: Sequence) -> Iterator[tuple[Figure, float]]:
     """What tells one sequence from another."""
     times = sorted(t for t in look.stack.echo_times if t is not None)
@@ -53,7 +60,7 @@ def _telling(look: Look, declared: Sequence) -> Iterator[tuple[Figure, float]]:
         yield from _train(declared.echoes, times)
     elif declared.echo_list is not None and times and declared.kind not in ("dwi", "epi"):
         n = len(declared.echo_list.times)
-        yield Figure(target=n, fine=(n, n), usable=(n, n), proposed=True), float(len(times))
+        yield declared.echo_list.count, float(len(times))
         yield from ((declared.echo_list.figure(i), t) for i, t in enumerate(times[:n]))
     for figure, value in ((declared.repetition_time, look.tr), (declared.flip_angle_deg, look.flip)):
         if figure is not None and value is not None:

@@ -54,7 +54,7 @@ class Who:
     """Whose header it is going to be.
 
     subject : the label the study gave the person; it becomes name and number
-    keep : characteristics asked for, out of `profile.CHARACTERISTICS`
+    keep : characteristics asked for: age, sex, height, weight
     notes : what a reader of the result should know (an age cut off at 90)
     """
 

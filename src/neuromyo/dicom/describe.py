@@ -6,6 +6,7 @@ Runs in the child process. Nothing free-text, nothing of the person and no name 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
-from neuromyo.dicom import door, ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
+from neuromyo.dicom import dates, door, ge, hazards, kinds, multiframe, philips, scaling, siemens, uih
 from neuromyo.dicom.dialect import Dialect, Note, Plane
 from neuromyo.dicom.diffusion import PER_MM2, Gradient, standard
 from neuromyo.dicom.elements import View, first, quietly
@@ -32,6 +33,8 @@ _VENDORS = (
 _MR, _ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 _ENHANCED_COLOUR, _LEGACY_MR = "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4"
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
+#: transfer syntaxes that cannot be but lossy
+_LOSSY = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 203))
 _DIFFUSION = re.compile(r"dti|dwi|diff|ep_b|resolve", re.IGNORECASE)
 
 
@@ -108,6 +111,9 @@ def _described(dataset: Dataset, number: int) -> Reading:
     shown = hazards.refusal(hazards.of(dataset), "")
     if shown is not None:
         raise shown
+    if whole.items("ModalityLUTSequence"):
+        raise DataError("E-DTYPE", where="ModalityLUTSequence", needed="numbers that a slope and an intercept bring to values",
+                        found="a table of values", remedy="export the series again without it, as it was reconstructed")  # fmt: skip
     dialect = dialect_of(whole)
     views = [dialect.view(v) for v in _views(whole)]
     frames: list[Frame] = []
@@ -117,7 +123,7 @@ def _described(dataset: Dataset, number: int) -> Reading:
             frames.append(frame)
             notes |= dict.fromkeys(noted)
     said, noted = facts_of(views[0], dialect, frames[0].shape, frames[0].mt_on)
-    notes |= dict.fromkeys(noted)
+    notes |= dict.fromkeys((*noted, *_lossy(whole)))
     return Reading(Described(tuple(frames), said), tuple(_finding(whole, n) for n in notes))
 
 
@@ -165,6 +171,15 @@ def _no_image(view: View) -> Note | None:
     if view.value("Rows") is None:
         return Note("N-NOIMAGE", "Rows", "files without an image are left out")
     return None
+
+
+def _lossy(view: View) -> tuple[Note, ...]:
+    syntax = str(getattr(getattr(view.top, "file_meta", None), "TransferSyntaxUID", ""))
+    if view.text("LossyImageCompression") != "01" and syntax not in _LOSSY:
+        return ()
+    return (Note("W-LOSSY", "LossyImageCompression", "the images were compressed with loss",
+                 "export the series again from the scanner, uncompressed or without loss",
+                 "values were changed, most at edges and in dark voxels: nothing measured from them is sure"),)  # fmt: skip
 
 
 def _finding(view: View, note: Note) -> Finding:
@@ -256,6 +271,7 @@ def _frame(
         flip_angle_deg=_positive(view.number("FlipAngle")),
         b_value=weighting.b * PER_MM2 if weighting.b is not None else None, b_vector=weighting.vector,
         mt_on=mt_of(view, dialect), coil=plain_text(view.private_text(0x0051, "SIEMENS MR HEADER", 0x0F)),
+        stack=zlib.crc32(name.encode()) if (name := view.text("StackID")) else None,
     )  # fmt: skip
 
 
@@ -273,9 +289,9 @@ def mt_of(view: View, dialect: Dialect) -> bool | None:
 def clock_of(view: View) -> float | None:
     """Seconds since midnight at which the plane was acquired."""
     for keyword, skip in (("FrameAcquisitionDateTime", 8), ("AcquisitionDateTime", 8), ("AcquisitionTime", 0)):
-        found = re.match(r"(\d\d)(\d\d)(\d\d(?:\.\d+)?)", view.text(keyword)[skip:])
-        if found:
-            return 3600.0 * int(found[1]) + 60.0 * int(found[2]) + float(found[3])
+        found = dates.clock(view.text(keyword)[skip:])
+        if found is not None:
+            return found
     return None
 
 

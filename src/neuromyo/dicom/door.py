@@ -7,6 +7,8 @@ deflated data set inflates to, which is capped).
 
 from __future__ import annotations
 
+import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ MOST_DECODED, MOST_QUICKLY, MOST_RATIO = 16 << 30, 256 << 20, 1000
 #: so much larger than what is there, and large: a lie rather than a file cut short
 _LIE_BYTES, _LIE_RATIO = 1 << 30, 100
 _SLACK = 1024
+_IDENTIFYING = 0x0008  # the group of attributes that every DICOM object has
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,29 @@ def dataset(path: Path, name: str = "", *, pixels: bool = False) -> tuple[FileDa
 
     with opened(path, name) as (stream, checked):
         return dcmread(stream, stop_before_pixels=not pixels, force=True), checked
+
+
+def header(path: Path) -> FileDataset | None:
+    """A file's header without its pixels; None where it is no DICOM, or none that passes."""
+    try:
+        with opened(path) as (stream, _):
+            return _header_in(stream)
+    except NeuromyoError:
+        return None
+
+
+def _header_in(stream: BinaryIO) -> FileDataset | None:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        except (InvalidDicomError, ValueError, TypeError, LookupError, AttributeError, EOFError, OSError, NotImplementedError,
+                struct.error):  # fmt: skip
+            return None
+        return found if any(tag.group == _IDENTIFYING for tag in found.keys()) else None  # noqa: SIM118
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
+from neuromyo.dicom import dates
 from neuromyo.dicom.begin import Beginning, begin, looks_packed, text
 from neuromyo.dicom.walk import walk
 from neuromyo.dicom.window import FileBytes
@@ -29,8 +29,7 @@ _ASKED = frozenset((_SOP_CLASS, _SOP, _MODALITY, _STUDY, _SERIES, _SERIES_NUMBER
                     _COLUMNS, *_DATES, *_TIMES, *_PERSON))  # fmt: skip
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _UID_LENGTH = 128
-_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
-_TIME = re.compile(r"(\d{2}):?(\d{2})(?::?(\d{2}(?:\.\d{1,6})?))?")
+_FIRST_YEAR = 1900
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _entry(values: dict[int, bytes], start: Beginning, size: int, salt: bytes) -
         "study": said(_STUDY, _UID_LENGTH),
         "person": _person(values, salt),
         "date": next((date for tag in _DATES if (date := _date(said(tag)))), ""),
-        "clock": next((clock for tag in _TIMES if (clock := _clock(said(tag))) is not None), None),
+        "clock": next((clock for tag in _TIMES if (clock := dates.clock(said(tag))) is not None), None),
         "sop_class": said(_SOP_CLASS) or start.media[0][:64],
         "modality": said(_MODALITY, 16),
         "number": _whole(said(_SERIES_NUMBER)),
@@ -149,14 +148,5 @@ def _whole(said: str) -> int | None:
 
 
 def _date(said: str) -> str:
-    found = _DATE.match(said)
-    if not found or not (found[1] >= "1900" and "01" <= found[2] <= "12" and "01" <= found[3] <= "31"):
-        return ""
-    return f"{found[1]}-{found[2]}-{found[3]}"
-
-
-def _clock(said: str) -> float | None:
-    found = _TIME.match(said)
-    if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        return None
-    return int(found[1]) * 3600.0 + int(found[2]) * 60.0 + float(found[3] or 0.0)
+    day = dates.parse_date(said)
+    return day.isoformat() if day and day.year >= _FIRST_YEAR else ""

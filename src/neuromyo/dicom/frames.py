@@ -48,6 +48,7 @@ class Frame:
     spacing_mm : (between rows, between columns), as DICOM's PixelSpacing has them
     thickness_mm, apart_mm : SliceThickness and SpacingBetweenSlices as stated
     made : one of `MADE`
+    stack : which of several stacks of a multi-frame file it is in, by a number that means nothing else
     b_vector : LPS unit vector; None where there is no direction (b = 0, or a trace image)
     times in s, angles in degrees, b in s/m2; None is not stated
     """
@@ -80,6 +81,7 @@ class Frame:
     b_vector: Vector | None = None
     mt_on: bool | None = None
     coil: str = ""
+    stack: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: fields at their defaults are left out."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from pydicom import Dataset
-from pydicom.tag import Tag
+from typing import TYPE_CHECKING
 
 from neuromyo.core.errors import DataError, NeuromyoError
-from neuromyo.dicom.deidentify import text_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 #: kind -> how a person is told. The first three stop a file.
 KINDS: Mapping[str, str] = {
@@ -61,4 +61,8 @@ def refusal(kinds: tuple[str, ...], where: str) -> NeuromyoError | None:
 
 
 def _said(header: Dataset, tag: int) -> str:
+    from pydicom.tag import Tag
+
+    from neuromyo.dicom.deidentify import text_of
+
     return text_of(header, Tag(tag)).strip().upper() if tag in header else ""

@@ -6,6 +6,7 @@ nowhere. Exceptions are answers too, told by their type and place in the code on
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -110,6 +111,8 @@ def _as_dict(error: Exception) -> dict[str, str]:
         code, found = "E-LIMIT", "reading it took more memory than is permitted"
     elif isinstance(error, RecursionError):
         code, found = "E-DEPTH", "parts nested too deeply"
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        code, found = "E-DISK", "none left for the voxels on their way"
     elif isinstance(error, OSError):
         code, found = "E-IO", f"reading failed ({error.strerror or type(error).__name__})"
     else:
@@ -120,6 +123,7 @@ def _as_dict(error: Exception) -> dict[str, str]:
 _REMEDIES = {
     "E-LIMIT": "leave this file out, or permit more memory or time",
     "E-DEPTH": "do not trust this file; export the series again",
+    "E-DISK": "free some space or write elsewhere, then import again",
     "E-IO": "check the disk and the permissions, then run again",
     "E-DICOM": "export or copy the file again from its source",
 }

@@ -14,7 +14,7 @@ JOBS: dict[str, str] = {
     "describe": "neuromyo.dicom.describe:answer",
     "pixels": "neuromyo.dicom.pixels:answer",
     "copies": "neuromyo.dicom.copies:answer",
-    "preview": "neuromyo.dicom.preview:answer",
+    "preview": "neuromyo.dicom.fates:answer",
     "person": "neuromyo.dicom.person:answer",
-    "sweep": "neuromyo.dicom.sweep:answer",
+    "sweep": "neuromyo.dicom.leaks:answer",
 }

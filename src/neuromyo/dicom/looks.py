@@ -18,6 +18,7 @@ from neuromyo.dicom.volumes import UNWEIGHTED
 _SPIN = frozenset(
     {"mese", "mse", "msme", "mecse", "se", "tse", "fse", "semc", "turbo", "space", "vista", "stir", "tirm", "irse"}
 )
+_FAST = frozenset({"tse", "fse", "turbo", "space", "vista"})
 _GRADIENT = frozenset({"gre", "ge", "mge", "megre", "mecho", "ffe", "mfe", "mde", "flash", "spgr", "fsp", "vibe", "tfe", "tfl", "ideal",
                        "mprage", "mp2rage", "fast", "trufi", "dess", "afi"})  # fmt: skip
 _DIFFUSION = frozenset({"dti", "dwi", "ep2d", "epi"})
@@ -55,6 +56,12 @@ class Look:
     def planar(self) -> bool:
         """Echo-planar."""
         return "EP" in self.codes or bool(self.words & {"ep2d", "epi"})
+
+    @property
+    def fast(self) -> bool:
+        """Whether one excitation filled several lines of one image (turbo or fast spin echo): its echo time is then a mean."""
+        length = self.stack.facts.get("EchoTrainLength")
+        return bool(self.words & _FAST) or (isinstance(length, int) and length > max(self.n_echoes, 1))
 
     @property
     def n_echoes(self) -> int:

@@ -9,9 +9,8 @@ from typing import Any
 
 from pydicom import Dataset
 
-from neuromyo.dicom import dates
+from neuromyo.dicom import dates, door
 from neuromyo.dicom.deidentify import text_of
-from neuromyo.dicom.sweep import header_of
 
 _DAYS_A_YEAR = 365.2425
 #: keyword -> column and what can be a person's, in m and kg
@@ -22,7 +21,7 @@ def answer(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Child job: ``{"file", "about": {...}, "notes": [...]}`` of each file. request : root, files, keep (what is asked for)"""
     for number, name in request["files"]:
         yield {"at": number}
-        header = header_of(Path(request["root"]) / name)
+        header = door.header(Path(request["root"]) / name)
         if header is not None:
             about, notes = characteristics(header, request["keep"])
             yield {"file": number, "about": about, "notes": notes}

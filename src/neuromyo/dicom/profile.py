@@ -33,8 +33,6 @@ ACTIONS: Mapping[str, str] = {
     "Z": "emptied",
     "X": "removed",
 }
-#: characteristics of a person that may be asked for
-CHARACTERISTICS = ("age", "sex", "height", "weight")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _ELEMENT = 0xFF
 
@@ -56,11 +54,6 @@ class Rule:
     vr: tuple[str, ...]
     creator: str
     why: str
-
-    @property
-    def textual(self) -> bool:
-        """Whether its value is words rather than numbers or codes."""
-        return self.vr[0] in ("LO", "SH")
 
 
 def rule(tag: int, creator: str = "") -> Rule | None:

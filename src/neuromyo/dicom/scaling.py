@@ -70,14 +70,15 @@ def common(view: View, part: Part, made: str) -> Scaled:
         return Scaled(Scale(slope * factor, intercept * factor, meaning))
     if part == "phase":
         return phase(view, slope, intercept, unit)
+    notes = (_no_signal(unit[0]),) if unit[0] not in ("display", "rad") else ()
     if (
         part in ("real", "imag")
         and intercept == 0
         and not view.whole("PixelRepresentation")
         and view.value("PixelRepresentation") == 0
     ):
-        return Scaled(Scale(slope, intercept), (_no_zero(),))
-    return Scaled(Scale(slope, intercept))
+        return Scaled(Scale(slope, intercept), (*notes, _no_zero()))
+    return Scaled(Scale(slope, intercept), notes)
 
 
 def stated(view: View) -> tuple[float, float, Unit]:
@@ -137,6 +138,14 @@ def _no_turn(low: float, high: float) -> Note:
         "W-PHASE", "phase images", f"nothing tells how many units make one turn (stored values can be {low:g} to {high:g})",
         "find out the vendor's unit, scale the image, and write its Units",
         "the phase is kept as stored, with arbitrary units, and is used only if its values fill a known range",
+    )  # fmt: skip
+
+
+def _no_signal(unit: str) -> Note:
+    return Note(
+        "W-UNITS", "RescaleType", f"the image type names a signal, the rescaled values are stated to be in {unit} or a multiple of it",
+        "look whether it is a map that the scanner made; leave it out, or name it, by --series",
+        "it is taken as a signal, its numbers as stated",
     )  # fmt: skip
 
 

@@ -102,13 +102,19 @@ def _philips(stack: Stack, volumes: Sequence[int]) -> dict[str, Any]:
 
     ``UsePhilipsFloatNotDisplayScaling``: true where voxels are signals that compare between series, false where they are as on the screen.
     """
-    scales = [f.scale for v in volumes for f in stack.planes[v]]
+    planes = [[f.scale for f in stack.planes[v]] for v in volumes]
+    scales = [s for volume in planes for s in volume]
     if stack.made or all(s.display_slope is None and s.meaning != "display" for s in scales):
         return {}
     signal = all(s.meaning != "display" for s in scales)
     said: dict[str, Any] = {"UsePhilipsFloatNotDisplayScaling": signal}
-    slopes = [s.display_slope for s in scales]
-    said["PhilipsRescaleSlope"] = _of_volumes(sorted({s for s in slopes if s is not None}) or [None])
+    said["PhilipsRescaleSlope"] = _of_planes([[s.display_slope for s in volume] for volume in planes])
     if signal and all(s.slope > 0 and s.meaning == "signal" for s in scales):
-        said["PhilipsScaleSlope"] = _of_volumes(sorted({1.0 / s.slope for s in scales}))
+        said["PhilipsScaleSlope"] = _of_planes([[1.0 / s.slope for s in volume] for volume in planes])
     return said
+
+
+def _of_planes(values: Sequence[Sequence[float | None]]) -> Any:
+    """One number where all are alike, one a volume where the planes of each are alike, else one a plane, volume by volume."""
+    alike = all(len({rounded(v) for v in volume}) == 1 for volume in values)
+    return _of_volumes([v for volume in values for v in (volume[:1] if alike else volume)])

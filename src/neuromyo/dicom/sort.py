@@ -12,7 +12,7 @@ from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.dicom import geometry
-from neuromyo.dicom.doubts import stack_doubts
+from neuromyo.dicom.doubts import stack_doubts, torn
 from neuromyo.dicom.frames import Frame
 from neuromyo.dicom.join import joined
 from neuromyo.dicom.listing import Listing
@@ -61,6 +61,7 @@ def stacks(
         done, wrong = _of_series(own, facts, series)
         made += done
         errors += wrong
+    findings += torn(made)
     made = joined(sorted(made, key=lambda s: s.instances))
     findings += [f for stack in made for f in stack_doubts(stack)]
     return Sorted(tuple(made), tuple(findings), tuple(errors))
@@ -161,7 +162,7 @@ def _keys(frames: Sequence[Frame], directions: Sequence[int], diffusion: bool) -
     for i, frame in enumerate(frames):
         flip, tr, ti = (levels[i] for levels in numbers)
         averaged = told and frame.b_vector is None and (frame.b_value or 0.0) > UNWEIGHTED
-        keys.append((directions[i], frame.shape, spacing[0][i], spacing[1][i], frame.part, frame.made, frame.coil,
+        keys.append((directions[i], frame.stack, frame.shape, spacing[0][i], spacing[1][i], frame.part, frame.made, frame.coil,
                      frame.mt_on, flip, ti, frame.b_value is not None, averaged,
                      None if diffusion and frame.b_value is not None else tr))  # fmt: skip
     return keys

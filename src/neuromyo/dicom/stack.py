@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -115,11 +115,6 @@ class Stack:
     def files(self) -> tuple[int, ...]:
         """Numbers of the source files, sorted."""
         return tuple(sorted({f.file for v in self.planes for f in v}))
-
-    def with_volumes(self, chosen: Sequence[int]) -> Stack:
-        """The same stack with some of its volumes."""
-        return replace(self, planes=tuple(self.planes[v] for v in chosen),
-                       echo_times=tuple(self.echo_times[v] for v in chosen))  # fmt: skip
 
 
 def call(numbers: Sequence[int]) -> str:

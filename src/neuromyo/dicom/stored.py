@@ -49,8 +49,17 @@ def blank(stored: np.ndarray, view: View) -> np.ndarray | None:
     value, limit = view.number("PixelPaddingValue"), view.number("PixelPaddingRangeLimit")
     if value is None or stored.dtype.kind == "f":
         return None
-    low, high = sorted((value, value if limit is None else limit))
+    low, high = sorted(_as_stored(one, view) for one in (value, value if limit is None else limit))
     return (stored >= low) & (stored <= high)
+
+
+def _as_stored(value: float, view: View) -> float:
+    """A padding value in the sign of the pixels: some writers give that of signed pixels without its sign, and the other way about."""
+    turn = 2.0 ** (view.whole("BitsAllocated") or 16)
+    signed = bool(view.whole("PixelRepresentation"))
+    if signed and value >= turn / 2:
+        return value - turn
+    return value + turn if value < 0 and not signed else value
 
 
 def _native(dataset: Dataset, view: View, frame: int, rows: int, columns: int) -> np.ndarray:

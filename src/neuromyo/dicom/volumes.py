@@ -49,6 +49,7 @@ def told_apart(frames: Sequence[Frame], where: str, *, diffusion: bool = False) 
     diffusion : repeats are told by the order of acquisition too, and volumes kept in it
     """
     frames = sorted(frames, key=order)
+    _refuse_half_stated(frames, where)
     first = frames[0]
     offsets = geometry.along(frames, first)
     _refuse_askew(offsets, where)
@@ -209,7 +210,7 @@ class _Heap:
             needed="an echo time for each echo",
             found=f"{n} echoes, {time}: {_images(n)} at every slice position whose headers all say the same",
             remedy="export the series again with its echo times (an anonymiser or old archive may have levelled them): "
-            "they are not guessed",
+            "they are not guessed; if these are repeats of one echo, export them with their acquisition numbers",
         )
 
     def _at(self, place: int) -> str:
@@ -240,6 +241,14 @@ def _runs(volumes: Sequence[_Volume], where: str) -> list[list[_Volume]]:
     return runs
 
 
+def _refuse_half_stated(frames: Sequence[Frame], where: str) -> None:
+    """An echo time that some images state and others do not: which echo those are is not guessed."""
+    silent = sum(f.echo_time is None for f in frames)
+    if 0 < silent < len(frames):
+        raise DataError("E-ECHO-COUNT", where=f"{where}: EchoTime", needed="an echo time (over 0) in every image of the series",
+                        found=f"none in {silent} of {len(frames)} images", remedy=_AGAIN)  # fmt: skip
+
+
 def _refuse_askew(offsets: np.ndarray, where: str) -> None:
     drift = float(np.ptp(offsets[:, :2], axis=0).max())
     length = float(np.ptp(offsets[:, 2]))
@@ -250,7 +259,8 @@ def _refuse_askew(offsets: np.ndarray, where: str) -> None:
             where=where,
             needed="parallel slices right above each other",
             found=f"slices shifted within their plane by up to {drift:.3g} mm{tilt}",
-            remedy="such images cannot be put on one grid without resampling: leave the series out, or export it again without regridding",
+            remedy="these may be two stacks (left and right): export each as a series of its own; else they cannot be put on one grid "
+            "without resampling: leave the series out, or export it again without regridding",
         )
 
 

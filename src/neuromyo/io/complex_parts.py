@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neuromyo.core.acquisition import Slopes
 from neuromyo.core.errors import Finding
 from neuromyo.core.series import WHOLE, Block, Data, Series
 from neuromyo.io import names
@@ -175,10 +176,29 @@ def _joined(first: Series, second: Series) -> Series:
         first,
         data=data,
         part="complex",
-        acquisition=first.acquisition.with_(**stated),
+        acquisition=first.acquisition.with_(**stated | _slopes(first, second)),
         entities=names.ordered(dict(_shared(first))),
         files=(*first.files, *second.files),
     )
+
+
+def _slopes(first: Series, second: Series) -> dict[str, tuple[Slopes, ...] | None]:
+    """How a complex series was scaled for display: as its magnitude (what a phase image was multiplied by is no business of a signal), or
+    as its real and its imaginary part, both where they differ."""
+    made: dict[str, tuple[Slopes, ...] | None] = {}
+    for field in ("rescale_slopes", "scale_slopes"):
+        one, other = getattr(first.acquisition, field), getattr(second.acquisition, field)
+        made[field] = one
+        if first.part == "real" and one and other and one != other:
+            made[field] = tuple(_both(one[i % len(one)], other[i % len(other)]) for i in range(first.n))
+    return made
+
+
+def _both(one: Slopes, other: Slopes) -> Slopes:
+    """The slopes of two parts of one volume; None where one does not say."""
+    if one is None or other is None or one == other:
+        return one if one == other else None
+    return tuple(v for part in (one, other) for v in (part if isinstance(part, tuple) else (part,)))
 
 
 # --- the field-map layouts of BIDS ------------------------------------------------------------------------------------

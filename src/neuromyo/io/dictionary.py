@@ -7,6 +7,7 @@
                        unit, also, possible, plausible, whole      a number; ``also`` = other units with their factor
                        levels, aliases                            a grade
                        text = true                                a word or two
+                     absent = "0" or "n/a": what to write of a response that was looked for and is not there
                      names = other names of the column
     [[sums]]         total, of: values that must add up where all are there
 
@@ -86,6 +87,7 @@ class Value(_Frozen):
     levels: dict[str, str] = {}
     aliases: dict[str, str] = {}
     text: bool = False
+    absent: Literal["", "0", "n/a"] = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -32,6 +32,11 @@ class MapFile:
     reasons: Path | None = None
 
     @property
+    def fit(self) -> tuple[str, str, str, str, str]:
+        """What the maps of one biomarker of one series share."""
+        return self.subject, self.session, self.acquisition, self.run, self.biomarker
+
+    @property
     def session_label(self) -> str:
         """``sub-x_ses-y``."""
         return f"sub-{self.subject}" + (f"_ses-{self.session}" if self.session else "")

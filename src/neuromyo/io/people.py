@@ -187,11 +187,18 @@ def clinical_table(path: Path, name: str, folders: Mapping[str, Sequence[str]], 
         reading = phenotype.read_table(path, dictionary.load(measure), name=name)
         yield from reading.findings
     table = sheet.read(path, name)
-    who_column = next((c for c in table.header if c in dictionary.WHO), "")
-    when_column = next((c for c in table.header if c in dictionary.WHEN), "")
+    who_column, when_column = who_and_when(table)
     if who_column:
         yield from labels(table, who_column, when_column, folders, whole)
         yield from _once(table, who_column, when_column, measure in dictionary.names())
+
+
+def who_and_when(table: Sheet) -> tuple[str, str]:
+    """The columns of participants and of visits, empty where there is none."""
+    from neuromyo.io.dictionary import WHEN, WHO, plain
+
+    who, when = (next((c for c in table.header if plain(c) in words), "") for words in (WHO, WHEN))
+    return who, when
 
 
 def _once(table: Sheet, who_column: str, when_column: str, ours: bool) -> Iterator[Finding]:

@@ -245,7 +245,7 @@ class _Reader:
             return (None, [complaint]) if who else (neutral(cell), [])
         told = number(cell)
         if told is None:
-            return None, [not_a_number(where, cell)]
+            return None, [not_a_number(where, cell, value.absent)]
         if place.quantity in self.layout.units:
             column = self.layout.units[place.quantity]
             factor, complaint = self._known_factor(value, cells[column], self.sheet.where(row, column), column)

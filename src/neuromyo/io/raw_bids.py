@@ -7,7 +7,7 @@ the same bytes and adds nothing. No time of writing, host or path is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -141,7 +141,7 @@ def add_scans(root: Path, into: Path, subject: str, session: str, scans: Mapping
     return raw_tables.add_rows(root, into, name, "filename", rows, columns=("acq_time",))
 
 
-def moment(day: date, clock: float | None, shift: Callable[[date], date]) -> str:
-    """An acq_time as BIDS writes it, to the second: the day as shifted, the time of day (s) as it is, midnight if unknown."""
+def moment(day: date, clock: float | None) -> str:
+    """An acq_time as BIDS writes it, to the second: the day (shifted), the time of day (s) as it is, midnight if unknown."""
     seconds = int(clock) if clock is not None and 0 <= clock < 86400 else 0
-    return f"{shift(day).isoformat()}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{day.isoformat()}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.acquisition import Acquisition
+from neuromyo.core.acquisition import Acquisition, Slopes
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, ResourceError
 from neuromyo.core.grid import Grid
 from neuromyo.core.series import Data, Series
@@ -130,7 +130,7 @@ class _Volume:
     mt_on: bool | None
     units: str | None = None
     pair: tuple[float, ...] | None = None
-    slopes: tuple[float | None, float | None] = (None, None)
+    slopes: tuple[Slopes, Slopes] = (None, None)
 
     @property
     def varied(self) -> tuple:
@@ -282,10 +282,17 @@ def _spread(values: tuple | None, n: int, where: str) -> tuple:
     return values
 
 
-def _slopes(values: tuple[float, ...] | None, n: int) -> tuple:
-    """One slope a volume. Converters also list those there are, whatever the number of volumes: each then stands somewhere, so that
-    their difference is seen."""
-    return (None,) * n if not values else tuple(values[min(i, len(values) - 1)] for i in range(n))
+def _slopes(values: tuple[float, ...] | None, n: int) -> tuple[Slopes, ...]:
+    """Of each volume: its slope, or those of its slices where one a slice is listed. Of a list of another length nobody can tell which
+    is whose: each volume then has them all, so that their difference is seen."""
+    if not values or len(values) == 1:
+        return (values[0] if values else None,) * n
+    step = len(values) // n if len(values) % n == 0 else 0
+    return tuple(_slopes_of(values[i * step : (i + 1) * step] if step else values) for i in range(n))
+
+
+def _slopes_of(values: tuple[float, ...]) -> Slopes:
+    return values[0] if len(set(values)) == 1 else values
 
 
 def _units(volumes: Sequence[_Volume]) -> str | None:
@@ -369,8 +376,8 @@ def _acquisition(volumes: Sequence[_Volume], group: SeriesFiles) -> Acquisition:
         flip_angles_deg=_tuple([v.flip_deg for v in volumes]),
         inversion_times=_tuple([v.inversion_time for v in volumes]),
         mt_on=_tuple([v.mt_on for v in volumes]),
-        rescale_slopes=_where_all([v.slopes[0] for v in volumes]),
-        scale_slopes=_where_all([v.slopes[1] for v in volumes]),
+        rescale_slopes=_where_any([v.slopes[0] for v in volumes]),
+        scale_slopes=_where_any([v.slopes[1] for v in volumes]),
         **single,
     )
 
@@ -382,9 +389,9 @@ def _tuple(values: list) -> tuple | None:
     return (values[0],) if len(set(values)) == 1 else tuple(values)
 
 
-def _where_all(values: list) -> tuple | None:
-    """As `_tuple`; None where one volume does not state it."""
-    return None if None in values else _tuple(values)
+def _where_any(values: list) -> tuple | None:
+    """As `_tuple`, with None for the volumes that do not state it."""
+    return None if all(v is None for v in values) else (values[0],) if len(set(values)) == 1 else tuple(values)
 
 
 def _agreed(values: list, name: str, group: SeriesFiles) -> Any:

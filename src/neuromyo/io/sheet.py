@@ -18,8 +18,12 @@ DIVIDERS = ("\t", ";", ",")
 _LIMIT = 64 << 20
 _WORKBOOKS = {b"PK\x03\x04": "a workbook (xlsx or ods)", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
+_ABSENT = re.compile(
+    r"(?i)n\.?\s?r\.?|abs(ent)?|none|nil|no[ _-]?(response|potential)|(not|un)[ _-]?(recordable|obtainable|elicitable|recorded)"
+)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _SHOWN = 40
+_REMEDY = "save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def read(path: Path, name: str | None = None, divider: str | None = None) -> She
     divider : what stands between the cells; without it, the one of tab, semicolon and comma that the header holds.
     """
     name = name or printable(path.name)
-    text = _text(read_small(path, name, "E-TABLE", _LIMIT), name)
+    text = text_of(path, name)
     divider = divider or _divider(text)
     records = _records(text, divider, name)
     first = next(((n, cells) for n, cells in records if any(cells)), None)
@@ -83,9 +87,18 @@ def number(cell: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def not_a_number(where: str, cell: str) -> Finding:
-    """E-TABLE for a cell that should hold a number, with what to write instead."""
-    if _DECIMAL_COMMA.fullmatch(cell):
+def not_a_number(where: str, cell: str, absent: str = "") -> Finding:
+    """E-TABLE for a cell that should hold a number, with what to write instead.
+
+    absent : what stands for a response that was looked for and is not there, 0 or n/a; empty where there is no such thing. What NR means,
+        not recordable or not recorded, is never guessed: taken for missing, the worst affected would drop out.
+    """
+    if absent and _ABSENT.fullmatch(cell.strip()):
+        remedy = {
+            "0": "write 0 if a response was looked for and is absent, n/a only if it was not looked for or not recorded",
+            "n/a": "write n/a: an absent response has none, and its amplitude of 0 says that it is absent",
+        }[absent]
+    elif _DECIMAL_COMMA.fullmatch(cell):
         remedy = f"write a decimal point: {cell.replace(',', '.')}"
     elif cell.casefold() in ("nan", "na", "null", "none", "-", ".", "?", "missing", "#n/a"):
         remedy = "leave the cell empty or write n/a where there is no value"
@@ -101,21 +114,23 @@ def stop(code: str, where: str, message: str, remedy: str) -> Finding:
     return Finding("stop", code, where, message, remedy)
 
 
-def _text(raw: bytes, name: str) -> str:
+def text_of(path: Path, name: str, limit: int = _LIMIT) -> str:
+    """The text of a table; E-FORMAT for a workbook, E-TABLE where it is no UTF-8, with the cell where that shows."""
+    raw = read_small(path, name, "E-TABLE", limit)
     for magic, what in _WORKBOOKS.items():
         if raw.startswith(magic):
             raise DataError("E-FORMAT", where=name, needed="a table as text (CSV or TSV)", found=what,
                             remedy="save the sheet as CSV UTF-8 and give that")  # fmt: skip
     if raw.startswith(_WIDE_TEXT):
-        raise _complaint(name, "UTF-8 text", "UTF-16", "save it as CSV UTF-8")
+        raise _complaint(name, "UTF-8 text", "UTF-16", _REMEDY)
     if b"\x00" in raw:
         at = raw.index(b"\x00")
-        raise _complaint(_cell_at(raw, at, name), "text", "a NUL byte", "save it as CSV UTF-8")
+        raise _complaint(_cell_at(raw, at, name), "text", "a NUL byte", _REMEDY)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"a byte that is not ({raw[error.start]:#04x})"
-        raise _complaint(_cell_at(raw, error.start, name), "UTF-8 text", found, "save it as CSV UTF-8") from error
+        raise _complaint(_cell_at(raw, error.start, name), "UTF-8 text", found, _REMEDY) from error
 
 
 def _cell_at(raw: bytes, at: int, name: str) -> str:
@@ -136,7 +151,7 @@ def _records(text: str, divider: str, name: str) -> list[tuple[int, tuple[str, .
     try:
         found = list(csv.reader(io.StringIO(text, newline=""), delimiter=divider))
     except csv.Error as error:
-        raise _complaint(name, "cells divided by one sign", str(error), "save it as CSV UTF-8") from error
+        raise _complaint(name, "cells divided by one sign", str(error), _REMEDY) from error
     return [(n, tuple(c.strip() for c in cells)) for n, cells in enumerate(found, start=1)]
 
 

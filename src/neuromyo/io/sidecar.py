@@ -58,7 +58,8 @@ class Fields:
 
     units : what it calls the unit of its voxels, as written
     is_difference : of a difference of phases: its two echo times belong to one volume
-    rescale, scale : the slopes of Philips whose product the voxels were multiplied by for display; both 1 where they were not
+    rescale, scale : the slopes of Philips whose product the voxels were multiplied by for display; both 1 where they were not. One for
+        all, one a volume, or one a slice, volume by volume
     """
 
     echo_times: tuple[float, ...] | None = None
@@ -134,9 +135,6 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
         single["laterality"] = side
     pair = _pair(meta, name, milliseconds) if kind == "phasediff" else None
     units = meta.get("Units")
-    slopes = (1.0,), (1.0,)
-    if meta.get("UsePhilipsFloatNotDisplayScaling") not in (1, True):
-        slopes = tuple(_slopes(meta, key, name) for key in ("PhilipsRescaleSlope", "PhilipsScaleSlope"))
     return Fields(
         pair or _times(meta, _TE, name, milliseconds),
         _times(meta, _TI, name, milliseconds),
@@ -145,7 +143,7 @@ def fields_of(meta: Mapping[str, Any], name: str, kind: str, *, milliseconds: bo
         single,
         units.strip() if isinstance(units, str) and units.strip() else None,
         pair is not None,
-        *slopes,
+        *_scaling(meta, name),
     )
 
 
@@ -155,8 +153,16 @@ def _laterality(meta: Mapping[str, Any]) -> str | None:
     return {"l": "left", "left": "left", "r": "right", "right": "right"}.get(said.strip().lower())
 
 
+def _scaling(meta: Mapping[str, Any], name: str) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Both slopes; 1 where the voxels are said to hold the signal. With a rescale slope alone that cannot be: converters state what they
+    were asked for, and without the scale slope they could not do it."""
+    rescale, scale = (_slopes(meta, key, name) for key in ("PhilipsRescaleSlope", "PhilipsScaleSlope"))
+    said = meta.get("UsePhilipsFloatNotDisplayScaling") in (1, True)
+    return ((1.0,), (1.0,)) if said and (scale is not None or rescale is None) else (rescale, scale)
+
+
 def _slopes(meta: Mapping[str, Any], key: str, name: str) -> tuple[float, ...] | None:
-    """One slope, or several: one a volume, or all that there are."""
+    """One slope, or several: one a volume, or one a slice."""
     if meta.get(key) is None:
         return None
     where = f"{name}: {key}"

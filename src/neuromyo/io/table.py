@@ -9,8 +9,8 @@ from typing import Any
 
 from neuromyo.core.errors import DataError
 from neuromyo.core.measurements import COLUMNS, NUMERIC, Measurements
-from neuromyo.io import store
-from neuromyo.io.files import printable, read_small
+from neuromyo.io import sheet, store
+from neuromyo.io.files import printable
 
 MISSING = "n/a"
 _FORMULA = ("=", "+", "-", "@")
@@ -46,7 +46,7 @@ def write_tsv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def read_tsv(path: Path) -> dict[str, list[str]]:
     """Column name -> cells, as text; ``n/a`` becomes empty. Byte-order marks and Windows line ends do no harm."""
     name = printable(path.name)
-    lines = [line for line in _text(path, name).replace("\r\n", "\n").split("\n") if line.strip()]
+    lines = [line for line in sheet.text_of(path, name, _LIMIT).replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
         raise DataError("E-TABLE", where=name, needed="a header line", found="an empty table", remedy="check the file")
     header = [cell.strip() for cell in lines[0].split("\t")]
@@ -67,17 +67,6 @@ def read_tsv(path: Path) -> dict[str, list[str]]:
         for h, cell in zip(header, cells, strict=True):
             columns[h].append("" if cell.strip() == MISSING else cell.strip())
     return columns
-
-
-def _text(path: Path, name: str) -> str:
-    raw = read_small(path, name, "E-TABLE", _LIMIT)
-    try:
-        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError("E-TABLE", where=name, needed="UTF-8 text", found="UTF-16", remedy="save it as UTF-8")
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("E-TABLE", where=name, needed="UTF-8 text", found=f"byte {error.start} is not",
-                        remedy="save it as UTF-8") from error  # fmt: skip
 
 
 def cell(value: Any, name: str) -> str:

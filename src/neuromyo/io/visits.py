@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -106,15 +107,19 @@ def _scans(folder: Path, subject: str, session: str) -> tuple[tuple[datetime, st
     here = folder / f"ses-{session}" if session else folder
     path = here / f"{stem}_scans.tsv"
     table, findings = _table(path, str(path.relative_to(folder.parent)), "filename")
+    if table is None:
+        return None, findings
     times = []
-    for row, cells in table.records() if table is not None else ():
-        when, complaint = _when(table, row, cells)  # type: ignore[arg-type]
+    for row, cells in table.records():
+        when, complaint = _when(table, row, cells)
         findings += [complaint] if complaint else []
         if when is not None:
-            times.append((when, table.where(row, "acq_time")))  # type: ignore[union-attr]
-        if cells["filename"] and not (here / cells["filename"]).exists():
+            times.append((when, table.where(row, "acq_time")))
+        if cells["filename"] and not os.path.exists(
+            here / cells["filename"]
+        ):  # a name no disk can have is not there either
             said = f"needed a file of this visit, found {shown(cells['filename'])}, which is not there"
-            findings.append(Finding("warn", "W-NOSCAN", table.where(row, "filename"), said, "remove the row"))  # type: ignore[union-attr]
+            findings.append(Finding("warn", "W-NOSCAN", table.where(row, "filename"), said, "remove the row"))
     return (min(times) if times else None), findings
 
 

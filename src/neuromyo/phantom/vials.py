@@ -19,7 +19,6 @@ from neuromyo.phantom.scene import AMPLITUDES, FAT_TRUTH, FIBRE, FULL_SCALE, TEN
 
 #: mean diffusivity of the liquids at room temperature, m2/s: Holz et al., Phys Chem Chem Phys 2000;2:4740 (recalled), of water
 _WATER_MD = 2.0e-9
-_NOT_STATED = {"T1": 1.2, "T2": 0.06, "FF": 0.0}
 
 
 @dataclass(frozen=True, slots=True)

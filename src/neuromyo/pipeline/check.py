@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.errors import CODES, Finding, NeuromyoError, OptionError
+from neuromyo.core.errors import Finding, NeuromyoError, OptionError, worst_exit
 from neuromyo.core.series import Series
 from neuromyo.pipeline import body, prepare, registries
 from neuromyo.pipeline.consequences import Consequences
@@ -25,7 +25,7 @@ _ORDER = {"stop": 0, "warn": 1, "note": 2}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found on one session. ``findings`` worst first; ``statuses`` are the exit statuses that its stops ask for.
+    """What was found on one session. ``findings`` worst first.
 
     verdicts : one for each biomarker (and series it could be computed from) that the session, the protocol or the user mean
     others : ids of the biomarkers that nobody means: none of their series is here
@@ -45,8 +45,8 @@ class Checked:
         return tuple(s.files or (s.name,) for s in self.series)
 
     @property
-    def statuses(self) -> list[int]:
-        return [CODES[f.code][0] for f in self.findings if f.level == "stop" and f.code in CODES]
+    def exit_status(self) -> int:
+        return worst_exit([f.exit_status for f in self.findings])
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, worst_exit
-from neuromyo.dicom import child, index, key
+from neuromyo.dicom import asked, child, index, key
 from neuromyo.dicom.child import Limits
 from neuromyo.dicom.entry import Entry
 from neuromyo.dicom.preview import Preview
+from neuromyo.io import store
 from neuromyo.pipeline import intake_ledger as ledger
+from neuromyo.pipeline import intake_seen as seen
 from neuromyo.pipeline import intake_visit as visit
 from neuromyo.pipeline import lock
 from neuromyo.pipeline.intake_options import IntakeOptions
@@ -86,13 +88,18 @@ def import_dicom(source: Path, bids: Path, options: IntakeOptions, tell: Tell = 
     wrong with a file or a series is in the result, and the others go on.
     """
     options = options.checked()
+    asked.check(options.series, options.side)
+    visit.protocol_of(options)
     _require_safe(source, bids)
     source, bids = source.absolute(), bids.absolute()  # the child works elsewhere
     notes = _Notes()
     secret = key.load(options.key, outside=bids, tell=notes.add)
     fresh = not bids.exists()
     own = ledger.own_folder(bids)
-    own.mkdir(parents=True, exist_ok=True)
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store.cannot_write(str(bids), error) from error
     try:
         with lock.held(own):
             ledger.recover(bids)
@@ -136,14 +143,15 @@ def _imported(
     _require_same_key(accounts, secret)
     person = found.entries[0].person if found.entries else ""
     findings = [*found.findings, *_people(accounts, options, person)]
-    known = {image for account in accounts.values() for image in account.images}
     done = []
     for label, entries in sessions(found.entries, options):
         names = {e.file: key.label(secret, "image", e.sop, 24) for e in entries}
-        task = visit.Task(bids, options, secret, found.listing, label, person, names, source.name)
-        new = [e for e in entries if names[e.file] not in known]
+        series = {e.file: key.label(secret, "series", e.series, 24) for e in entries}
+        task = visit.Task(bids, options, secret, found.listing, label, person, names, series, source.name)
         findings += _elsewhere(accounts, task.label, names)
-        done.append(visit.run(task, new, len(entries), tell))
+        chosen = seen.sorted_out(bids, accounts, task.label, entries, names, series)
+        findings += seen.of_no_use(entries, chosen.entries, options.series)
+        done.append(visit.run(task, chosen, len(entries), tell))
     return tuple(done), tuple(findings), tuple(found.errors.values())
 
 
@@ -169,7 +177,9 @@ def _elsewhere(accounts: dict[str, ledger.Account], label: str, names: dict[int,
     """A note where images of this examination are in the dataset under another label."""
     said = []
     for account in accounts.values():
-        there = sum(image in account.images for image in names.values())
+        there = sum(
+            account.images.get(image, ledger.FAILED) not in (ledger.LEFT_OUT, ledger.FAILED) for image in names.values()
+        )
         if there and account.label != label:
             said.append(Finding("warn", "W-ID", label, f"{there:,} of its images are in the dataset already, as {account.label}",
                                 "check --subject and --session", "they are not imported a second time"))  # fmt: skip
@@ -222,15 +232,17 @@ def _require_safe(source: Path, bids: Path) -> None:
         found = "one that may not be written to"
     elif bids.is_dir() and any(bids.iterdir()) and not _is_dataset(bids):
         found = "one with other people's files and no dataset_description.json"
-    elif ledger.own_folder(bids).is_symlink():
-        found = f"one whose {ledger.FOLDER} is a symbolic link"
+    elif any(path.is_symlink() for path in ledger.folders(bids)):
+        found = f"one whose {ledger.FOLDER} is, or holds, a symbolic link"
     if found:
         raise OptionError("E-OUTDIR", where=str(bids), needed="a BIDS dataset or a new folder", found=found,
                           remedy="name another folder to import into")  # fmt: skip
 
 
 def _is_dataset(bids: Path) -> bool:
-    return (bids / "dataset_description.json").is_file() or {p.name for p in bids.iterdir()} <= {ledger.FOLDER}
+    """Whether a folder is a dataset, or one that an import was killed at before it could say so."""
+    begun = (ledger.own_folder(bids) / "pending.json").is_file()
+    return begun or (bids / "dataset_description.json").is_file() or {p.name for p in bids.iterdir()} <= {ledger.FOLDER}
 
 
 def _leave_no_shell(bids: Path) -> None:

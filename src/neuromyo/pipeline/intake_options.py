@@ -8,6 +8,8 @@ from pathlib import Path
 from neuromyo.core.errors import OptionError
 from neuromyo.io import names
 
+#: of a label: file names hold several, and more than 255 bytes no file system takes
+_LONGEST = 64
 SIDES = ("", "left", "right", "both")
 CHARACTERISTICS = ("age", "sex", "height", "weight")
 
@@ -43,6 +45,8 @@ class IntakeOptions:
             for label in labels:
                 if not names.LABEL.fullmatch(label):
                     raise _wrong(option, "a label of letters and digits", repr(label))
+                if len(label) > _LONGEST:
+                    raise _wrong(option, f"at most {_LONGEST} letters and digits", f"{len(label)}")
         if len(set(self.sessions)) != len(self.sessions):
             raise _wrong("--session", "different labels", ", ".join(self.sessions))
         if self.side not in SIDES:
@@ -67,6 +71,8 @@ def overrides(given: tuple[str, ...]) -> dict[int, tuple[str, dict[str, str]]]:
         kind, *pairs = [part.strip() for part in said.split(",")]
         if not equals or not number.strip().isdecimal() or not kind:
             raise _wrong("--series", "N=KIND[,entity-label...], as 8=MESE,acq-calf", repr(text))
+        if int(number) in found:
+            raise _wrong("--series", "each series once", f"series {int(number)} twice")
         found[int(number)] = kind, dict(_pair(pair, text) for pair in pairs)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,12 +21,13 @@ from neuromyo.dicom.listing import Listing
 from neuromyo.io import names, raw_bids
 from neuromyo.pipeline import intake_ledger as ledger
 from neuromyo.pipeline.intake_options import IntakeOptions
+from neuromyo.pipeline.intake_seen import OF_ONE_RUN, Seen
 from neuromyo.pipeline.outcome import Event, Tell
 from neuromyo.protocol import protocol as protocols
 
 _TITLE = "Scanner images"
-#: entities in which the files of one run of a sequence differ
-_OF_ONE_RUN = ("run", "echo", "flip", "inv", "mt", "part")
+#: endings of what may lie in the dataset under the name of an image
+_ENDINGS = ("nii.gz", "nii", "json", "bval", "bvec")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Task:
-    """What an examination's import needs to know. ``images`` maps file numbers to keyed hashes of their images; ``source`` is the
+    """What an examination's import needs to know. ``images`` and ``series`` map file numbers to keyed hashes; ``source`` is the
     name of what the user named, which may hold patient data: it is searched for, never shown."""
 
     bids: Path
@@ -77,6 +79,7 @@ class Task:
     session: str
     person: str
     images: Mapping[int, str]
+    series: Mapping[int, str]
     source: str = ""
 
     @property
@@ -136,19 +139,20 @@ def _of_many(error: NeuromyoError, more: int) -> NeuromyoError:
     return type(error)(error.code, where=error.where, needed=error.needed, found=found, remedy=error.remedy)
 
 
-def run(task: Task, entries: Sequence[Entry], n_images: int, tell: Tell) -> Visit:
-    """Imports the images of one examination that had not been imported before.
+def run(task: Task, seen: Seen, n_images: int, tell: Tell) -> Visit:
+    """Imports the images of one examination that are to be read.
 
     Raises E-PHI where patient data would get into the dataset: then nothing of this examination is moved into place.
     """
+    entries = seen.entries
     if not entries:
-        return Visit(task.label, n_images, 0)
-    heard = _Heard()
+        return Visit(task.label, n_images, 0, findings=seen.findings, errors=seen.errors)
+    heard = _Heard(findings=list(seen.findings), errors=list(seen.errors))
     for message in task.ask("describe", (e.file for e in entries), share(tell, task.label, "reading headers")):
         heard.take(message)
     sorted_ = sort.stacks(heard.frames, heard.facts, task.listing, sops=task.images)
     named, findings = classify.named(
-        sorted_.stacks, subject=task.options.subject, session=task.session, protocol=_protocol(task.options),
+        sorted_.stacks, subject=task.options.subject, session=task.session, protocol=protocol_of(task.options),
         overrides=task.options.series, body_part=task.options.body_part, side=task.options.side,
     )  # fmt: skip
     named = beside_what_is_there(task.bids, named)
@@ -163,7 +167,7 @@ def run(task: Task, entries: Sequence[Entry], n_images: int, tell: Tell) -> Visi
     heard.findings += _search(task, entries, kept, tell)
     files = tuple(_staged(ledger.staging(task.bids)))
     ledger.commit(task.bids, files, _account(task, entries, kept, heard))
-    return Visit(task.label, n_images, len(entries), tuple(_rows(sorted_.stacks, named, written)), files,
+    return Visit(task.label, n_images, seen.n_new, tuple(_rows(sorted_.stacks, named, written)), files,
                  tuple(dict.fromkeys(heard.findings)), tuple(heard.told()))  # fmt: skip
 
 
@@ -183,15 +187,19 @@ def beside_what_is_there(bids: Path, named: Sequence[classify.Named]) -> tuple[c
     """The same files, numbered as a further run where the dataset has files of their names already."""
     groups: dict[tuple[Any, ...], list[classify.Named]] = {}
     for one in named:
-        shared = tuple((k, v) for k, v in one.entities.items() if k not in _OF_ONE_RUN)
+        shared = tuple((k, v) for k, v in one.entities.items() if k not in OF_ONE_RUN)
         groups.setdefault((one.derivative, one.folder, one.kind, shared), []).append(one)
     free: dict[str, classify.Named] = {}
     for group in groups.values():
         first = int(group[0].entities.get("run", "1"))
         wanted = (group if n == first else [_as_run(one, n) for one in group] for n in itertools.count(first))
-        chosen = next(g for g in wanted if not any((bids / f"{one.stem}.json").exists() for one in g))
+        chosen = next(g for g in wanted if not any(_is_taken(bids, one) for one in g))
         free |= {one.stem: new for one, new in zip(group, chosen, strict=True)}
     return tuple(free[one.stem] for one in named)
+
+
+def _is_taken(bids: Path, one: classify.Named) -> bool:
+    return any(os.path.lexists(bids / f"{one.stem}.{ending}") for ending in _ENDINGS)
 
 
 def _as_run(one: classify.Named, number: int) -> classify.Named:
@@ -199,7 +207,8 @@ def _as_run(one: classify.Named, number: int) -> classify.Named:
     return replace(one, entities=entities, name=names.join(entities, one.kind))
 
 
-def _protocol(options: IntakeOptions) -> Any:
+def protocol_of(options: IntakeOptions) -> Any:
+    """The protocol that was named, None where none was; E-PROTOCOL where there is none of that name."""
     return protocols.load(options.protocol) if options.protocol else None
 
 
@@ -263,7 +272,7 @@ def _write_tables(task: Task, entries: Sequence[Entry], kept: Sequence[classify.
 
 def _moment(one: classify.Named, day: datetime.date | None, shift: dates.Shift) -> str | None:
     moved = shift.day(day) if day else None
-    return raw_bids.moment(moved, one.stack.clock, lambda d: d) if moved else None
+    return raw_bids.moment(moved, one.stack.clock) if moved else None
 
 
 def _characteristics(task: Task, entries: Sequence[Entry]) -> tuple[dict[str, Any], list[str]]:
@@ -319,13 +328,16 @@ def _staged(staging: Path) -> Iterator[str]:
 
 
 def _account(task: Task, entries: Sequence[Entry], kept: Sequence[classify.Named], heard: _Heard) -> ledger.Account:
-    """What is remembered: images of series that failed are forgotten, so that the same import can be tried again."""
-    place = {n: one.stem for one in kept for n in one.stack.files()}
+    """What is remembered, of series that failed too: the same import can be tried again."""
+    place = {f.file: one.stem for one in reversed(kept) for v in one.volumes for f in one.stack.planes[v]}
     failed = {f.file for f in heard.frames} - set(place) if heard.errors else set()
-    images = {task.images[e.file]: place.get(e.file, "left out") for e in entries if e.file not in failed}
+    images = {
+        task.images[e.file]: place.get(e.file, ledger.FAILED if e.file in failed else ledger.LEFT_OUT) for e in entries
+    }
+    series = {task.series[e.file]: place[e.file] for e in reversed(entries) if e.file in place}
     before = ledger.accounts(task.bids).get(task.label)
     account = before or ledger.Account(task.label, task.person, mark(task.key))
-    return account.with_images(images)
+    return account.with_images(images, series)
 
 
 def mark(secret: bytes) -> str:

@@ -84,19 +84,11 @@ def run(request: QaRequest, tell: Tell = quiet) -> QaResult:
                 found=", ".join(sorted({m.quantity for m in found})) or "no maps",
                 remedy="scan what gives those quantities (`neuromyo list` says what they need), or give other --vials",
             )
-        read = qa_read.read(
-            found,
-            wanted,
-            diary,
-            out,
-            Path(scratch),
-            temperature_c=request.temperature_c,
-            asked=request.biomarkers,
-            regions=request.regions,
-        )
+        asked = qa_read.Asked(wanted, diary, request.temperature_c, request.biomarkers, request.regions)
+        read = qa_read.read(found, asked, out, Path(scratch))
         if not read.readings:
             raise read.lost[0][1]
-        findings = (*remarks, *_assumptions(request, wanted, read.readings), *read.findings)
+        findings = (*remarks, *_assumptions(wanted, read.readings), *read.findings)
         made = qualify(tables(read.readings, QUANTITIES), limits, request.upgrade)
         view = letter.QaView(request.site or ", ".join(made.sites), wanted, made, findings, tuple(read.lost), code_version.versions(),
                              dict(read.turns))  # fmt: skip
@@ -210,7 +202,7 @@ def _refuse_other_field(root: Path, dataset: Any, wanted: VialSet) -> None:
                                 remedy="give the vials' description for that field")  # fmt: skip
 
 
-def _assumptions(request: QaRequest, wanted: VialSet, readings: Sequence[Reading]) -> tuple[Finding, ...]:
+def _assumptions(wanted: VialSet, readings: Sequence[Reading]) -> tuple[Finding, ...]:
     out = []
     cold = sorted({r.scan.label for r in readings if r.scan.temperature_c is None})
     if cold and wanted.needs_temperature():

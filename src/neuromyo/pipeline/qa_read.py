@@ -43,6 +43,54 @@ class Read:
     turns: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is wanted of maps. ``vials`` and the ``diary`` of the scans; ``temperature_c`` of scans for which it states none;
+    ``biomarkers`` to judge (the best of each quantity where none is named); ``regions``: a folder of label images of the vials."""
+
+    vials: VialSet
+    diary: Diary
+    temperature_c: float | None = None
+    biomarkers: Sequence[str] = ()
+    regions: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """All maps of one fit: (x, y, z) float64 by file, on one grid."""
+
+    files: Sequence[MapFile]
+    arrays: Mapping[str, np.ndarray]
+    grid: Grid
+    scratch: Path
+
+    @staticmethod
+    def of(files: Sequence[MapFile], scratch: Path) -> _Images:
+        arrays, grids = {}, []
+        for file in files:
+            data, grid, _ = nifti.open_image(file.path, scratch=scratch)
+            if data.shape[3] == 1:
+                arrays[file.relative] = data.read()[..., 0].astype(np.float64)
+                grids.append((file.relative, grid))
+        return _Images(files, arrays, nifti.same_grid(grids), scratch)
+
+    def signal(self) -> np.ndarray:
+        """Where there is something to measure: the maps in arbitrary units together (S0; water and fat), else wherever a map has a
+        value. A voxel whose fit failed for another reason than lack of signal counts as the middle one of those that have it."""
+        amplitudes = [
+            np.abs(self.arrays[f.relative]) for f in self.files if f.unit == "a.u." and f.relative in self.arrays
+        ]
+        first = next(iter(self.arrays.values()))
+        total = np.sum(amplitudes, axis=0) if amplitudes else np.where(np.isfinite(first), 1.0, np.nan)
+        blank = ~np.isfinite(total)
+        reasons = self.files[0].reasons
+        if reasons is not None and blank.any() and not blank.all():
+            codes = np.rint(nifti.open_image(reasons, scratch=self.scratch)[0].read()[..., 0])
+            fitted = blank & ~np.isin(codes, (Reason.MASKED, Reason.NO_SIGNAL))
+            total = np.where(fitted, np.nanmedian(total), total)
+        return np.where(np.isfinite(total), total, 0.0)
+
+
 def chosen(maps: Sequence[MapFile], wanted: VialSet, asked: Sequence[str]) -> list[MapFile]:
     """The maps to be judged: those of the biomarkers asked for, else of the preferred one of each quantity."""
     out = []
@@ -58,84 +106,63 @@ def _first(there: Sequence[MapFile], quantity: str) -> list[str]:
     return ids[:1] or sorted({m.biomarker for m in there})[:1]
 
 
-def read(
-    maps: Sequence[MapFile], wanted: VialSet, diary: Diary, out: Path, scratch: Path, *, temperature_c: float | None,
-    asked: Sequence[str] = (), regions: Path | None = None,
-) -> Read:  # fmt: skip
-    """Readings of all chosen maps. A scan in which the vials are not found is lost and told; the others go on."""
+def read(maps: Sequence[MapFile], asked: Asked, out: Path, scratch: Path) -> Read:
+    """Readings of all chosen maps; label images of the vials that were found go to ``out``. A scan in which they are not found is
+    lost and told; the others go on."""
     made = Read()
-    groups: dict[tuple[str, str, str, str, str], list[MapFile]] = {}
-    picked = chosen(maps, wanted, asked)
-    for one in picked:
-        groups.setdefault((one.subject, one.session, one.acquisition, one.run, one.biomarker), []).append(one)
-    for key, files in groups.items():
+    groups: dict[tuple[str, ...], list[MapFile]] = {}
+    for one in chosen(maps, asked.vials, asked.biomarkers):
+        groups.setdefault(one.fit, []).append(one)
+    for fit, files in groups.items():
         try:
-            _read_one(files, [m for m in maps if (m.subject, m.session, m.acquisition, m.run, m.biomarker) == key], wanted, diary,
-                      out, scratch, temperature_c, regions, made)  # fmt: skip
+            images = _Images.of([m for m in maps if m.fit == fit], scratch)
+            made.readings += _read_one(files, images, asked, out, made)
         except NeuromyoError as error:
             if (files[0].session_label, str(error)) not in [(label, str(e)) for label, e in made.lost]:
                 made.lost.append((files[0].session_label, error))
     return made
 
 
-def _read_one(
-    files: Sequence[MapFile], all_: Sequence[MapFile], wanted: VialSet, diary: Diary, out: Path, scratch: Path,
-    temperature_c: float | None, regions: Path | None, made: Read,
-) -> None:  # fmt: skip
+def _read_one(files: Sequence[MapFile], images: _Images, asked: Asked, out: Path, made: Read) -> list[Reading]:
+    """Every vial in the chosen maps of one fit."""
     first = files[0]
-    about = diary.of(first.subject, first.session)
-    warm = about.temperature_c if about.temperature_c is not None else temperature_c
+    about = asked.diary.of(first.subject, first.session)
+    warm = about.temperature_c if about.temperature_c is not None else asked.temperature_c
     run = f" run-{first.run}" if first.run else ""
     scan = Scan(f"{first.session_label}{run}", about.site or first.subject, about.day, warm)
-    arrays, grid = _opened(all_, scratch)
-    where = f"{scan.label}, {first.biomarker}"
-    drawn = (
-        _found(arrays, grid, all_, wanted, where, out, first, made, scratch)
-        if regions is None
-        else _given(regions, first, grid, wanted)
-    )
+    if asked.regions is None:
+        drawn = _found(images, asked.vials, f"{scan.label}, {first.biomarker}", out, made)
+    else:
+        drawn = _given(asked.regions, first, images.grid, asked.vials)
+    readings = []
     for file in files:
         factor = _FACTORS.get((file.unit, QUANTITIES[file.quantity][0]))
         if factor is None:
             raise DataError("E-UNITS", where=f"{file.relative}: Units", needed=f"one that gives {QUANTITIES[file.quantity][0]}",
                             found=file.unit or "none", remedy="state Units in the map's sidecar")  # fmt: skip
-        values = arrays[file.relative] * factor
-        for vial in wanted.vials:
-            if file.quantity in vial.references:
-                made.readings.append(_reading(scan, vial, file, values, drawn.mask(vial.name), warm))
+        values = images.arrays[file.relative] * factor
+        readings += [_reading(scan, vial, file, values, drawn.mask(vial.name)) for vial in asked.vials.vials
+                     if file.quantity in vial.references]  # fmt: skip
+    return readings
 
 
-def _reading(
-    scan: Scan, vial: Vial, file: MapFile, values: np.ndarray, mask: np.ndarray, warm: float | None
-) -> Reading:
+def _reading(scan: Scan, vial: Vial, file: MapFile, values: np.ndarray, mask: np.ndarray) -> Reading:
     inside = values[mask]
     inside = inside[np.isfinite(inside)]
     enough = inside.size >= LEAST_VOXELS
-    reference, u = vial.references[file.quantity].at(warm)
+    reference, u = vial.references[file.quantity].at(scan.temperature_c)
     return Reading(scan, vial.name, file.quantity, file.biomarker, file.acquisition, float(inside.mean()) if enough else float("nan"),
                    float(inside.std(ddof=1)) if enough else float("nan"), int(inside.size), reference, u)  # fmt: skip
 
 
-def _opened(files: Sequence[MapFile], scratch: Path) -> tuple[dict[str, np.ndarray], Grid]:
-    """Maps of one biomarker of one scan by file, (x, y, z) float64, and their grid."""
-    arrays, grids = {}, []
-    for file in files:
-        data, grid, _ = nifti.open_image(file.path, scratch=scratch)
-        if data.shape[3] == 1:
-            arrays[file.relative] = data.read()[..., 0].astype(np.float64)
-            grids.append((file.relative, grid))
-    return arrays, nifti.same_grid(grids)
-
-
-def _found(
-    arrays: Mapping[str, np.ndarray], grid: Grid, files: Sequence[MapFile], wanted: VialSet, where: str, out: Path, first: MapFile,
-    made: Read, scratch: Path,
-) -> Labels:  # fmt: skip
-    signal = _signal(arrays, files, scratch)
-    images = [signal, *(np.where(np.isfinite(a), a, 0.0) for a in arrays.values())]
+def _found(images: _Images, wanted: VialSet, where: str, out: Path, made: Read) -> Labels:
+    """The vials by what the images show."""
+    first = images.files[0]
+    signal = images.signal()
+    shown = [signal, *(np.where(np.isfinite(a), a, 0.0) for a in images.arrays.values())]
     layout = finder.Layout(tuple(v.name for v in wanted.vials), np.array([v.at_mm for v in wanted.vials]), wanted.radius_mm,
                            wanted.turn_limit_deg, wanted.mirrored, wanted.shape == "sphere")  # fmt: skip
-    found = finder.find(images, grid, layout, where=where)
+    found = finder.find(shown, images.grid, layout, where=where)
     made.findings += found.findings
     made.turns[where] = found.turn_deg
     entities = dict(
@@ -144,22 +171,6 @@ def _found(
     made.files |= derivatives.write_labels(out, found.labels, subject=first.subject, session=first.session,
                                            desc=f"{first.biomarker.replace('-', '')}Vials", entities=entities)  # fmt: skip
     return found.labels
-
-
-def _signal(arrays: Mapping[str, np.ndarray], files: Sequence[MapFile], scratch: Path) -> np.ndarray:
-    """Where there is something to measure: the maps in arbitrary units together (S0; water and fat), else wherever a map has a
-    value. A voxel whose fit failed for another reason than lack of signal counts as the middle one of those that have it."""
-    amplitudes = [np.abs(arrays[f.relative]) for f in files if f.unit == "a.u." and f.relative in arrays]
-    total = (
-        np.sum(amplitudes, axis=0) if amplitudes else np.where(np.isfinite(next(iter(arrays.values()))), 1.0, np.nan)
-    )
-    blank = ~np.isfinite(total)
-    reasons = files[0].reasons
-    if reasons is not None and blank.any() and not blank.all():
-        codes = np.rint(nifti.open_image(reasons, scratch=scratch)[0].read()[..., 0])
-        fitted = blank & ~np.isin(codes, (Reason.MASKED, Reason.NO_SIGNAL))
-        total = np.where(fitted, np.nanmedian(total), total)
-    return np.where(np.isfinite(total), total, 0.0)
 
 
 def _given(regions: Path, first: MapFile, grid: Grid, wanted: VialSet) -> Labels:
@@ -189,4 +200,4 @@ def _plain(name: str) -> str:
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
-__all__ = ["LEAST_VOXELS", "PREFERRED", "Read", "chosen", "read"]
+__all__ = ["LEAST_VOXELS", "PREFERRED", "Asked", "Read", "chosen", "read"]

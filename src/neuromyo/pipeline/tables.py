@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.errors import CODES, EXIT_INPUT, EXIT_OK, DataError, Finding, NeuromyoError, OptionError, worst_exit
+from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, worst_exit
 from neuromyo.io import columns, dictionary, people, phenotype, phenotype_write, sheet
 from neuromyo.io.dictionary import Measure
 from neuromyo.io.files import printable
@@ -28,7 +28,7 @@ class Taken:
 
     @property
     def exit_status(self) -> int:
-        return worst_exit([CODES[f.code][0] if f.code in CODES else EXIT_INPUT for f in self.stops]) or EXIT_OK
+        return worst_exit([f.exit_status for f in self.findings])
 
     def as_dict(self) -> dict[str, Any]:
         return {"findings": [f.as_dict() for f in self.findings], "files": list(self.files), "values": self.values,
@@ -131,8 +131,7 @@ def _measure_of(path: Path, skipped: Sequence[str]) -> Measure:
 def _labels(path: Path, root: Path) -> list[Finding]:
     """Participants and visits against the images."""
     table = sheet.read(path)
-    who = next((c for c in table.header if dictionary.plain(c) in dictionary.WHO), "")
-    when = next((c for c in table.header if dictionary.plain(c) in dictionary.WHEN), "")
+    who, when = people.who_and_when(table)
     folders = people.folders(root)
     return list(people.labels(table, who, when, folders)) if who and folders else []
 

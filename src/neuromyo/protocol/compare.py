@@ -18,8 +18,6 @@ _UNWEIGHTED = 50e6
 _SHELL = 0.05
 #: directions whose cosine is above this are the same (or opposite, which is the same)
 _ALIKE = 0.9999
-#: times as many echoes as a list declares, and it is another sequence
-_MORE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +118,7 @@ def _echoes(series: Series, declared: Sequence) -> Iterator[Compared]:
         yield Compared("number of echoes", echo, train.count, float(len(times)) if times else float(series.n), "")
     elif declared.echo_list is not None:
         wanted = declared.echo_list
-        n = float(len(wanted.times))
-        # more than declared does no harm: those declared are compared
-        enough = Figure(target=n, fine=(n, n), usable=(n, _MORE * n), source=wanted.source, proposed=wanted.proposed)
-        yield Compared("number of echoes", echo, enough, float(len(times)) if times else float(series.n), "")
+        yield Compared("number of echoes", echo, wanted.count, float(len(times)) if times else float(series.n), "")
         for i in range(len(wanted.times)):
             found = times[i] if times and i < len(times) else None
             if found is not None or not times:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Level = Literal["fine", "usable", "unusable"]
+#: times as many echoes as a list declares, and it is another sequence
+_MORE = 8
 
 
 class Frozen(BaseModel):
@@ -86,6 +88,12 @@ class EchoList(Origin):
         if self.fine > self.usable:
             raise ValueError("fine must not exceed usable")
         return self
+
+    @property
+    def count(self) -> Figure:
+        """The number of echoes: more than declared does no harm, up to where it is another sequence."""
+        n = float(len(self.times))
+        return Figure(target=n, fine=(n, n), usable=(n, _MORE * n), source=self.source, proposed=self.proposed)
 
     def figure(self, i: int) -> Figure:
         """Echo ``i`` as a number with tolerances."""

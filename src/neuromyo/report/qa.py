@@ -70,7 +70,7 @@ def page(view: QaView) -> str:
         rows=[_row(j, len(view.found.sites) > 1) for j in _ordered(view.found.judgements) if j.verdict != NOT_YET],
         not_yet=list(dict.fromkeys(j.why for j in view.found.judgements if j.verdict == NOT_YET)),
         parts=[part(view, f, explained=i == 0) for i, f in enumerate(view.found.figures)],
-        across=[_across(view, t.quantity, t.deviation_unit, c) for t, c in view.found.components],
+        across=[_across(t.quantity, t.deviation_unit, c) for t, c in view.found.components],
         remarks=_gathered(view.findings),
         lost=[(label, str(error)) for label, error in view.lost],
         sources=_sources(view),
@@ -258,7 +258,7 @@ def _reference(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _across(view: QaView, quantity: str, unit: str, c: Any) -> str:
+def _across(quantity: str, unit: str, c: Any) -> str:
     day = f", between days {wording.number(c.day)}" if math.isfinite(c.day) else ""
     repeat = f", between repeats {wording.number(c.repeat)}" if math.isfinite(c.repeat) else ""
     return (

@@ -122,7 +122,7 @@ def qualify(tables: Sequence[Table], limits: Limits, upgrade_day: datetime.date 
         if found is not None:
             across.append((table, found))
     judged = [j for f in figures for j in _judged(f, limits)]
-    judged += [_reproducibility(table, found, limit, limits) for table, found in across
+    judged += [_reproducibility(table, found, limit) for table, found in across
                for limit in limits.of(table.quantity, "reproducibility")]  # fmt: skip
     return Qualification(figures, tuple(across), tuple(judged), limits, upgrade_day)
 
@@ -271,7 +271,7 @@ def _upgrade(f: SiteFigures, limit: Limit, limits: Limits) -> Judgement | None:
     )
 
 
-def _reproducibility(table: Table, found: components.Components, limit: Limit, limits: Limits) -> Judgement:
+def _reproducibility(table: Table, found: components.Components, limit: Limit) -> Judgement:
     verdict = decide(found.reproducibility, limit.low, limit.high)
     why = _sentence(found.reproducibility, limit, table.deviation_unit, verdict)
     return Judgement(table.quantity, table.biomarker, "", "reproducibility", f"{found.n_sites} sites", found.reproducibility, limit,

@@ -38,7 +38,6 @@ class Repeatability:
     wsd: Interval
     wcv: Interval
     n_groups: int
-    n_values: int
 
     @property
     def rc(self) -> Interval:
@@ -71,7 +70,7 @@ def of_each(values: np.ndarray, groups: np.ndarray, means: np.ndarray | None = N
         mean = float(np.nanmean(values[:, j])) if means is None and np.isfinite(values[:, j]).any() else np.nan
         level = mean if means is None else float(means[j])
         wcv = wsd.scaled(100.0 / abs(level)) if wsd.known and level else UNKNOWN
-        out.append(Repeatability(wsd, wcv, _repeated(left[:, j], groups), int(column.size)))
+        out.append(Repeatability(wsd, wcv, _repeated(left[:, j], groups)))
     return out
 
 
@@ -81,10 +80,10 @@ def pooled(values: np.ndarray, groups: np.ndarray) -> Repeatability:
     left, df = residuals(values, groups)
     total = float(df.sum())
     if total <= 0:
-        return Repeatability(UNKNOWN, UNKNOWN, 0, 0)
+        return Repeatability(UNKNOWN, UNKNOWN, 0)
     wsd = sum_interval(_parts(left, df))
     wsd = wsd if wsd.known else UNKNOWN
-    return Repeatability(wsd, wsd, _repeated(left, groups), int(np.isfinite(left).sum()))
+    return Repeatability(wsd, wsd, _repeated(left, groups))
 
 
 def _parts(left: np.ndarray, df: np.ndarray) -> list[tuple[float, float]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from neuromyo.core.errors import OptionError
 from neuromyo.dicom.classify import ignored, named
 from neuromyo.dicom.frames import Scale
+from neuromyo.dicom.looks import Look
+from neuromyo.dicom.sidecar import sidecar_of
 from neuromyo.protocol import protocol as protocols
 from tests.unit.dicom.frames_made import SAGITTAL, Examination, codes, echoes
 
@@ -140,10 +144,10 @@ def test_diffusion_with_reversed_b0() -> None:
     ]
     assert made[0].volumes == (0, 1, 2)
     assert made[0].texts["bval"] == "0 800 800\n"
-    # LPS (0, 0.6, 0.8) is RAS (0, -0.6, 0.8); stored axes of this image point to L, P, S: i is LPS x negated by FSL's rule
-    assert made[0].texts["bvec"] == "0 -1 0\n0 0 0.6\n0 0 0.8\n"
-    assert made[0].sidecar["PhaseEncodingDirection"] == "j"
-    assert made[1].sidecar["PhaseEncodingDirection"] == "j-"
+    # LPS (0, 0.6, 0.8) is RAS (0, -0.6, 0.8); stored axes of this image point to L, A, S, left-handed: taken as they are
+    assert made[0].texts["bvec"] == "0 1 0\n0 0 -0.6\n0 0 0.8\n"
+    assert made[0].sidecar["PhaseEncodingDirection"] == "j-"
+    assert made[1].sidecar["PhaseEncodingDirection"] == "j"
     assert made[2].texts == {}
 
 
@@ -369,6 +373,33 @@ def test_series_scaled_for_the_screen_that_are_not_compared_are_noted() -> None:
     assert finding.code == "N-SCALE"
 
 
+def two_trs(**more) -> list[str]:
+    """Names by the protocol of two repetition times, of one echo at the short TR and two at the long."""
+    examination = Examination()
+    for number, tr, tes in ((3, 0.5, (0.02,)), (4, 2.0, (0.02, 0.08))):
+        examination.add(number, [{"echo_time": te} for te in tes], facts={**SPIN, **more}, repetition_time=tr,
+                        flip_angle_deg=90.0, slices=10, apart=8.0)  # fmt: skip
+    return names_of(examination, protocol=protocols.load("als_1998"))
+
+
+def test_a_single_echo_is_what_the_protocol_lists() -> None:
+    assert two_trs(EchoTrainLength=1)[0] == "anat/acq-tr1_echo-1_MESE"
+    assert two_trs()[1:] == ["anat/acq-tr2_echo-1_MESE", "anat/acq-tr2_echo-2_MESE"]
+
+
+def test_a_turbo_spin_echo_is_no_spin_echo_of_one_echo() -> None:
+    """Its lines were read at many echo times: no equation of one holds for it."""
+    assert two_trs(EchoTrainLength=11)[0] == "anat/T1w"
+    assert two_trs(SequenceWords=["t1", "tse"])[0] == "anat/T1w"
+
+
+def test_more_echoes_than_the_protocol_lists_are_that_sequence_too() -> None:
+    examination = Examination().add(
+        3, echoes(2, 0.02, 0.06), facts=SPIN, repetition_time=0.5, flip_angle_deg=90.0, slices=10, apart=8.0
+    )
+    assert names_of(examination, protocol=protocols.load("als_1998"))[0] == "anat/acq-tr1_echo-1_MESE"
+
+
 def test_look_locker_is_no_inversion_recovery_series() -> None:
     examination = Examination()
     for ti in (0.05, 0.4, 1.6, 3.0):
@@ -389,6 +420,24 @@ def test_philips_signals_carry_both_slopes_and_no_warning() -> None:
     assert not findings
     assert [f.sidecar["PhilipsScaleSlope"] for f in made] == pytest.approx([0.004, 0.0001234567])
     assert [f.sidecar["UsePhilipsFloatNotDisplayScaling"] for f in made] == [True, True]
+
+
+@pytest.mark.parametrize(("slopes", "expected"), [
+    ([[2.0, 2.0], [2.0, 2.0]], 2.0),
+    ([[3.0, 3.0], [2.0, 2.0]], [3.0, 2.0]),
+    ([[2.0, 3.0], [2.0, 2.0]], [2.0, 3.0, 2.0, 2.0]),
+])  # fmt: skip
+def test_a_sidecar_says_which_volume_has_which_slope(slopes, expected) -> None:
+    """Volume by volume, or slice by slice where those of a volume differ: a list of those there are would not tell whose they are."""
+    examination = Examination()
+    weighted = [{"b_value": 0.0}, {"b_value": 8e8, "b_vector": (1.0, 0.0, 0.0)}]
+    examination.add(5, weighted, slices=2, facts={**SPIN, "DiffusionBValue": 800})
+    scales = [Scale(slope, 0, "display", slope) for volume in slopes for slope in volume]
+    examination.frames = [replace(f, scale=s) for f, s in zip(examination.frames, scales, strict=True)]
+    (stack,) = examination.sorted().stacks
+    look = Look(stack, 0)
+    assert sidecar_of(look, "dwi", [0, 1])["PhilipsRescaleSlope"] == expected
+    assert sidecar_of(look, "dwi", [1])["PhilipsRescaleSlope"] == 2.0
 
 
 def test_nothing_of_the_sorting_reaches_a_sidecar() -> None:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from neuromyo.dicom import preview
+from neuromyo.dicom import fates
 from neuromyo.dicom.deidentify import Who
 from neuromyo.dicom.preview import Preview
 from tests.gauntlet import canaries
@@ -12,7 +12,7 @@ from tests.gauntlet.searching import hits
 def table(images, keep=()):
     made = Preview()
     for n, image in enumerate(images):
-        for said in preview.of_file(image, Who(bytes(32), "01", frozenset(keep))):
+        for said in fates.of_file(image, Who(bytes(32), "01", frozenset(keep))):
             made.add(json.loads(json.dumps({"file": n, **said} if "values" in said else said)))
     return made
 
@@ -67,7 +67,7 @@ def test_a_preview_goes_on_after_its_reader_was_started_again():
     images = [canaries.image(0, e, t, e + 1) for e, t in enumerate(canaries.TIMES_MS)]
     whole, twice = Preview(), Preview()
     for n, image in enumerate(images):
-        for said in preview.of_file(image, Who(bytes(32), "01")):
+        for said in fates.of_file(image, Who(bytes(32), "01")):
             whole.add(said)
             twice.add(said)
             if "rows" in said and n == 3:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from neuromyo.core.errors import NeuromyoError
-from neuromyo.dicom import hazards, sweep, words
+from neuromyo.dicom import hazards, leaks, sweep, words
 from neuromyo.dicom.needles import Needles, base64_phases
 from neuromyo.dicom.words import Words
 from tests.gauntlet import canaries
@@ -201,7 +201,7 @@ def test_voxels_are_searched_for_long_words_and_headers_for_all(tmp_path):
             folder = tmp_path / f"{n}{end}"
             folder.mkdir()
             (folder / f"sub-01_T2w.{end}").write_bytes(pack(data))
-            assert bool(sweep.find(looked_for, folder)) == found, (n, end)
+            assert bool(leaks.find(looked_for, folder)) == found, (n, end)
 
 
 def test_the_name_that_gzip_remembers_is_searched(tmp_path):
@@ -210,7 +210,7 @@ def test_the_name_that_gzip_remembers_is_searched(tmp_path):
         gzip.GzipFile("Quillfeather.nii", "wb", fileobj=stream) as packed,
     ):
         packed.write(nii(leg()))
-    assert [h.kind for h in sweep.find({NAME: ["Quillfeather"]}, tmp_path)] == [NAME]
+    assert [h.kind for h in leaks.find({NAME: ["Quillfeather"]}, tmp_path)] == [NAME]
 
 
 def test_chance_finds_nothing_in_noise_and_in_numbers(tmp_path):
@@ -237,7 +237,7 @@ def test_chance_finds_nothing_in_noise_and_in_numbers(tmp_path):
     (tmp_path / "d.json").write_text(
         json.dumps({"Hash": rng.bytes(4000).hex(), "B": base64.b64encode(rng.bytes(4000)).decode()})
     )
-    assert sweep.find({NAME: surnames, words.NUMBER: ["1234567", "77190437"]}, tmp_path) == []
+    assert leaks.find({NAME: surnames, words.NUMBER: ["1234567", "77190437"]}, tmp_path) == []
 
 
 @pytest.mark.parametrize(("change", "kinds"), [
@@ -269,7 +269,7 @@ def test_a_damaged_header_among_the_outputs_is_searched_whole(tmp_path):
     (tmp_path / "a.dcm").write_bytes(
         bytes(128) + b"DICM" + struct.pack("<HH2sH", 2, 0x10, b"UI", 60000) + b"Quillfeather"
     )
-    assert sweep.find({NAME: ["Quillfeather"]}, tmp_path)
+    assert leaks.find({NAME: ["Quillfeather"]}, tmp_path)
 
 
 @pytest.mark.realdata
@@ -287,8 +287,8 @@ def test_words_of_one_real_scan_are_not_found_in_another(realdata, name, tmp_pat
     own = {"root": str(realdata / name), "files": listed(realdata / name), "out": str(tmp_path)}
     said = list(copies.answer({**own, "key": "00" * 32, "subject": "01"}))
     assert sum("copy" in m for m in said) == len(own["files"])
-    assert sweep.swept(sweep.answer(own)).leaks == ()
+    assert sweep.swept(leaks.answer(own)).leaks == ()
     for other in {"knee_mese_dicom", "leg_dualecho_dicom", "dti_uih_dicom"} - {name}:
         asked = {**own, "root": str(realdata / other), "files": listed(realdata / other)}
-        found = sweep.swept(sweep.answer(asked))
+        found = sweep.swept(leaks.answer(asked))
         assert found.leaks == () and found.n_words > 20

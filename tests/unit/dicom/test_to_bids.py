@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import nibabel
@@ -29,7 +29,7 @@ def value_at(world: np.ndarray, volume: int, part: str = "mag") -> np.ndarray:
 
 
 def write_raw(path: Path, stack: Stack) -> None:
-    """What the job ``pixels`` does: every plane to its place, row after row, by the frame's own geometry."""
+    """What the job ``pixels`` does: every plane to its place, last row first, by the frame's own geometry."""
     rows, columns = stack.first.shape
     raw = np.zeros((stack.n * len(stack.planes[0]), rows, columns), stack.dtype())
     j, i = np.mgrid[:rows, :columns]
@@ -38,7 +38,7 @@ def write_raw(path: Path, stack: Stack) -> None:
             lps = np.array(frame.position) + i[..., None] * np.array(frame.row) * frame.spacing_mm[1]
             lps = lps + j[..., None] * np.array(frame.column) * frame.spacing_mm[0]
             raw[v * len(volume) + k] = value_at(lps * (-1, -1, 1), v, stack.part)
-    raw.tofile(path)
+    raw[:, ::-1].tofile(path)
 
 
 def import_all(examination: Examination, root: Path, scratch: Path, **more) -> tuple[Named, ...]:
@@ -258,6 +258,6 @@ def test_a_table_that_cannot_be_added_to(text, said, tmp_path) -> None:
         raw_bids.add_participant(tmp_path, tmp_path, "02")
 
 
-def test_moments_are_shifted_by_days() -> None:
-    assert raw_bids.moment(date(2020, 2, 28), 34205.9, lambda d: d + timedelta(days=2)) == "2020-03-01T09:30:05"
-    assert raw_bids.moment(date(2020, 2, 28), None, lambda d: d) == "2020-02-28T00:00:00"
+def test_moments_as_bids_writes_them() -> None:
+    assert raw_bids.moment(date(2020, 3, 1), 34205.9) == "2020-03-01T09:30:05"
+    assert raw_bids.moment(date(2020, 2, 28), None) == "2020-02-28T00:00:00"

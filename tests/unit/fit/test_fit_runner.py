@@ -88,8 +88,8 @@ def test_needs():
     bare = train(acquisition=Acquisition())
     said = refused(ProtocolError, "E-NEEDS", lambda: runner.run(MONO, {"mese": bare}, MONO.options()))
     assert "echo_times" in said and "sidecar" in said
-    short = replace(train(), data=ArrayData(np.ones((*SHAPE, 2), np.float32)))
-    assert "3 volumes" in refused(ProtocolError, "E-NEEDS", lambda: runner.run(MONO, {"mese": short}, MONO.options()))
+    short = replace(train(), data=ArrayData(np.ones((*SHAPE, 1), np.float32)))
+    assert "2 volumes" in refused(ProtocolError, "E-NEEDS", lambda: runner.run(MONO, {"mese": short}, MONO.options()))
     image = replace(train(acquisition=Acquisition()), data=ArrayData(np.ones((*SHAPE, 1), np.float32)))
     ratio = signal_ratio.BIOMARKER
     said = refused(ProtocolError, "E-NEEDS", lambda: runner.run(ratio, {"image": image}, ratio.options()))

@@ -8,7 +8,8 @@ import pytest
 from neuromyo.biomarkers import dti, mtsat, stage_mt, t1_vfa, t2_epg, t2_mono, t2_water
 from neuromyo.core.acquisition import Acquisition
 from neuromyo.fit import sensitivity
-from neuromyo.fit.sensitivity import Effect, Setting, listed, scatter, without_map, wrong_assumption
+from neuromyo.fit.sensitivity import Effect, Setting, listed, refusal, scatter, without_map, wrong_assumption
+from neuromyo.pipeline.registries import biomarkers
 
 
 def setting(module, **acquired) -> Setting:
@@ -99,3 +100,12 @@ def test_the_same_every_time():
 def test_every_span_has_words_and_tries_something():
     for span in sensitivity.SPANS.values():
         assert span.words and span.tried and span.nominal not in span.tried
+
+
+@pytest.mark.parametrize("id_", biomarkers().ids())
+def test_no_biomarker_of_ours_fails_at_what_it_calls_typical(id_):
+    """`check` passes over a declaration that raises: none of ours may."""
+    biomarker = biomarkers().get(id_)
+    one = Setting(biomarker, biomarker.options(), dict(biomarker.typical))
+    assert refusal(one) is None
+    assert all(ratio == pytest.approx(1.0) for ratio in scatter(one, dict(biomarker.typical)).values())

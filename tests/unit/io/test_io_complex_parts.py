@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neuromyo.io import bids
+from neuromyo.protocol import scaling
 from tests.gauntlet.making import AFFINE, gz, nii
 
 TE = (0.0012, 0.0022, 0.0032)
@@ -70,6 +71,20 @@ def test_real_and_imaginary_parts_are_exact_and_preferred(tmp_path, signal):
         write(anat, f"sub-1_part-{part}_MEGRE", array, EchoTime=TE, Units="rad")
     (made,) = complex_of(opened(tmp_path / "in", tmp_path))
     assert np.array_equal(made.read(), as_read(signal)) and "real" in made.name
+
+
+def test_a_complex_series_knows_how_its_parts_were_scaled(tmp_path, signal):
+    """Real and imaginary parts scaled apart turn the phase: maps made of both bear the flag. A phase image's slopes are nobody's."""
+    anat = tmp_path / "in" / "sub-1" / "anat"
+    write(anat, "sub-1_acq-a_part-real_MEGRE", signal.real, EchoTime=TE, PhilipsRescaleSlope=2.0, PhilipsScaleSlope=0.1)
+    write(anat, "sub-1_acq-a_part-imag_MEGRE", signal.imag, EchoTime=TE, PhilipsRescaleSlope=3.0, PhilipsScaleSlope=0.1)
+    write(anat, "sub-1_acq-b_part-mag_MEGRE", np.abs(signal), EchoTime=TE)
+    write(anat, "sub-1_acq-b_part-phase_MEGRE", np.angle(signal), EchoTime=TE, Units="rad",
+          PhilipsRescaleSlope=1.5, PhilipsScaleSlope=0.1)  # fmt: skip
+    made = {s.entities["acq"]: s for s in complex_of(opened(tmp_path / "in", tmp_path))}
+    assert made["a"].acquisition.rescale_slopes == ((2.0, 3.0),) * signal.shape[3]
+    assert scaling.flags("pdff", {"megre": made["a"]}) == ("W-SCALE",)
+    assert made["b"].acquisition.rescale_slopes is None and scaling.flags("pdff", {"megre": made["b"]}) == ()
 
 
 @pytest.mark.parametrize(("change", "words"), [

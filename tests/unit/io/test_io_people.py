@@ -239,3 +239,16 @@ def test_what_is_there_already_is_told_not_used(tmp_path):
     (root / "participants.tsv").write_text("participant_id\tage\nJane Doe\t60\n")
     stops = [f for f in people.examine(root, bids.index(root)) if f.level == "stop"]
     assert [f.code for f in stops] == ["E-ID"] and "Jane" not in str(stops)
+
+
+def test_a_file_name_that_no_disk_can_have_is_a_row_without_its_scan(tmp_path):
+    folder = tmp_path / "sub-01"
+    folder.mkdir()
+    (folder / "sub-01_scans.tsv").write_text(f"filename\tacq_time\nanat/{'a' * 300}.nii.gz\tn/a\n")
+    assert [f.code for f in visits.of_subject(tmp_path, "01").findings] == ["W-NOSCAN"]
+
+
+def test_columns_of_people_are_found_however_they_are_spelled(tmp_path):
+    (tmp_path / "moods.tsv").write_text("Participant ID\tmood\nsub-1\tgood\n")
+    found = list(people.clinical_table(tmp_path / "moods.tsv", "moods.tsv", {"01": ()}, True))
+    assert [f.code for f in found] == ["E-ID"]

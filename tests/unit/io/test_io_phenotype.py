@@ -206,3 +206,28 @@ def test_two_tables_that_contradict_each_other(tmp_path):
     entries, findings = phenotype.merged([one, other])
     assert len(entries) == 2 and [f.code for f in findings] == ["E-TABLE"]
     assert "b.csv: row 2" in findings[0].where and "3.4 at cmap.csv: row 2" in findings[0].message
+
+
+@pytest.mark.parametrize("word", ["NR", "n.r.", "absent", "not recordable", "no response", "unobtainable"])
+def test_an_absent_response_is_zero_and_not_missing(tmp_path, word):
+    """Who loses the response is the worst affected: told to write n/a, he would drop out of every mean."""
+    text = f"participant_id,side,nerve,muscle,amplitude (mV),distal_latency (ms)\n01,left,tibial,AH,{word},{word}\n"
+    amplitude, latency = (f.remedy for f in read(tmp_path, text).findings)
+    assert (
+        "write 0 if a response was looked for and is absent" in amplitude and "write n/a: an absent response" in latency
+    )
+    assert not read(tmp_path, text.replace(f"{word},{word}", "0,n/a")).findings
+
+
+@pytest.mark.parametrize(("measure", "row"), [
+    ("ncv", "side,nerve,fibres,velocity (m/s)\n01,left,median,motor,2.2"),
+    ("mvic", "side,movement,force (N)\n01,left,ankle dorsiflexion,0"),
+    ("sixmwt", "distance (m)\n01,0"),
+    ("mercuri", "side,muscle,grade\n01,left,soleus,2"),
+    ("mrc", "side,movement,grade\n01,left,ankle dorsiflexion,3+"),
+    ("mrc", "side,movement,grade\n01,left,ankle dorsiflexion,5-"),
+    ("munix", "side,muscle,munix,musix (uV)\n01,left,ADM,0,n/a"),
+])  # fmt: skip
+def test_true_values_of_those_badly_off_are_possible(tmp_path, measure, row):
+    found = read(tmp_path, f"participant_id,{row}\n", dictionary.load(measure)).findings
+    assert not [f for f in found if f.level == "stop"]

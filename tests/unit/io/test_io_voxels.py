@@ -146,15 +146,22 @@ def test_slopes_of_floats_do_not_count(tmp_path):
     assert (series.acquisition.rescale_slopes, series.acquisition.scale_slopes) == ((1.0,), (1.0,))
 
 
-def test_slopes_of_some_files_only_are_slopes_of_none(tmp_path):
+def test_floats_without_a_scale_slope_are_no_signal(tmp_path):
+    """A converter states what it was asked for; without the scale slope it could not do it."""
+    write(tmp_path / "b", "T2w", noise(), PhilipsRescaleSlope=2.5, UsePhilipsFloatNotDisplayScaling=1)
+    (series,) = opened(tmp_path / "b", tmp_path / "s").series
+    assert (series.acquisition.rescale_slopes, series.acquisition.scale_slopes) == ((2.5,), None)
+
+
+def test_slopes_of_some_files_only_stay_theirs(tmp_path):
     write(tmp_path / "b", "flip-1_VFA", noise(), FlipAngle=4, PhilipsRescaleSlope=2.0, PhilipsScaleSlope=1.0)
     write(tmp_path / "b", "flip-2_VFA", noise(), FlipAngle=8)
     (series,) = opened(tmp_path / "b", tmp_path / "s").series
-    assert series.acquisition.rescale_slopes is None
+    assert series.acquisition.rescale_slopes == (2.0, None)
 
 
 def test_slopes_that_a_converter_lists_or_leaves_empty(tmp_path):
-    data = np.stack([noise(), noise(), noise()], axis=-1)
+    data = np.stack([3 * noise(), 2 * noise(), noise()], axis=-1)
     write(tmp_path / "b", "T2w", noise(), PhilipsRescaleSlope=None, PhilipsScaleSlope=None)
     write(
         tmp_path / "b",
@@ -165,5 +172,15 @@ def test_slopes_that_a_converter_lists_or_leaves_empty(tmp_path):
         PhilipsScaleSlope=0.1,
     )
     series = {s.kind: s.acquisition for s in opened(tmp_path / "b", tmp_path / "s").series}
-    assert series["MESE"].rescale_slopes == (1.5, 2.5, 2.5) and series["MESE"].scale_slopes == (0.1,)
+    both = (1.5, 2.5)  # which volume has which cannot be told
+    assert series["MESE"].rescale_slopes == (both,) and series["MESE"].scale_slopes == (0.1,)
     assert series["T2w"].rescale_slopes is None
+
+
+def test_slopes_of_every_slice(tmp_path):
+    data = np.stack([2 * noise(), noise()], axis=-1)
+    slices = data.shape[2]
+    listed = [1.0] * slices + [1.0] * (slices - 1) + [3.0]
+    write(tmp_path / "b", "MESE", data, EchoTime=[0.01, 0.02], PhilipsRescaleSlope=listed, PhilipsScaleSlope=0.1)
+    (series,) = opened(tmp_path / "b", tmp_path / "s").series
+    assert series.acquisition.rescale_slopes == (1.0, tuple(listed[slices:]))

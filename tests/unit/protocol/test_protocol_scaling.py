@@ -54,6 +54,32 @@ def test_volumes_of_one_series_are_compared_too():
     assert "vfa-1.nii.gz (volume 3)" in found.message
 
 
+def test_slices_of_one_volume_are_compared_too():
+    given = {"on": series("on", **slopes(((2.0, 4.0),), (0.1,))), "off": series("off", **slopes((2.0,), (0.1,)))}
+    (found,) = scaling.check("mtr", given)
+    assert "part of on-1.nii.gz is multiplied by 0.4 (RescaleSlope 4, ScaleSlope 0.1)" in found.message
+    compensated = {"on": series("on", **slopes(((2.0, 4.0),), ((0.2, 0.1),)))}
+    assert scaling.check("x", compensated) == (), "slice by slice the product is the same"
+
+
+def test_a_file_that_says_nothing_beside_one_that_does_is_named_whoever_made_it():
+    (found,) = scaling.check("t1-vfa", {"vfa": series("vfa", 2, "VFA", **slopes((2.0, None), (0.1, None)))})
+    assert (found.level, found.code) == ("warn", "W-SCALE") and found.where.startswith("vfa-2.nii.gz")
+    assert "vfa-1.nii.gz is multiplied by 0.2 (RescaleSlope 2, ScaleSlope 0.1)" in found.message
+    half = {"vfa": series("vfa", 3, "VFA", **slopes((2.0, 2.0, 3.0), (0.1, None, None)))}
+    (found,) = scaling.check("t1-vfa", half)
+    assert "vfa-3.nii.gz has RescaleSlope 3" in found.message, "two that state one slope differ by it"
+
+
+def test_echoes_that_share_a_slope_are_counted():
+    (found,) = scaling.check("t2-mono", {"m": series("m", 4, "MESE", **slopes((2.0, 2.0, 2.0, 5.0), (1.0,)))})
+    assert "m-1.nii.gz is multiplied by 2 (RescaleSlope 2, ScaleSlope 1), as 2 more" in found.message
+
+
+def test_field_maps_of_phases_are_none_of_its_business():
+    assert scaling.check("b0", {"b0": series("p", 2, "phasediff", **slopes((2.0, 5.0), (1.0,)))}) == ()
+
+
 def test_rescale_slopes_alone_tell_a_difference():
     given = {"pd": series("pd", rescale_slopes=(2.0,)), "mt": series("mt", rescale_slopes=(3.0,))}
     (found,) = scaling.check("mtsat", given)
