@@ -3,9 +3,11 @@
 import contextlib
 import io
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -38,10 +40,11 @@ class Said:
 
 
 def neuromyo(*arguments) -> Said:
-    """``neuromyo ARGUMENTS... --json``, in this process; nobody ever sees a traceback."""
+    """``neuromyo ARGUMENTS... --json``, in this process, as wide as needed; nobody ever sees a traceback."""
     out, err = io.StringIO(), io.StringIO()
     start = time.monotonic()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    wide = mock.patch.dict(os.environ, COLUMNS="200")  # xdist makes its workers 80 columns wide, and tables fold
+    with wide, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main([*map(str, arguments), "--json"])
             status = 0
