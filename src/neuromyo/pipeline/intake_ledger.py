@@ -99,10 +99,10 @@ def _pending(path: Path) -> tuple[list[str], dict[str, Any]]:
     name = f"{FOLDER}/{path.name}"
     said = read_json(path, name)
     moves, account = said.get("moves"), said.get("account")
-    account = account if isinstance(account, dict) else {}
-    sound = isinstance(moves, list) and all(isinstance(one, str) and _is_within(one) for one in moves)
-    if sound and _LABEL.fullmatch(str(account.get("label"))):
-        return moves, account
+    if isinstance(moves, list) and isinstance(account, dict):
+        within = all(isinstance(one, str) and _is_within(one) for one in moves)
+        if within and _LABEL.fullmatch(str(account.get("label"))):
+            return moves, account
     raise DataError("E-BIDS", where=name, needed="the moves that an import left to be done", found="another content",
                     remedy=f"delete {name} if you trust the dataset, then import again")  # fmt: skip
 
