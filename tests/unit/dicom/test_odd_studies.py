@@ -79,6 +79,19 @@ def test_an_export_under_new_identifiers(tmp_path):
     only(seen(tmp_path)[1], "W-TORN", "exported twice")
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_two_exports_under_the_same_identifiers(tmp_path, changed):
+    """The second is left out; that it was rescaled on the way is said."""
+    train(tmp_path / "a")
+    paths = train(tmp_path / "b")
+    if changed:
+        each(paths, lambda said, _: (setattr(said, "RescaleSlope", 2), setattr(said, "RescaleIntercept", 0)))
+    made, _, _ = sorted_of(tmp_path)
+    told = [f.message for f in made.findings if f.code == "W-DUPLICATE"]
+    assert len(made.stacks) == 1 and "15 copies" in told[0]
+    assert ["15 of them say something else" in one for one in told[1:]] == [True] * changed
+
+
 def test_two_examinations_of_a_day_number_their_series_alike(tmp_path):
     """Series 3 of each is of another kind: nothing to be said."""
     train(tmp_path / "a")
