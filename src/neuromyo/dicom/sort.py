@@ -87,7 +87,9 @@ def _unlike(frames: Sequence[Frame], copies: Mapping[int, int]) -> list[Finding]
     """W-DUPLICATE where what carries an image's identifier is not that image by its header. copies : file -> the one kept for it"""
     own: dict[int, list[Frame]] = {}
     for frame in frames:
-        own.setdefault(frame.file, []).append(replace(frame, file=0))
+        own.setdefault(frame.file, []).append(
+            replace(frame, file=0, series="", instance=None, clock=None, acquisition=None)
+        )
     numbers = [own[n][0].number for n, kept in copies.items() if own[n] != own.get(kept)]
     return [Finding("warn", "W-DUPLICATE", call(() if number is None else (number,)),
                     f"{numbers.count(number)} of them say something else in their headers than the images that were kept",
