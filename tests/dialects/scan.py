@@ -24,6 +24,7 @@ class Scan:
     b_vectors : unit vectors in RAS world axes, (0, 0, 0) where there is none
     offsets_mm : where the slices lie along the normal, for spacings that are not even; else k times the third column
     thickness_mm : of a slice; less than the distance where there are gaps
+    phase_positive : phase encoding runs towards higher row (COL) or column (ROW) index
     times in s, b in s/mm2
     """
 
@@ -42,6 +43,7 @@ class Scan:
     offsets_mm: tuple[float, ...] = ()
     sequence: str = "SE"
     phase_encoding: str = "COL"
+    phase_positive: bool = True
     position: str = "FFS"
     field_tesla: float = 3.0
 

@@ -134,7 +134,7 @@ def _tags(scan: Scan, n: int) -> list[tuple[str, str, list]]:
         ("EchoLinePosition", "IS", [rows // 2]), ("EchoColumnPosition", "IS", [columns // 2]),
         ("UsedChannelMask", "UL", [255]), ("ICE_Dims", "LO", ["X_1_1_1_1_1_1_1_1_1_1_1_1"]),
         ("ProtocolSliceNumber", "IS", [0]), ("RealDwellTime", "IS", [7800]), ("SliceMeasurementDuration", "DS", [40.0]),
-        ("AcquisitionMatrixText", "SH", [f"{rows}*{columns}"]), ("PhaseEncodingDirectionPositive", "IS", [1]),
+        ("AcquisitionMatrixText", "SH", [f"{rows}*{columns}"]), ("PhaseEncodingDirectionPositive", "IS", [int(scan.phase_positive)]),
         ("SliceNormalVector", "FD", list(scan.axes[2])), ("TimeAfterStart", "DS", [1.5 * n]),
         ("ImaAbsTablePosition", "SL", [0, 0, -1252]), ("ImaCoilString", "LO", ["T:BO1,2;SP3,4"]),
         ("ImaPATModeText", "LO", ["p2"]), ("BandwidthPerPixelPhaseEncode", "FD", [19.055]),

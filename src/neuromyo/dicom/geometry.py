@@ -1,13 +1,13 @@
 r"""Where image planes are: from DICOM's patient frame (LPS) to the world of NIfTI (RAS), in mm.
 
-Stored voxels run i along a row (the column index), j along a column (the row index), k across slices in the direction of
+Stored voxels run i along a row (the column index), j up the columns (the last row first), k across slices in the direction of
 row x column, whatever order the scanner took or numbered them in:
 
-.. math:: x_{RAS} = \mathrm{diag}(-1,-1,1)\,(p_0 + i\,\Delta_c\,\hat r + j\,\Delta_r\,\hat c + k\,s)
+.. math:: x_{RAS} = \mathrm{diag}(-1,-1,1)\,(p_0 + i\,\Delta_c\,\hat r + (R - 1 - j)\,\Delta_r\,\hat c + k\,s)
 
-with the position p_0 of the first slice, the row and column directions r and c, the distances :math:`\Delta_c` between columns and
-:math:`\Delta_r` between rows, and the step s from slice to slice. Turning LPS into RAS mirrors two axes, which is a rotation: every affine
-made here has a positive determinant (i, j, k are right-handed), so FSL's convention negates the first row of every bvec file.
+with the position p_0 of the first slice, its R rows, the row and column directions r and c, the distances :math:`\Delta_c` between columns
+and :math:`\Delta_r` between rows, and the step s from slice to slice. Every affine made here has a negative determinant: the order in
+which other converters write too, and for which FSL's convention takes bvec files as they are.
 
 *Assumes* unit vectors at right angles to each other, as DICOM demands of ImageOrientationPatient (PS3.3 C.7.6.2). *Breaks* with
 slices that are not parallel or run askew: `neuromyo.dicom.volumes` refuses those.
@@ -58,12 +58,11 @@ def along(frames: Sequence[Frame], first: Frame) -> np.ndarray:
 
 def affine(first: Frame, step: np.ndarray) -> np.ndarray:
     """(4, 4) voxel index -> RAS mm of a stack whose first slice (k = 0) is ``first``; ``step`` (3,) is LPS mm to the next."""
-    columns = np.stack(
-        [np.asarray(first.row) * first.spacing_mm[1], np.asarray(first.column) * first.spacing_mm[0], step], axis=1
-    )
+    along_row = np.asarray(first.row, dtype=np.float64) * first.spacing_mm[1]
+    down = np.asarray(first.column, dtype=np.float64) * first.spacing_mm[0]
     made = np.eye(4)
-    made[:3, :3] = _TURN @ columns
-    made[:3, 3] = _TURN @ np.asarray(first.position, dtype=np.float64)
+    made[:3, :3] = _TURN @ np.stack([along_row, -down, step], axis=1)
+    made[:3, 3] = _TURN @ (np.asarray(first.position, dtype=np.float64) + (first.shape[0] - 1) * down)
     return made + 0.0
 
 

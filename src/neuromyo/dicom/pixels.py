@@ -1,6 +1,7 @@
 """Pixels into a raw file, plane by plane: the child's job that fills the scratch file of a series.
 
-The file holds planes of (rows, columns), column index fastest, so that read as NIfTI its first axis runs along a row. No more
+The file holds planes of (rows, columns), last row first, column index fastest: read as NIfTI, the first axis runs along a row, the second
+up the columns (see `neuromyo.dicom.geometry`). No more
 than one source file is held at a time.
 """
 
@@ -52,7 +53,7 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             try:
                 for one, values in read(Path(request["root"]) / name, by_file.get(number, []), shape, dtype):
                     out.seek(one.index * size)
-                    out.write(values.tobytes())
+                    out.write(values[::-1].tobytes())
             except NeuromyoError as error:
                 yield {"file": number, "error": error.as_dict()}
             yield {"share": done / len(request["files"])}

@@ -77,8 +77,11 @@ def _direction(look: Look) -> dict[str, str]:
 
 
 def image_axis(direction: object) -> str:
-    """``row-`` (towards lower column index) as BIDS says it of the image as stored: ``i-``; "" where it is not stated."""
-    words = {"row": "i", "col": "j", "row-": "i-", "col-": "j-"}
+    """``row-`` (towards lower column index) as BIDS says it of the image as stored: ``i-``; "" where it is not stated.
+
+    Rows are stored last first (`neuromyo.dicom.geometry`), so that ``col``, towards higher row index, is ``j-``.
+    """
+    words = {"row": "i", "col": "j-", "row-": "i-", "col-": "j"}
     return words.get(direction, "") if isinstance(direction, str) else ""
 
 

@@ -118,4 +118,5 @@ def values(frames, folder, dtype="float64", name="a.dcm"):
     }
     problems = [a["error"] for a in pixels.answer(request) if "error" in a]
     assert not problems, problems
-    return np.fromfile(out, dtype).reshape(len(frames), *frames[0].shape)
+    planes = np.fromfile(out, dtype).reshape(len(frames), *frames[0].shape)
+    return planes[:, ::-1]  # as the header has them: the file holds the last row first

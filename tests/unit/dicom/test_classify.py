@@ -140,10 +140,10 @@ def test_diffusion_with_reversed_b0() -> None:
     ]
     assert made[0].volumes == (0, 1, 2)
     assert made[0].texts["bval"] == "0 800 800\n"
-    # LPS (0, 0.6, 0.8) is RAS (0, -0.6, 0.8); stored axes of this image point to L, P, S: i is LPS x negated by FSL's rule
-    assert made[0].texts["bvec"] == "0 -1 0\n0 0 0.6\n0 0 0.8\n"
-    assert made[0].sidecar["PhaseEncodingDirection"] == "j"
-    assert made[1].sidecar["PhaseEncodingDirection"] == "j-"
+    # LPS (0, 0.6, 0.8) is RAS (0, -0.6, 0.8); stored axes of this image point to L, A, S, left-handed: taken as they are
+    assert made[0].texts["bvec"] == "0 1 0\n0 0 -0.6\n0 0 0.8\n"
+    assert made[0].sidecar["PhaseEncodingDirection"] == "j-"
+    assert made[1].sidecar["PhaseEncodingDirection"] == "j"
     assert made[2].texts == {}
 
 

@@ -29,7 +29,7 @@ def value_at(world: np.ndarray, volume: int, part: str = "mag") -> np.ndarray:
 
 
 def write_raw(path: Path, stack: Stack) -> None:
-    """What the job ``pixels`` does: every plane to its place, row after row, by the frame's own geometry."""
+    """What the job ``pixels`` does: every plane to its place, last row first, by the frame's own geometry."""
     rows, columns = stack.first.shape
     raw = np.zeros((stack.n * len(stack.planes[0]), rows, columns), stack.dtype())
     j, i = np.mgrid[:rows, :columns]
@@ -38,7 +38,7 @@ def write_raw(path: Path, stack: Stack) -> None:
             lps = np.array(frame.position) + i[..., None] * np.array(frame.row) * frame.spacing_mm[1]
             lps = lps + j[..., None] * np.array(frame.column) * frame.spacing_mm[0]
             raw[v * len(volume) + k] = value_at(lps * (-1, -1, 1), v, stack.part)
-    raw.tofile(path)
+    raw[:, ::-1].tofile(path)
 
 
 def import_all(examination: Examination, root: Path, scratch: Path, **more) -> tuple[Named, ...]:
