@@ -197,7 +197,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_read(tmp_path, wrong
     for into in ("bids", "new"):
         done = imported(tmp_path, *wrong, into=into)
         assert done.status == 2, done.out
-        assert done.json["error"]["where"].startswith(wrong[0]) and done.json["error"]["remedy"]
+        assert done.json["error"]["where"].startswith((wrong[0], "protocol nope")) and done.json["error"]["remedy"]
     assert not (tmp_path / "new").exists()
 
 
@@ -206,6 +206,9 @@ def test_another_name_for_what_is_there_is_not_silently_forgotten(tmp_path):
     imported(tmp_path)
     (finding,) = said(imported(tmp_path, "--series", "3=MEGRE"), "N-SERIES")
     assert finding["where"] == "--series 3" and "delete the files" in finding["remedy"]
+    (finding,) = said(imported(tmp_path, "--keep-dicom", "--keep", "age"), "N-KEPT")
+    assert finding["where"] == "--keep, --keep-dicom"
+    assert not (tmp_path / "bids" / "sourcedata").exists()
 
 
 def test_a_full_disk_leaves_no_dataset_and_the_next_import_makes_it(tmp_path, monkeypatch):
@@ -259,7 +262,7 @@ from neuromyo.cli.main import main
 main(sys.argv[3:])
 """
 #: the step that the import is killed before, and how many times it was let pass; replacing goes on in `io.store` too
-MOMENTS = [("image", 1), ("sweep", 0), ("recover", 1), ("move", 0), ("move", 1), ("move", 5), ("move", 9), ("clear", 1)]
+MOMENTS = [("image", 1), ("sweep", 0), ("recover", 1), ("move", 1), ("move", 9), ("clear", 1)]
 
 
 @pytest.mark.parametrize(("step", "after"), MOMENTS, ids=lambda v: str(v))

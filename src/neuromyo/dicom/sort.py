@@ -8,6 +8,7 @@ told; the others go on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
@@ -78,7 +79,23 @@ def _without_copies(frames: Sequence[Frame], sops: Mapping[int, str]) -> tuple[l
     for frame in frames:
         if frame.file in sops and first[sops[frame.file]] != frame.file:
             dropped.setdefault(frame.number, set()).add(frame.file)
-    return kept, [_copies(number, len(files)) for number, files in sorted(dropped.items(), key=lambda d: d[0] or 0)]
+    said = [_copies(number, len(files)) for number, files in sorted(dropped.items(), key=lambda d: d[0] or 0)]
+    return kept, said + _unlike(frames, {n: first[sops[n]] for files in dropped.values() for n in files})
+
+
+def _unlike(frames: Sequence[Frame], copies: Mapping[int, int]) -> list[Finding]:
+    """W-DUPLICATE where what carries an image's identifier is not that image by its header. copies : file -> the one kept for it"""
+    own: dict[int, list[Frame]] = {}
+    for frame in frames:
+        own.setdefault(frame.file, []).append(
+            replace(frame, file=0, series="", instance=None, clock=None, acquisition=None)
+        )
+    numbers = [own[n][0].number for n, kept in copies.items() if own[n] != own.get(kept)]
+    return [Finding("warn", "W-DUPLICATE", call(() if number is None else (number,)),
+                    f"{numbers.count(number)} of them say something else in their headers than the images that were kept",
+                    "find out which is right (one may have been processed again), and import that one alone",
+                    "the first, by the names of folders and files, are taken")
+            for number in dict.fromkeys(numbers)]  # fmt: skip
 
 
 def _copies(number: int | None, n: int) -> Finding:

@@ -150,7 +150,7 @@ def _imported(
         task = visit.Task(bids, options, secret, found.listing, label, person, names, series, source.name)
         findings += _elsewhere(accounts, task.label, names)
         chosen = seen.sorted_out(bids, accounts, task.label, entries, names, series)
-        findings += seen.of_no_use(entries, chosen.entries, options.series)
+        findings += [*seen.of_no_use(entries, chosen.entries, options.series), *_too_late(options, chosen)]
         done.append(visit.run(task, chosen, len(entries), tell))
     return tuple(done), tuple(findings), tuple(found.errors.values())
 
@@ -184,6 +184,15 @@ def _elsewhere(accounts: dict[str, ledger.Account], label: str, names: dict[int,
             said.append(Finding("warn", "W-ID", label, f"{there:,} of its images are in the dataset already, as {account.label}",
                                 "check --subject and --session", "they are not imported a second time"))  # fmt: skip
     return said
+
+
+def _too_late(options: IntakeOptions, chosen: seen.Seen) -> list[Finding]:
+    """A note where options ask for more of images that were all imported before."""
+    asked_for = [name for name, given in (("--keep", options.keep), ("--keep-dicom", options.keep_dicom)) if given]
+    if chosen.entries or not asked_for:
+        return []
+    return [Finding("note", "N-KEPT", ", ".join(asked_for), "nothing is new, so nothing more is kept of what was imported before",
+                    "import into a new folder with it")]  # fmt: skip
 
 
 def _require_same_key(accounts: dict[str, ledger.Account], secret: bytes) -> None:

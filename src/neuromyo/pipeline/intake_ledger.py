@@ -98,11 +98,11 @@ def _pending(path: Path) -> tuple[list[str], dict[str, Any]]:
     """The moves that are left and the account to be kept; E-BIDS where they lead out of the dataset or are none."""
     name = f"{FOLDER}/{path.name}"
     said = read_json(path, name)
-    listed, account = said.get("moves"), said.get("account")
-    account = account if isinstance(account, dict) else {}
-    moves = [one for one in listed if isinstance(one, str) and _is_within(one)] if isinstance(listed, list) else []
-    if moves == listed and _LABEL.fullmatch(str(account.get("label"))):
-        return moves, account
+    moves, account = said.get("moves"), said.get("account")
+    if isinstance(moves, list) and isinstance(account, dict):
+        within = all(isinstance(one, str) and _is_within(one) for one in moves)
+        if within and _LABEL.fullmatch(str(account.get("label"))):
+            return moves, account
     raise DataError("E-BIDS", where=name, needed="the moves that an import left to be done", found="another content",
                     remedy=f"delete {name} if you trust the dataset, then import again")  # fmt: skip
 

@@ -10,7 +10,7 @@ from neuromyo.dicom import describe
 from tests.dialects import altered, enhanced, header, siemens
 from tests.dialects.cases import CASES, mese, weighted
 from tests.dialects.exam import Examination
-from tests.dialects.geometry import affine, pattern
+from tests.dialects.geometry import affine, onto, pattern
 from tests.dialects.scan import Scan
 from tests.dialects.truth import OBLIQUE
 from tests.unit.dicom.test_dialects_to_stacks import sorted_of, volumes_of
@@ -79,6 +79,19 @@ def test_an_export_under_new_identifiers(tmp_path):
     only(seen(tmp_path)[1], "W-TORN", "exported twice")
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_two_exports_under_the_same_identifiers(tmp_path, changed):
+    """The second is left out; that it was rescaled on the way is said."""
+    train(tmp_path / "a")
+    paths = train(tmp_path / "b")
+    if changed:
+        each(paths, lambda said, _: (setattr(said, "RescaleSlope", 2), setattr(said, "RescaleIntercept", 0)))
+    made, _, _ = sorted_of(tmp_path)
+    told = [f.message for f in made.findings if f.code == "W-DUPLICATE"]
+    assert len(made.stacks) == 1 and "15 copies" in told[0]
+    assert ["15 of them say something else" in one for one in told[1:]] == [True] * changed
+
+
 def test_two_examinations_of_a_day_number_their_series_alike(tmp_path):
     """Series 3 of each is of another kind: nothing to be said."""
     train(tmp_path / "a")
@@ -127,7 +140,7 @@ def test_two_stacks_in_one_enhanced_file_come_apart(tmp_path):
     for stack in made.stacks:
         leg = legs[0] if abs(stack.affine[0, 3] - 60) < 1 else legs[1]
         for n, volume in enumerate(volumes_of(stack, listing, tmp_path)):
-            np.testing.assert_array_equal(volume.values, leg.stored[..., n])
+            np.testing.assert_array_equal(onto(volume.values, volume.affine, leg.affine), leg.stored[..., n])
     only(seen(tmp_path / "in")[1], "W-TORN", "several stacks")
 
 
@@ -176,7 +189,8 @@ def test_an_echo_time_that_some_images_lack(tmp_path, value):
 def first_values(folder, tmp_path):
     made, listing, _ = sorted_of(folder)
     (stack,) = made.stacks
-    return next(iter(volumes_of(stack, listing, tmp_path))).values
+    first = next(iter(volumes_of(stack, listing, tmp_path)))
+    return onto(first.values, first.affine, OBLIQUE)
 
 
 def test_a_slope_for_each_slice_is_heeded(tmp_path):
