@@ -32,6 +32,8 @@ UNKNOWN_KELVIN = 2.0
 _KEYS = {"title", "source", "evidence", "radius_mm", "shape", "turn_limit_deg", "mirrored", "field_strength", "quantity",
          "vial"}  # fmt: skip
 _QUANTITY_KEYS = {"temperature_c", "per_kelvin", "per_kelvin_uncertainty", "uncertainty", "evidence", "source"}
+#: T1 (s) of what the vials hold, that fat fractions are freed of by the options of those names: key -> the range it must lie in
+_T1_KEYS = {"water_t1": (0.1, 5.0), "fat_t1": (0.05, 2.0)}
 _VALUE_KEYS = {"value", "uncertainty", "per_kelvin", "per_kelvin_uncertainty"}
 
 
@@ -81,6 +83,7 @@ class VialSet:
         repeats itself on turning can only be told apart within half of its period.
     mirrored : it was put in the other way round, so that the images show the mirror image of the description
     field_strength : in T, that the references hold for; 0 where they do not depend on it
+    t1 : ``water_t1`` and ``fat_t1`` in s of the vials with fat, as far as stated: a short TR weighs water and fat by them
     """
 
     title: str
@@ -93,6 +96,7 @@ class VialSet:
     source: str = ""
     evidence: str = "proposed"
     about: Mapping[str, About] = field(default_factory=dict)
+    t1: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -130,7 +134,8 @@ def parse(text: str, where: str) -> VialSet:
     }
     for name, entry in common.items():
         _quantity(name, f"{where} [quantity.{name}]")
-        _known(entry, _QUANTITY_KEYS, f"{where} [quantity.{name}]")
+        of_fat = set(_T1_KEYS) if _ALIASES.get(name, name) == "FF" else set()
+        _known(entry, _QUANTITY_KEYS | of_fat, f"{where} [quantity.{name}]")
     common = {_ALIASES.get(name, name): entry for name, entry in common.items()}
     entries = raw.get("vial", [])
     if not isinstance(entries, list) or len(entries) < 3:
@@ -148,7 +153,9 @@ def parse(text: str, where: str) -> VialSet:
         field_strength=_number(raw, "field_strength", where, low=0.0, high=12.0, default=0.0),
         source=str(raw.get("source", "")),
         evidence=_word(raw, "evidence", where, EVIDENCE, "proposed"),
-    )
+        t1={key: _number(common["FF"], key, f"{where} [quantity.FF]", low=low, high=high)
+            for key, (low, high) in _T1_KEYS.items() if key in common.get("FF", {})},
+    )  # fmt: skip
     return (
         replace(made, about={q: _about(common.get(q, {}), made, where) for q in made.quantities})
         if _sound(made, where)

@@ -109,3 +109,15 @@ def test_what_has_no_root_has_a_reason(short, long, reason):
 def test_series_that_do_not_pair_are_refused(short, long):
     with pytest.raises(ProtocolError, match="E-PROTOCOL"):
         fitted({"tr1": np.ones((1, 1)), "tr2": np.ones((1, 1))}, {"tr1": short, "tr2": long})
+
+
+@pytest.mark.parametrize("stated", [{"flip_angles_deg": (60.0,)}, {"refocusing_angle_deg": 120.0}])
+def test_angles_that_the_equation_does_not_hold_for_are_refused(stated):
+    acquisitions = {**BIOMARKER.typical, "tr1": BIOMARKER.typical["tr1"].with_(**stated)}
+    with pytest.raises(ProtocolError, match="about 90 and 180 degrees"):
+        fitted(played(1.0), acquisitions)
+    fine = {
+        **BIOMARKER.typical,
+        "tr1": BIOMARKER.typical["tr1"].with_(flip_angles_deg=(90.0,), refocusing_angle_deg=180.0),
+    }
+    np.testing.assert_allclose(fitted(played(1.0), fine).values["T1"], 1.2, rtol=1e-9)

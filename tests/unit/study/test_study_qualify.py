@@ -336,3 +336,32 @@ def test_a_description_that_is_wrong_is_told_where(change, code, words):
 def test_limits_that_are_wrong_are_told_where(text, words):
     with pytest.raises(OptionError, match=words):
         limits.parse(text, "limits.toml")
+
+
+BIAS_WITHIN_3 = limits.parse(
+    'title = "t"\nleast_scans = 2\n[[limit]]\nquantity = "T1"\nstatistic = "bias"\nwithin = 3.0\n', "t.toml"
+)
+CALM, SCATTERED = {"day_sd": 0.3, "repeat_sd": 0.4}, {"day_sd": 1.0, "repeat_sd": 0.8}
+
+
+@pytest.mark.parametrize(("true", "scatter", "days", "passes", "fails"), [
+    (0.5, CALM, 3, (0.90, 1.0), (0.0, 0.01)),
+    (0.5, CALM, 5, (0.98, 1.0), (0.0, 0.01)),
+    (0.5, SCATTERED, 3, (0.0, 0.08), (0.0, 0.01)),
+    (0.5, SCATTERED, 5, (0.42, 0.63), (0.0, 0.01)),
+    (0.5, SCATTERED, 10, (0.97, 1.0), (0.0, 0.01)),
+    (3.0, CALM, 3, (0.0, 0.025), (0.04, 0.17)),
+    (3.0, CALM, 5, (0.0, 0.025), (0.0, 0.09)),
+    (3.0, CALM, 10, (0.0, 0.025), (0.0, 0.04)),
+    (5.0, SCATTERED, 3, (0.0, 0.01), (0.89, 1.0)),
+    (5.0, SCATTERED, 5, (0.0, 0.01), (0.98, 1.0)),
+])  # fmt: skip
+def test_how_often_a_site_is_judged_rightly_covers(true, scatter, days, passes, fails):
+    """Six vials, one scan a day, a limit of 3 %: never passed where the bias is at the limit or over it."""
+    draws = min(max(DRAWS // 6, 100), 1000)
+    found = []
+    for seed in range(draws):
+        rows = readings(np.random.default_rng(seed), days=days, repeats_=1, bias=true, **scatter)
+        found.append(verdicts(judged(rows, which=BIAS_WITHIN_3))["bias"])
+    share = {verdict: found.count(verdict) / draws for verdict in (PASS, FAIL)}
+    assert passes[0] <= share[PASS] <= passes[1] and fails[0] <= share[FAIL] <= fails[1], share
