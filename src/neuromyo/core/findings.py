@@ -28,6 +28,7 @@ FINDINGS: dict[str, str] = {
     "N-LEFTOUT": "an image that is not for measuring, or that was not wanted, was left out",
     "N-MT": "magnetisation transfer is taken as off, because the header of its twin says on",
     "N-NOIMAGE": "a DICOM object that is no MR image was left out",
+    "N-KEPT": "an option came too late: what is in the dataset stays as it is",
     "N-SERIES": "a series that was named is in the dataset already",
     "N-RUN": "several series are of one kind and are numbered as runs",
     # people and tables

@@ -99,7 +99,7 @@ def test_two_bad_tables_are_both_told_and_nothing_is_written(study, tmp_path):
     other = put(tmp_path, "participant_id,grip_left (kg)\nGood,31\n", "grip.csv")
     said = neuromyo("phenotype", study, one, other)
     assert said.status == 2 and {f["code"] for f in said.json["findings"]} == {"E-TABLE", "E-ID"}
-    assert "probably sub-good" in said.err and "row 2" in said.err and digests(study) == before
+    assert "probably sub-good" in said.out and "row 2" in said.err and digests(study) == before
     assert "2 to mend" in said.err
 
 
