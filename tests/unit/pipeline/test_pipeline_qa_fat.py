@@ -46,13 +46,13 @@ def test_the_options_of_a_fat_fraction_are_those_of_the_vials():
 def test_without_them_the_letter_says_what_is_assumed():
     reading = Reading(Scan("s", "alpha"), "b", "FF", "pdff", "", 50.0, 1.0, 50, 50.0, 0.2)
     silent, stated = (vialset.parse(VIALS.format(t), "v.toml") for t in ("", "water_t1 = 1.2\nfat_t1 = 0.3"))
-    of_fat = [f for f in qa._assumptions(None, silent, [reading]) if f.where == "fat fraction"]
+    of_fat = [f for f in qa._assumptions(silent, [reading]) if f.where == "fat fraction"]
     assert (
         len(of_fat) == 1
         and "water and fat is not stated" in of_fat[0].message
         and "0.8 points" in of_fat[0].consequence
     )
-    assert not [f for f in qa._assumptions(None, stated, [reading]) if f.where == "fat fraction"]
+    assert not [f for f in qa._assumptions(stated, [reading]) if f.where == "fat fraction"]
 
 
 def test_the_figure_in_the_letter_is_that_of_the_steady_state():
