@@ -60,11 +60,11 @@ def test_canaries_sit_everywhere(tmp_path, write):
     assert silent <= {"private_text", "private_nested", "protocol_text"}
 
 
-@pytest.mark.parametrize("syntax", SYNTAXES)
-@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    ("syntax", "signed"),  # Pillow, which encodes JPEG 2000 here, knows no sign
+    [(syntax, signed) for syntax in SYNTAXES for signed in (False, True) if not (signed and syntax == "jpeg2000")],
+)
 def test_every_syntax_holds_the_same_voxels(tmp_path, syntax, signed):
-    if signed and syntax == "jpeg2000":
-        pytest.skip("Pillow, which encodes JPEG 2000 here, knows no sign")
     low, high, kind = (-32768, 32767, np.int16) if signed else (0, 65535, np.uint16)
     scan = Scan(pattern((13, 14, 2, 1), low=low, high=high, dtype=kind), affine())
     scan.stored[:2, :2] = high

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import importlib.util
 import io
 import json
 import os
@@ -21,9 +20,6 @@ from tests.gauntlet.searching import hits, hits_in
 
 pytestmark = pytest.mark.gauntlet
 KEY = "5a" * 32
-verb = pytest.mark.skipif(
-    importlib.util.find_spec("neuromyo.pipeline.intake") is None, reason="the verb import is not built in here"
-)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +168,6 @@ def _silent(done, *places):
     assert hits_in([p for p in places if p.exists()], CANARIES) == {}
 
 
-@verb
 @pytest.mark.parametrize("more", [["--keep-dicom", "--json"], ["--keep", "age,sex,height,weight", "--debug"]])
 def test_g57_an_import_leaves_no_canary_anywhere(study, tmp_path, more):
     done = _imported(study, tmp_path / "bids", tmp_path / "home", *more)
@@ -184,7 +179,6 @@ def test_g57_an_import_leaves_no_canary_anywhere(study, tmp_path, more):
     _silent(done, tmp_path / "bids", tmp_path / "home")
 
 
-@verb
 def test_g57_words_of_our_own_files_are_taken_for_nobody(study, tmp_path):
     """Keys, columns, names and the README that every import writes: no person is called so, or no import of his could pass."""
     bids = tmp_path / "bids"
@@ -205,7 +199,6 @@ def test_g57_words_of_our_own_files_are_taken_for_nobody(study, tmp_path):
     assert gathered.to_find() == {}, "add them to dicom/profile/own.txt"
 
 
-@verb
 def test_g57_the_preview_of_the_verb_is_silent_and_writes_nothing(study, tmp_path):
     done = _imported(study, tmp_path / "bids", tmp_path / "home", "--preview")
     assert done.returncode == 0, done.stderr.decode()[-2000:]
@@ -213,7 +206,6 @@ def test_g57_the_preview_of_the_verb_is_silent_and_writes_nothing(study, tmp_pat
     _silent(done, tmp_path / "home")
 
 
-@verb
 @pytest.mark.parametrize("spoil", ["truncated", "another person", "half a header", "burned in"])
 def test_g57_errors_and_tracebacks_hold_no_canary(tmp_path, spoil):
     source = canaries.write(tmp_path / "scans")
@@ -235,7 +227,6 @@ def test_g57_errors_and_tracebacks_hold_no_canary(tmp_path, spoil):
     _silent(done, tmp_path / "bids", tmp_path / "home")
 
 
-@verb
 def test_g57_a_name_in_a_technical_field_stops_the_import(tmp_path):
     """The coil's name is kept as a technical fact; here somebody typed the patient's into it."""
     source = tmp_path / "scans"

@@ -20,7 +20,8 @@ from neuromyo.phantom.fields import Fields, Texture
 from neuromyo.phantom.geometry import Body
 from neuromyo.phantom.pose import STILL, Pose
 from neuromyo.phantom.regions import N_CODES, leaf_of
-from neuromyo.phantom.render import Parts, Sampling, render_slice, slice_centres
+from neuromyo.phantom.render import Parts, Sampling, slice_centres
+from neuromyo.phantom.sliced import Sliced
 from neuromyo.phantom.susceptibility import Susceptibility
 from neuromyo.phantom.tissue import FAT, TISSUES, Tissue
 
@@ -38,7 +39,7 @@ FAT_TRUTH = {"FatT1": FAT.T1, "FatT2": FAT.T2, "FatT2star": FAT.T2star, "FatR2st
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Scene(Sliced):
     """A body with its disease, in the fields of one session, on a grid.
 
     tissue_t2, tissue_fat : textures that say where in a muscle water T2 and fat are above their mean
@@ -54,24 +55,6 @@ class Scene:
     sampling: Sampling = field(default_factory=Sampling)
     pose: Pose = STILL
     _seen: dict[int, Parts] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def n_slices(self) -> int:
-        return self.grid.shape[self.grid.slice_axis]
-
-    def moved(self, pose: Pose) -> Scene:
-        """The same scene with its body elsewhere."""
-        return self if pose == self.pose else replace(self, pose=pose)
-
-    def codes(self, xyz: np.ndarray) -> np.ndarray:
-        """RAS+ mm (n, 3) of the scanner -> leaf codes (n,)."""
-        return self.body.codes(self.pose.to_body(xyz))
-
-    def parts(self, k: int) -> Parts:
-        """The tissues of slice ``k``; kept, since every series asks for them."""
-        if k not in self._seen:
-            self._seen[k] = render_slice(self, self.grid, k, self.sampling)
-        return self._seen[k]
 
     def truth(self, k: int, parts: Parts) -> dict[str, np.ndarray]:
         """The truth of every part of slice ``k``: name -> (m,)."""

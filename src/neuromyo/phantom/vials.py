@@ -7,15 +7,16 @@ It offers what `acquire` asks of a `Scene` (slices, parts, truth), so that any b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from neuromyo.core.grid import Grid
 from neuromyo.phantom.fields import Fields
 from neuromyo.phantom.pose import STILL, Pose
-from neuromyo.phantom.render import Parts, Sampling, render_slice, slice_centres
+from neuromyo.phantom.render import Parts, Sampling, slice_centres
 from neuromyo.phantom.scene import AMPLITUDES, FAT_TRUTH, FIBRE, FULL_SCALE, TENSOR
+from neuromyo.phantom.sliced import Sliced
 
 #: mean diffusivity of the liquids at room temperature, m2/s: Holz et al., Phys Chem Chem Phys 2000;2:4740 (recalled), of water
 _WATER_MD = 2.0e-9
@@ -70,7 +71,7 @@ class VialBody:
 
 
 @dataclass(frozen=True, eq=False)
-class VialScene:
+class VialScene(Sliced):
     """Vials in the fields of one session, on a grid; stands where a `Scene` would. ``liquids`` are by code less one."""
 
     body: VialBody
@@ -80,24 +81,6 @@ class VialScene:
     sampling: Sampling = field(default_factory=lambda: Sampling(4, 1))
     pose: Pose = STILL
     _seen: dict[int, Parts] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def n_slices(self) -> int:
-        return self.grid.shape[self.grid.slice_axis]
-
-    def moved(self, pose: Pose) -> VialScene:
-        """The same scene with the phantom elsewhere."""
-        return self if pose == self.pose else replace(self, pose=pose)
-
-    def codes(self, xyz: np.ndarray) -> np.ndarray:
-        """RAS+ mm (n, 3) of the scanner -> codes (n,)."""
-        return self.body.codes(self.pose.to_body(xyz))
-
-    def parts(self, k: int) -> Parts:
-        """What shares the voxels of slice ``k``; kept, since every series asks for it."""
-        if k not in self._seen:
-            self._seen[k] = render_slice(self, self.grid, k, self.sampling)
-        return self._seen[k]
 
     def truth(self, k: int, parts: Parts) -> dict[str, np.ndarray]:
         """The truth of every part of slice ``k``, by the names that biomarkers ask for: name -> (m,)."""
