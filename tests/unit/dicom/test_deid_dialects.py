@@ -7,10 +7,10 @@ import pytest
 
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.dicom import copies
+from neuromyo.dicom import describe as dialects
 from neuromyo.dicom.deidentify import Who
+from tests.dialects import cases
 
-cases = pytest.importorskip("tests.dialects.cases", reason="comes with the dialects' writers")
-dialects = pytest.importorskip("neuromyo.dicom.describe", reason="comes with the dialects")
 CSA_ONLY = {"EffectiveEchoSpacing", "PhaseEncodingDirection", "TotalReadoutTime"}
 
 
