@@ -60,6 +60,12 @@ CODES: dict[str, tuple[int, str]] = {
     "E-SIDE": (EXIT_INPUT, "a left or right name contradicts the image's geometry"),
     "E-LABELS": (EXIT_INPUT, "a label image or its table cannot be understood"),
     "E-VIALS": (EXIT_INPUT, "the vials of a phantom are not where their description puts them"),
+    "E-NERVE": (EXIT_INPUT, "no nerve can be followed where one was looked for"),
+    "E-RESOLUTION": (EXIT_INPUT, "the images are too coarse for what was asked of them"),
+    "E-COURSE": (EXIT_INPUT, "no line can be drawn through a nerve, or two visits cannot be laid on each other"),
+    "E-READING": (EXIT_INPUT, "a form of visual reading cannot be made or read"),
+    "E-WEIGHTS": (EXIT_UNSAFE, "a network's weights are missing, or are not those that were stated"),
+    "E-NETWORK": (EXIT_INPUT, "a segmentation network failed, or gave what cannot be used"),
     # asking
     "E-OPTION": (EXIT_INPUT, "an option has an impossible value"),
     "E-UNKNOWN": (EXIT_INPUT, "a name that is not known here"),
