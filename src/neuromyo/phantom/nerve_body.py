@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from neuromyo.phantom.nerve_course import Line
 from neuromyo.phantom.nerve_fascicles import Bundle, pack
 from neuromyo.phantom.nerve_outline import Outline
+from neuromyo.phantom.nerve_sampling import NERVE_MM, Sheets
 
 #: how widely the sheath bridges the cleft between two divisions that run together, mm, and over which length it lets go
 BRIDGE_MM, LETS_GO_MM = 0.45, 8.0
@@ -112,11 +114,11 @@ class NerveBody:
         one, two = (p.outline.depth(*p.line.across(xyz)) for p in self.parts)
         return np.where(xyz[:, 2] >= self.splits_at_mm, 0, np.where(one >= two, 1, 2))
 
-    def area(self, z: float, step_mm: float = 0.08) -> float:
+    def area(self, z: float, step_mm: float = 0.12) -> float:
         """True area across the nerve at level z, mm2: closed form for one nerve, by counting for divisions that run together."""
         if len(self.parts) == 1:
             return float(self.parts[0].outline.area(np.array(z)))
-        reach = sum(2.0 * p.reach_mm for p in self.parts)
+        reach = 1.2 * sum(p.reach_mm for p in self.parts)
         side = np.arange(-reach, reach, step_mm)
         u, v = (m.ravel() for m in np.meshgrid(side, side))
         here = self.points(np.array([z - 0.5, z, z + 0.5]))
@@ -125,3 +127,28 @@ class NerveBody:
         first /= np.linalg.norm(first)
         depth = self.depths(here[1] + u[:, None] * first + v[:, None] * np.cross(along, first))[0]
         return float(np.clip(0.5 + depth / step_mm, 0.0, 1.0).sum() * step_mm**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A nerve sampled in one slice: the box of voxels it may lie in, ``n`` samples along their sides ``width_mm`` apart, and
+    what `NerveBody.depths` says of them."""
+
+    box: tuple[slice, slice]
+    n: int
+    width_mm: float
+    depth: np.ndarray
+    fascicle: np.ndarray
+    fat: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def sampled(body: NerveBody, sheets: Sheets, k: int) -> Sampled | None:
+    """The nerve in slice k, None where it is not; kept for a moment, as pictures and truth both ask."""
+    levels = sheets.levels()
+    spine = np.concatenate([p.line.points(levels) for p in body.parts])
+    box = sheets.window(k, spine, max(p.reach_mm + 1.6 * p.paraneural_mm for p in body.parts))
+    if box is None:
+        return None
+    n, width = sheets.finer(NERVE_MM)
+    return Sampled(box, n, width, *(d.astype(np.float32) for d in body.depths(sheets.samples(k, box, n))))
