@@ -44,22 +44,24 @@ class Nerve:
     def reach_mm(self) -> float:
         return self.outline.reach_mm
 
-    def depths(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points (n, 3) -> how far (mm) inside the outline, inside a fascicle, and inside the fat around the nerve."""
+    def depths(self, xyz: np.ndarray, width_mm: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points (n, 3) -> how far (mm) inside the outline, inside a fascicle, and inside the fat around the nerve.
+
+        width_mm : over which the caller will soften borders (see `Bundle.depth`); 0 for the places themselves"""
         u, v, z = self.line.across(xyz)
         depth = self.outline.depth(u, v, z)
         fascicle = np.full(depth.shape, -np.inf)
         inside = depth > 0.0
         if inside.any():
-            fascicle[inside] = self._fascicle(u[inside], v[inside], z[inside])
+            fascicle[inside] = self._fascicle(u[inside], v[inside], z[inside], width_mm)
         angle = np.arctan2(v, u) - 0.7 * self.seed
         fat = depth + self.paraneural_mm * (1.0 + 0.33 * np.cos(angle) + 0.2 * np.cos(3.0 * angle + 1.0))
         return depth, fascicle, fat
 
-    def _fascicle(self, u: np.ndarray, v: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def _fascicle(self, u: np.ndarray, v: np.ndarray, z: np.ndarray, width_mm: float) -> np.ndarray:
         x, y = self.outline.normalised(u, v, z)
         a, b = (float(axis) for axis in self.outline.axes(np.zeros(())))
-        return self.bundle.depth(x * a, y * b, z)
+        return self.bundle.depth(x * a, y * b, z, width_mm)
 
     def fascicles_at(self, z: float) -> tuple[np.ndarray, np.ndarray]:
         """Centres (n, 3) RAS+ mm and true areas (n,) mm2 of the fascicles in the section across the nerve at level z."""
@@ -95,9 +97,9 @@ class NerveBody:
         weights = np.array([p.outline.area_mm2 for p in self.parts])
         return np.tensordot(weights / weights.sum(), np.array([p.line.points(z) for p in self.parts]), 1)
 
-    def depths(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def depths(self, xyz: np.ndarray, width_mm: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `Nerve.depths`, of the whole; where divisions run together the sheath bridges the cleft between them."""
-        each = [part.depths(xyz) for part in self.parts]
+        each = [part.depths(xyz, width_mm) for part in self.parts]
         if len(each) == 1:
             return each[0]
         (one, fascicle_one, fat_one), (two, fascicle_two, fat_two) = each
@@ -151,4 +153,4 @@ def sampled(body: NerveBody, sheets: Sheets, k: int) -> Sampled | None:
     if box is None:
         return None
     n, width = sheets.finer(NERVE_MM)
-    return Sampled(box, n, width, *(d.astype(np.float32) for d in body.depths(sheets.samples(k, box, n))))
+    return Sampled(box, n, width, *(d.astype(np.float32) for d in body.depths(sheets.samples(k, box, n), width)))

@@ -90,7 +90,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
     area = rng.uniform(*habit.area_mm2) * {"hypertrophic": 2.0, "atrophic": 0.6}.get(kind, 1.0)
     if nerve == "sciatic-nerve":
         area = float(np.clip(area, 20.0, 100.0))
-    share = {"hypertrophic": 0.5, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.52)))
+    share = {"hypertrophic": 0.47, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.5)))
     if kind != "split":
         one = Nerve(nerve, line, _outline(rng, area, habit), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed)
         return NerveBody((one,))
@@ -102,7 +102,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
         Nerve(name, _beside(line, lateral * sign * float(apart) * weight, sign * lateral * rate, splits),
               replace(outline, turn_deg=0.0), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed + i)
         for i, (name, outline, sign, weight, rate) in enumerate(
-            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.32)))
+            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.26)))
     )  # fmt: skip
     return NerveBody(parts, nerve, splits - 3.0)
 

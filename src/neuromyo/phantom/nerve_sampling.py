@@ -21,11 +21,13 @@ class Sheets:
 
     grid : of the voxels; thickness_mm : of a slice, which may be less than the spacing (gaps) or more (overlap)
     tilt : tangent of the largest angle between a structure and the slices' normal
+    least : sheets of samples a slice at least; more for what ends within a slice
     """
 
     grid: Grid
     thickness_mm: float
     tilt: float
+    least: int = 2
 
     @property
     def n_slices(self) -> int:
@@ -46,7 +48,7 @@ class Sheets:
     @property
     def heights_mm(self) -> np.ndarray:
         """Heights of the sheets of samples about the middle of a slice."""
-        n = 2 + int(np.ceil(self.thickness_mm * self.tilt / SHEET_SHIFT_MM))
+        n = self.least + int(np.ceil(self.thickness_mm * self.tilt / SHEET_SHIFT_MM))
         return self.thickness_mm * ((np.arange(n) + 0.5) / n - 0.5)
 
     def levels(self, step_mm: float = 0.5) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -96,7 +96,8 @@ class NerveScene:
             here = whole[..., k]
             self._paint_ground(here, sheets, k, names)
             for body in (*self.nodes, *self.vessels):
-                _overlay(here, sheets, k, names, body.spine(levels), body.reach_mm, body.layers)
+                own = replace(sheets, least=7) if isinstance(body, Node) else sheets
+                _overlay(here, own, k, names, body.spine(levels), body.reach_mm, body.layers)
             self._overlay_nerve(here, sheets, k, names)
         return np.moveaxis(whole, 3, axis + 1)
 
