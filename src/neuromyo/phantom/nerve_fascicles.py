@@ -62,7 +62,7 @@ def pack(outline: Outline, share: float, mean_mm: float, sheath_mm: float, seed:
     """
     rng = np.random.default_rng([seed, 71])
     for _ in range(_TRIES):
-        radius = _radii(rng, share * outline.area_mm2, mean_mm)
+        radius = _radii(rng, share * float(outline.area(np.zeros(()))), mean_mm)
         placed = _settle(rng, outline, radius + DRIFT_MM, sheath_mm)
         if placed is not None:
             low, high = DRIFT_LENGTH_MM
