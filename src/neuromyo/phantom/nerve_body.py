@@ -86,11 +86,12 @@ class NerveBody:
     @property
     def name(self) -> str:
         """Name of the whole, or of what it is above the split."""
-        return self.trunk if len(self.parts) > 1 else self.parts[0].name
+        return self.names[0]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (self.trunk, *(p.name for p in self.parts)) if len(self.parts) > 1 else (self.name,)
+        own = tuple(part.name for part in self.parts)
+        return own if len(own) == 1 else (self.trunk, *own)
 
     def points(self, z: np.ndarray) -> np.ndarray:
         """(n,) levels -> (n, 3) the middle line; of divisions, weighted by their areas."""
