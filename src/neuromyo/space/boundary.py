@@ -193,7 +193,7 @@ def _outline(mask: np.ndarray, grid: Grid, *, in_plane: bool = False) -> np.ndar
     ends = [(0, 0)] * 3
     ends[axis] = (1, 1)
     part = np.pad(part, ends, mode="edge")
-    outline = part & ~ndimage.binary_erosion(part, structure)
+    outline = part & ~np.asarray(ndimage.binary_erosion(part, structure), dtype=bool)
     trim = [slice(1, -1)] * 3
     return np.argwhere(outline[tuple(trim)]) + np.array([s.start for s in view])
 
@@ -217,7 +217,8 @@ def _slice_by_slice(first: np.ndarray, second: np.ndarray, grid: Grid) -> tuple[
     outlines = [_outline(mask, grid, in_plane=True) for mask in (first, second)]
     pairs, there, back = [], [np.empty(0)], [np.empty(0)]
     for k, a, b in _drawn_slices(first, second, grid.slice_axis):
-        near, far = _directed(*(o[o[:, grid.slice_axis] == k] for o in outlines), grid)
+        here = [o[o[:, grid.slice_axis] == k] for o in outlines]
+        near, far = _directed(here[0], here[1], grid)
         there.append(near)
         back.append(far)
         counts = int(a.sum()), int(b.sum())
