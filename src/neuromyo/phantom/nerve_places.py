@@ -65,7 +65,7 @@ def place(nerve: str, kind: str, slant_deg: float, seed: int, side: Side, absent
         _ground(rng, nerve, kind, line, seed, lateral),
         body,
         _vessels(rng, nerve, line, body, lateral),
-        _nodes(rng, nerve, line, body),
+        _nodes(rng, nerve, line, body, lateral),
         epineurial_fat={"fatty": 0.85, "atrophic": 0.7}.get(kind, 0.55),
         fascicle_t2_s={"hypertrophic": 0.066, "healthy": 0.050}.get(kind, 0.054),
         bias=float(rng.uniform(0.08, 0.25)),
@@ -90,7 +90,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
     area = rng.uniform(*habit.area_mm2) * {"hypertrophic": 2.0, "atrophic": 0.6}.get(kind, 1.0)
     if nerve == "sciatic-nerve":
         area = float(np.clip(area, 20.0, 100.0))
-    share = {"hypertrophic": 0.5, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.52)))
+    share = {"hypertrophic": 0.47, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.5)))
     if kind != "split":
         one = Nerve(nerve, line, _outline(rng, area, habit), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed)
         return NerveBody((one,))
@@ -102,18 +102,23 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
         Nerve(name, _beside(line, lateral * sign * float(apart) * weight, sign * lateral * rate, splits),
               replace(outline, turn_deg=0.0), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed + i)
         for i, (name, outline, sign, weight, rate) in enumerate(
-            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.32)))
+            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.26)))
     )  # fmt: skip
     return NerveBody(parts, nerve, splits - 3.0)
 
 
 def _beside(line: Line, by_mm: float, parting: float, parts_below: float) -> Line:
     x, y = line.at_zero_mm
-    return replace(line, at_zero_mm=(x + by_mm, y), parting_mm=(parting, 0.1 * abs(parting)), parts_below_mm=parts_below)
+    return replace(
+        line, at_zero_mm=(x + by_mm, y), parting_mm=(parting, 0.1 * abs(parting)), parts_below_mm=parts_below
+    )
 
 
 def _outline(rng: np.random.Generator, area: float, habit: _Habit) -> Outline:
-    waves = tuple((k, float(rng.uniform(0.0, w)), float(rng.uniform(0, 2 * np.pi))) for k, w in ((2, 0.05), (3, 0.06), (4, 0.04), (5, 0.02)))
+    waves = tuple(
+        (k, float(rng.uniform(0.0, w)), float(rng.uniform(0, 2 * np.pi)))
+        for k, w in ((2, 0.05), (3, 0.06), (4, 0.04), (5, 0.02))
+    )
     return Outline(float(area), float(rng.uniform(*habit.flattening)), float(rng.uniform(1.9, 2.8)), waves,
                    float(rng.uniform(0.02, 0.10)), float(rng.uniform(0.03, 0.12)), float(rng.uniform(-60, 60)),
                    float(rng.uniform(3, 12)), float(rng.uniform(90, 150)), float(rng.uniform(0, 2 * np.pi)))  # fmt: skip
@@ -126,7 +131,11 @@ def _ground(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: i
     seeds = [(float(radius * np.cos(t)), float(radius * np.sin(t))) for t in near]
     seeds += [(float(r * np.cos(t)), float(r * np.sin(t))) for t, r in zip(far, rng.uniform(33, 40, 6), strict=True)]
     # muscles follow the nerve's course, a little more slowly, so that it lies now nearer to one and now to another
-    anchor = replace(line, slope=(0.92 * line.slope[0], 0.92 * line.slope[1]), swing_mm=(0.3 * line.swing_mm[0], 0.3 * line.swing_mm[1]))
+    anchor = replace(
+        line,
+        slope=(0.92 * line.slope[0], 0.92 * line.slope[1]),
+        swing_mm=(0.3 * line.swing_mm[0], 0.3 * line.swing_mm[1]),
+    )
     fatty = kind == "fatty"
     return Surroundings(anchor, tuple(seeds), _bones(nerve, lateral), float(rng.uniform(0.6, 1.3)) * (1.8 if fatty else 1.0),
                         float(rng.uniform(0.2, 0.45)), muscle_fat=0.30 if fatty else float(rng.uniform(0.02, 0.05)),
@@ -162,19 +171,31 @@ def _vessels(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody, 
     return (*found, Vessel(apart, float(rng.uniform(1.5, 2.2)), "vein" if rng.random() < 0.5 else "artery"))
 
 
-def _nodes(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody) -> tuple[Node, ...]:
+def _nodes(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody, lateral: float) -> tuple[Node, ...]:
     extent = max(abs(p.line.at_zero_mm[0] - line.at_zero_mm[0]) + p.reach_mm for p in body.parts)
     found = []
-    for _ in range(3 if nerve == "femoral-nerve" else 2):
+    wanted = 3 if nerve == "femoral-nerve" else 2
+    for _ in range(40):
         half = float(rng.uniform(2.5, 6.0))  # 5 to 12 mm long
         thick = float(rng.uniform(0.45, 0.7)) * half
         turn, level = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(-18, 18))
         away = extent + 3.5 + half
         cx, cy = (float(line.xy(np.array(level), axis)) for axis in (0, 1))
+        beside = (away * np.cos(turn), away * np.sin(turn))
+        if len(found) == wanted or any(_near(beside, bone, half) for bone in _bones(nerve, lateral)):
+            continue
         axis = rng.normal(size=3) + np.array([0.0, 0.0, 1.5])
         found.append(Node((cx + away * float(np.cos(turn)), cy + away * float(np.sin(turn)), level),
                           (half, thick, 0.9 * thick), (float(axis[0]), float(axis[1]), float(axis[2]))))  # fmt: skip
     return tuple(found)
+
+
+def _near(place_mm: tuple[float, float], bone: Bone, margin_mm: float) -> bool:
+    """True where a place (relative to the nerve) lies in a bone or within the margin of it."""
+    return (
+        sum(((p - c) / (a + margin_mm)) ** 2 for p, c, a in zip(place_mm, bone.centre_mm, bone.axes_mm, strict=True))
+        < 1.0
+    )
 
 
 def _without(scene: NerveScene, absent: str, rng: np.random.Generator) -> Place:
@@ -188,7 +209,9 @@ def _without(scene: NerveScene, absent: str, rng: np.random.Generator) -> Place:
     if absent == "node":
         half = float(rng.uniform(4.5, 7.5))
         node = Node(middle, (half, 0.6 * half, 0.5 * half), (0.15, 0.1, 1.0))
-        return Place(replace(bare, nodes=(*scene.nodes, node), ground=replace(ground, fat_radius_mm=0.8 * half)), middle)
+        return Place(
+            replace(bare, nodes=(*scene.nodes, node), ground=replace(ground, fat_radius_mm=0.8 * half)), middle
+        )
     if absent == "septum":
         between = 0.5 * (np.array(ground.seeds_mm[0]) + np.array(ground.seeds_mm[1]))
         wide = replace(ground, septum_mm=1.1, fat_gap_mm=2.2, waves_mm=0.4)
