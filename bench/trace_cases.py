@@ -83,7 +83,9 @@ def run(case: nerve_cases.NerveCase) -> list[Judged]:
     for one in found.all:
         truth = made.truth.coverage.get(one.name)
         row = judged(f"{case.name} {one.name}", one, np.zeros(one.grid.shape) if truth is None else truth)
-        row.said = f"score {one.score:.2f}; " + "; ".join(f"{f.where.split(', ')[-1]}: {f.message}" for f in one.findings)
+        row.said = f"score {one.score:.2f}; " + "; ".join(
+            f"{f.where.split(', ')[-1]}: {f.message}" for f in one.findings
+        )
         rows.append(row)
     missing = set(made.truth.coverage) - {one.name for one in found.all}
     rows += [Judged(f"{case.name} {name}", case.in_plane_mm, said="not found") for name in sorted(missing)]
