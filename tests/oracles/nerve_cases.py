@@ -42,7 +42,7 @@ class Recipe:
     count: int = 16
     gap: float = 0.25
     rim: float = 0.18
-    fat: float = 0.5  # of the epineurium
+    fat: float = 0.75  # of the epineurium
     sheath: tuple[float, float] = (0.6, 3.0)
     shine: float = 1.0
     bright: float = 0.0

@@ -84,8 +84,8 @@ class View:
 
     @property
     def fine(self):
-        """Sampling points a pixel along each axis: about 0.11 mm apart, at least two."""
-        return tuple(max(2, int(np.ceil(p / 0.11))) for p in self.pixel)
+        """Sampling points a pixel along each axis: about 0.13 mm apart, at least two."""
+        return tuple(max(2, round(p / 0.13)) for p in self.pixel)
 
     @property
     def step(self):
@@ -107,9 +107,10 @@ class View:
             (np.arange((n + 2 * margin) * f) + 0.5) / f - 0.5 - margin
             for n, f in zip(self.shape, self.fine, strict=True)
         ]
-        i, j = np.meshgrid(*axes, indexing="ij")
+        i, j = np.meshgrid(*axes, indexing="ij", copy=False)
         a = self.affine()
-        return a[0, 0] * i + a[0, 1] * j + a[0, 3], a[1, 0] * i + a[1, 1] * j + a[1, 3]
+        u, v = a[0, 0] * i + a[0, 1] * j + a[0, 3], a[1, 0] * i + a[1, 1] * j + a[1, 3]
+        return u.astype(np.float32), v.astype(np.float32)
 
 
 def box_mean(fine_plane, fine):

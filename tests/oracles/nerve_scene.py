@@ -49,6 +49,7 @@ class Muscles:
     """Bellies as cells around ``seeds`` (n, 2) that move along with ``follows``; between them septa of ``septum_mm`` of fat."""
 
     seeds: np.ndarray
+    girths: np.ndarray  # (n,) mm2, how far a belly pushes its neighbours away
     follows: Course
     septum_mm: float
     fascia_mm: float
@@ -59,13 +60,13 @@ class Muscles:
 
     def border(self, u, v, w):
         """(distance to the nearest septum's middle, which belly)."""
-        cu, cv = 0.8 * self.follows.centre(w)
+        cu, cv = (0.8 * self.follows.centre(w)).tolist()
         x = u - cu + 1.3 * np.sin((v - cv) / 7.0)
         y = v - cv + 1.1 * np.sin((u - cu) / 8.0)
         best, second = np.full(u.shape, np.inf), np.full(u.shape, np.inf)
         mine, other = np.zeros(u.shape, int), np.zeros(u.shape, int)
-        for n, (a, b) in enumerate(self.seeds):
-            power = (x - a) ** 2 + (y - b) ** 2
+        for n, (a, b) in enumerate(self.seeds.tolist()):
+            power = (x - a) ** 2 + (y - b) ** 2 - float(self.girths[n])
             first, near = power < best, power < second
             other = np.where(first, mine, np.where(near, n, other))
             second = np.where(first, best, np.where(near, power, second))
@@ -105,7 +106,9 @@ class Scene:
 
     def nerve_distances(self, u, v, w, step):
         """name -> signed distance (mm) at level w; a divided nerve has its trunk's name down to the fork."""
-        parts = {name: nerve.away(u, v, w, step) for name, nerve in self.nerves.items()}
+        return self._named({name: nerve.away(u, v, w, step) for name, nerve in self.nerves.items()}, w)
+
+    def _named(self, parts, w):
         if self.trunk_name and w < self.fork_level:
             a, b = parts.values()
             return {self.trunk_name: joined(a, b, min(1.5, 0.3 * (self.fork_level - w)))}
@@ -128,7 +131,8 @@ class Scene:
         level = _normal_quantile(1 - m.streaks) if m.streaks else 9.0
         fatty = np.clip(m.fat + 0.75 / (1 + np.exp(np.clip(-6 * (streak - level), -30, 30))), 0, 0.95)
         muscle = tone["muscle"] * bundles * (1 - fatty) + tone["fat"] * fatty
-        share = ramp(0.5 * m.septum_mm - edge, step)
+        uneven = 1 + 0.7 * np.sin(u / 6.3 + 1.3 * belly) * np.sin(v / 5.1 - 0.7 * belly)
+        share = ramp(0.5 * m.septum_mm * uneven - edge, step)
         fascia = ramp(edge - 0.5 * m.fascia_mm, step) * 0.8
         over, cover = self._bone_and_skin(u, v, tone, step, lobules)
         return fat, muscle, share, fascia, over, cover
@@ -157,26 +161,29 @@ class Scene:
         return colour, cover
 
     def painted(self, u, v, w, tone, step, ground):
-        """One infinitely thin layer at level w over the ``ground``."""
+        """One infinitely thin layer at level w over the ``ground``, with nerve and vessels."""
         fat, muscle, share, fascia, over, cover = ground
-        tubes = [(tube, tube.away(u, v, w, step)) for tube in self.tubes if tube.grows(w) > 0]
-        nerves = self.nerve_distances(u, v, w, step) if self.nerves else {}
+        own = {name: nerve.away(u, v, w, step) for name, nerve in self.nerves.items()}
         near = np.full(u.shape, np.inf)
-        for nerve in self.nerves.values():
-            gap = nerve.away(u, v, w, step)
-            near = np.minimum(near, gap)
-            share = share * (1 - ramp(gap - nerve.sheath_mm(u, v, w), step))
+        for name, nerve in self.nerves.items():
+            near = np.minimum(near, own[name])
+            share = share * (1 - ramp(own[name] - nerve.sheath_mm(u, v, w), step))
         fascia = fascia * (1 - ramp(near - 0.7, step))
-        for tube, gap in tubes:
-            share = share * (1 - ramp(gap - tube.sheath_mm, step))
-            fascia = fascia * (1 - ramp(gap - 0.5 * tube.sheath_mm, step))
-        image = fat + (muscle - fat) * share
-        image = image + (tone["dark"] - image) * fascia
-        image = image * (1 - cover) + over
-        for tube, gap in tubes:
-            image = self._tube(image, tube, np.maximum(gap, 0.25 - near), u, v, w, tone, step)
-        for name, gap in nerves.items():
-            image = self._nerve(image, name, gap, u, v, w, tone, step)
+        share = share.copy()
+        tubes = []
+        for tube in self.tubes:
+            box = around(u, v, tube.course.centre(w), tube.reach + 0.5)
+            if tube.grows(w) > 0 and u[box].size > 8:
+                gap = tube.away(u[box], v[box], w, step)
+                tubes.append((tube, box, gap))
+                share[box] *= 1 - ramp(gap - tube.sheath_mm, step)
+                fascia[box] *= 1 - ramp(gap - 0.5 * tube.sheath_mm, step)
+        image = flat(fat, muscle, share, fascia, over, cover, tone)
+        for tube, box, gap in tubes:
+            away = np.maximum(gap, 0.25 - near[box])
+            image[box] = self._tube(image[box], tube, away, u[box], v[box], w, tone, step)
+        for name, gap in self._named(own, w).items():
+            image = self._nerve(image, name, gap, own, u, v, w, tone, step)
         return image
 
     def _tube(self, image, tube, gap, u, v, w, tone, step):
@@ -202,20 +209,37 @@ class Scene:
             lay(np.maximum(np.hypot(p - a * grown, q - b * grown) - radius * grown, gap + wall), inner)
         return image
 
-    def _nerve(self, image, name, gap, u, v, w, tone, step):
+    def _nerve(self, image, name, gap, own, u, v, w, tone, step):
         parts = self.nerves if name == self.trunk_name else {name: self.nerves[name]}
         first = next(iter(parts.values()))
         loose = tone["epineurium"] * (1 - first.fat) + tone["fat"] * first.fat
         image = image + (tone["dark"] - image) * ramp(gap, step)
         image = image + (loose - image) * ramp(gap + first.rim_mm, step)
-        for nerve in parts.values():
+        for part, nerve in parts.items():
+            within = own[part] < 0
             outline = nerve.outline_at(w)
-            x, y = outline.unbent(*nerve.across(u, v, w))
+            x, y = outline.unbent(*nerve.across(u[within], v[within], w))
             inside, shine = nerve.fascicles.at(w, x, y, outline.radius)
-            own = nerve.away(u, v, w, step) + nerve.rim_mm + 0.4 * nerve.fascicles.gap_mm
-            bundle = ramp(np.maximum(-inside, own), step)
-            image = image + (tone["fascicle"] * self.shine * shine - image) * bundle
+            margin = own[part][within] + nerve.rim_mm + 0.4 * nerve.fascicles.gap_mm
+            bundle = ramp(np.maximum(-inside, margin), step)
+            image[within] += (tone["fascicle"] * self.shine * shine - image[within]) * bundle
         return image
+
+
+def flat(fat, muscle, share, fascia, over, cover, tone):
+    """Fat, muscle in it, fascia over both, and bone, skin and air over all."""
+    image = fat + (muscle - fat) * share
+    image = image + (tone["dark"] - image) * fascia
+    return image * (1 - cover) + over
+
+
+def around(u, v, centre, reach):
+    """The part (slices) of a plane within ``reach`` mm of a place."""
+    inside = (np.abs(u - centre[0]) < reach) & (np.abs(v - centre[1]) < reach)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _normal_quantile(p):

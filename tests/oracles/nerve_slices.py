@@ -24,8 +24,8 @@ from .nerve_scanner import (
     signals,
     through_k_space,
 )
-from .nerve_scene import Fork, Muscles, Scene, texture
-from .nerve_shapes import Course, Fascicles, Nerve, Outline, Tube
+from .nerve_scene import Fork, Muscles, Scene, flat, texture
+from .nerve_shapes import Course, Fascicles, Nerve, Outline, Tube, ramp
 
 CASES: tuple[str, ...] = tuple(RECIPES)
 SCALE = {"FA": 1.0}  # what a signal of 1 is stored as; 2000 but for fractions
@@ -109,10 +109,10 @@ def build(recipe: Recipe, rng) -> Scene:
     tubes = tuple(build_tube(one, course, edge, nerves, rng) for one in recipe.companions)
     around = np.linspace(0, 2 * np.pi, recipe.muscles, endpoint=False) + rng.uniform(0, 6.3)
     near = 12.0 * np.stack([np.cos(around), np.sin(around)], axis=1) if recipe.muscles > 1 else np.zeros((1, 2))
-    turn = np.arange(8) * 2 * np.pi / 8 + rng.uniform(0, 6.3)
-    far = rng.uniform(27, 36, 8)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    turn = np.arange(8) * 2 * np.pi / 8 + rng.uniform(0, 6.3) + rng.uniform(-0.35, 0.35, 8)
+    far = rng.uniform(24, 38, 8)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     muscles = Muscles(
-        np.concatenate([near, far]), course, recipe.septum, 0.22, recipe.muscle_fat, recipe.streaks,
+        np.concatenate([near, far]), np.concatenate([np.zeros(len(near)), rng.uniform(-200, 260, 8)]), course, recipe.septum, 0.22, recipe.muscle_fat, recipe.streaks,
         np.stack([texture(rng, 1.8, 0.7), texture(rng, 2.6, 0.5)]),
     )  # fmt: skip
     trunk, level = (recipe.nerve, recipe.fork[0]) if recipe.fork else ("", np.inf)
@@ -229,7 +229,7 @@ def paint_slice(scene: Scene, u, v, w, view: View, tone) -> np.ndarray:
     """A slice of finite thickness, finely sampled in its plane."""
     levels = layers(scene, w, view)
     ground = scene.ground(u, v, w, tone, view.step)
-    plane = scene.painted(u, v, w, tone, view.step, ground)
+    plane = flat(*ground, tone)
     box = moving_part(scene, u, v, levels)
     part = tuple(one[box] for one in ground)
     plane[box] = np.mean([scene.painted(u[box], v[box], x, tone, view.step, part) for x in levels], axis=0)
@@ -241,25 +241,29 @@ def true_regions(scene: Scene, view: View):
     coverage: dict[str, np.ndarray] = {}
     areas: dict[str, np.ndarray] = {}
     rims: dict[str, np.ndarray] = {}
-    u, v = view.mesh()
+    mesh = view.mesh()
     cell = view.step[0] * view.step[1]
     rim = next(iter(scene.nerves.values())).rim_mm if scene.nerves else 0.0
     empty = np.full(view.slices, np.nan)
     for k, w in enumerate(view.levels):
         levels = layers(scene, w, view)
+        coarse, part = whole_pixels(moving_part(scene, *mesh, levels), view.fine)
+        u, v = mesh[0][part], mesh[1][part]
         for x in levels:
             for name, away in scene.nerve_distances(u, v, x, view.step).items():
-                share = box_mean(ramp_of(away, view.step), view.fine) / len(levels)
-                coverage.setdefault(name, np.zeros((*view.shape, view.slices)))[..., k] += share
+                share = box_mean(ramp(away, view.step), view.fine) / len(levels)
+                coverage.setdefault(name, np.zeros((*view.shape, view.slices)))[(*coarse, k)] += share
         for name, away in scene.nerve_distances(u, v, w, view.step).items():
-            whole = ramp_of(away, view.step).sum() * cell
+            whole = ramp(away, view.step).sum() * cell
             areas.setdefault(name, empty.copy())[k] = whole
-            rims.setdefault(name, empty.copy())[k] = whole - ramp_of(away + rim, view.step).sum() * cell
+            rims.setdefault(name, empty.copy())[k] = whole - ramp(away + rim, view.step).sum() * cell
     return coverage, areas, rims
 
 
-def ramp_of(away, step):
-    return np.clip(0.5 - away / (0.5 * (step[0] + step[1])), 0.0, 1.0)
+def whole_pixels(box, fine):
+    """A box of fine points widened to whole pixels: (slices of pixels, slices of fine points)."""
+    ends = [(one.start // f, -(-one.stop // f)) for one, f in zip(box, fine, strict=True)]
+    return tuple(slice(a, b) for a, b in ends), tuple(slice(a * f, b * f) for (a, b), f in zip(ends, fine, strict=True))
 
 
 def click(recipe: Recipe, scene: Scene, view: View, coverage, rng) -> np.ndarray:
