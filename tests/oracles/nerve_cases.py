@@ -75,10 +75,12 @@ FEMUR = (-17.0, 12.0, 11.0, 3.5)
 SMALL = (40.0, 40.0)
 LARGE = (64.0, 64.0)
 
+# one case a paragraph, as a table is read
+# fmt: off
 WITH_NERVE = {
     "sciatic-020": Recipe(
         1, (scan("T2w", 0.2, 2.0, 8, 20, extent=SMALL),), area=42, count=26, gap=0.3, tilt=6, curve=0.004,
-        lobes=((2, 0.1), (3, 0.12), (4, 0.06)), companions=vessels(200, 3.0), tags=("lobed",)),
+        lobes=((2, 0.1), (3, 0.12), (4, 0.06)), septum=2.2, companions=vessels(200, 3.0), tags=("lobed",)),
     "sciatic-030-two": Recipe(
         2, (scan("T2w", 0.3, 3.0, 10, 30, gap=0.6, window="none"),
             scan("T2w-fs", 0.42, 3.0, 11, 24, gap=0.6, shift=(1.0, -1.5, 1.1), turn_deg=4.0)),
@@ -89,7 +91,8 @@ WITH_NERVE = {
         area=50, flat=2.6, bend=0.055, count=24, tilt=18, curve=0.003, side="left", sheath=(0.7, 2.5),
         companions=vessels(140), skin=(-90.0, 19.0, 6.0), storage=("wvu", "u"), euler=(-6, 10, 20), tags=("crescent",)),
     "sciatic-040-steep": Recipe(
-        4, (scan("T2w", 0.4, 2.5, 12, 35),), area=34, flat=1.3, count=14, tilt=28.5, curve=0.001, companions=vessels(310, 2.5),
+        4, (scan("T2w", 0.4, 2.5, 12, 35),), area=34, flat=1.3, count=14, tilt=28.5, curve=0.001, sheath=(0.3, 4.0),
+        companions=vessels(310, 2.5),
         storage=("vuw", "w"), euler=(15, 4, -8), tags=("steep",)),
     "sciatic-040-fs": Recipe(
         5, (scan("T2w-fs", 0.4, 3.0, 10, 50, window="gauss"),), area=46, count=18, rim=0.1, fat=0.35, tilt=8,
@@ -103,7 +106,7 @@ WITH_NERVE = {
         7, (scan("MTw", 0.4, 3.0, 10, 30, shading=0.4),), area=52, flat=1.7, count=22, tilt=14, gap=0.35, fat=0.7,
         companions=vessels(45, 1.5), bone=FEMUR, storage=("uwv", "w"), euler=(20, 0, 0), tags=("gradient echo",)),
     "sciatic-040-atrophic": Recipe(
-        8, (scan("T2w", 0.4, 3.0, 10, 25),), area=22, flat=2.0, count=9, gap=0.5, fat=0.85, rim=0.25, tilt=7,
+        8, (scan("T2w", 0.4, 3.0, 10, 25),), area=22, flat=2.0, count=9, gap=0.5, fat=0.85, rim=0.15, tilt=7,
         muscle_fat=0.25, streaks=0.18, sheath=(1.0, 4.0), companions=vessels(170), tags=("atrophic", "fatty muscle")),
     "sciatic-035-fatty": Recipe(
         9, (scan("T2w", 0.35, 3.0, 10, 30), scan("T1w", 0.35, 3.0, 10, 30, shift=(0.3, 0.0, 0.0))),
@@ -111,7 +114,7 @@ WITH_NERVE = {
         companions=vessels(260, 2.5), storage=("vuw", "v"), euler=(5, 5, 5), tags=("fat-infiltrated",)),
     "sciatic-040-ghost": Recipe(
         10, (scan("T2w", 0.38, 4.0, 9, 32, gap=1.0, ghost=0.12, restless=0.12),), area=33, flat=1.6, count=13, tilt=4,
-        lobes=((2, 0.05), (3, 0.15)), companions=vessels(350, 1.0), tags=("ghost",)),
+        lobes=((2, 0.05), (3, 0.15)), septum=1.8, companions=vessels(350, 1.0), tags=("ghost",)),
     "sciatic-050-fa": Recipe(
         11, (scan("T2w", 0.5, 4.0, 9, 20, extent=(52.0, 52.0)), scan("FA", 1.2, 4.0, 9, 9, extent=(60.0, 60.0), shading=0.0)),
         area=40, flat=1.8, count=16, tilt=24, companions=vessels(110), side="left", storage=("uvw", "uw"),
@@ -128,7 +131,7 @@ WITH_NERVE = {
         count=18, rim=0.15, tilt=8, companions=vessels(75, 3.0, 2.2, 3.0), bone=(-20.0, 16.0, 13.0, 4.0), tags=()),
     "sciatic-080": Recipe(
         15, (scan("T2w", 0.8, 4.0, 9, 60, gap=0.4, extent=LARGE),), area=54, flat=1.3, count=20, tilt=15,
-        sheath=(1.2, 4.0), companions=vessels(190, 3.0, 2.2, 3.0), storage=("vwu", "u"), euler=(5, -15, 30), side="left"),
+        septum=2.5, sheath=(1.2, 4.0), companions=vessels(190, 3.0, 2.2, 3.0), storage=("vwu", "u"), euler=(5, -15, 30), side="left"),
     "sciatic-080-cube": Recipe(
         16, (scan("T2w", 0.8, 0.8, 30, 30, extent=(48.0, 48.0), window="none"),), area=39, flat=1.7, count=14, tilt=20,
         curve=0.012, sheath=(1.0, 3.5), companions=vessels(300, 2.5, 2.0, 2.6), storage=("uvw", "uvw"), tags=("3D",)),
@@ -146,7 +149,7 @@ WITH_NERVE = {
     "sciatic-050-hypertrophic": Recipe(
         20, (scan("T2w-fs", 0.5, 4.0, 9, 40, extent=(56.0, 56.0)), scan("T1w", 0.5, 4.0, 9, 40, extent=(56.0, 56.0))),
         area=115, flat=1.3, count=16, gap=0.35, rim=0.2, shine=1.35, bright=0.3, tilt=9, fat=0.4,
-        companions=vessels(120), tags=("hypertrophic",)),
+        sheath=(0.4, 2.5), companions=vessels(120), tags=("hypertrophic",)),
     "sciatic-040-split": Recipe(
         21, (scan("T2w", 0.4, 3.0, 13, 35),), area=48, flat=1.2, count=12, tilt=5, fork=(4.0, 0.34), start_slice=0.15,
         companions=vessels(270, 4.0), sheath=(0.8, 3.5), storage=("uvw", "w"), tags=("split",)),
@@ -166,7 +169,8 @@ WITH_NERVE = {
     "femoral-045": Recipe(
         25, (scan("T2w", 0.45, 3.0, 10, 35), scan("T2w-fs", 0.6, 4.0, 8, 30)), nerve="femoral-nerve", area=24, flat=2.8, bend=0.04,
         count=14, gap=0.3, tilt=13, sheath=(0.5, 2.5), side="left",
-        companions=(("artery", 3.0, 10, 4.0, {}), ("vein", 12.5, 0, 4.5, {"flat": 1.3}), ("node", 6.0, 75, 3.5, {"length": 15.0, "flat": 1.6})),
+        companions=(("artery", 3.0, 10, 4.0, {}), ("vein", 12.5, 0, 4.5, {"flat": 1.3}),
+                    ("node", 6.0, 75, 3.5, {"length": 15.0, "flat": 1.6})),
         skin=(90.0, 20.0, 8.0), tags=("femoral", "flattened", "node beside")),
     "l5-root-050": Recipe(
         26, (scan("T2w", 0.5, 3.0, 9, 35), scan("T1w", 0.5, 3.0, 9, 35)), nerve="l5-root", area=18, flat=1.4, count=7, gap=0.2,
@@ -199,5 +203,6 @@ WITHOUT_NERVE = {
         50, (scan("T2w", 0.4, 3.0, 10, 35),), start_on="gap", companions=(("gap", 0, 0, 3.2, {"flat": 1.3}), *vessels(140, 6.0)),
         tilt=8, side="left", storage=("vuw", "uw")),
 }
+# fmt: on
 
 RECIPES = {**WITH_NERVE, **WITHOUT_NERVE}

@@ -99,7 +99,9 @@ class Scene:
     nerves: dict[str, Nerve]
     tubes: tuple[Tube, ...] = ()
     bone: tuple[float, float, float, float] | None = None  # u, v, radius, cortex
-    skin: tuple[float, float, float] | None = None  # direction in degrees, distance to the skin, thickness of fat beneath
+    skin: tuple[float, float, float] | None = (
+        None  # direction in degrees, distance to the skin, thickness of fat beneath
+    )
     trunk_name: str = ""
     fork_level: float = np.inf
     shine: float = 1.0  # of the fascicles, disease

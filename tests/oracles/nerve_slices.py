@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .nerve_building import build
 from .nerve_cases import RECIPES, Recipe, Scan
 from .nerve_scanner import (
     View,
@@ -24,11 +25,10 @@ from .nerve_scanner import (
     signals,
     through_k_space,
 )
-from .nerve_scene import Fork, Muscles, Scene, flat, texture
-from .nerve_shapes import Course, Fascicles, Nerve, Outline, Tube, ramp
+from .nerve_scene import Scene, flat
+from .nerve_shapes import Tube, ramp
 
 CASES: tuple[str, ...] = tuple(RECIPES)
-SCALE = {"FA": 1.0}  # what a signal of 1 is stored as; 2000 but for fractions
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Case:
     start : RAS+ mm, a person's click: within 0.3 radii of the nerve's centre (without a nerve: on what is mistaken for one)
     truth : nerve's name -> share of each voxel of the first image that lies within the nerve; empty without a nerve
     csa_perpendicular_mm2, obliquity_deg : name -> per slice (stored order), NaN where that nerve is not; rim_mm2 in the slice's plane
-    spoilt : slices (stored order) in which the nerve cannot be seen
+    spoilt : slices (stored order) in which no image shows the nerve
     """
 
     name: str
@@ -62,26 +62,36 @@ class Case:
 
 def make(name: str) -> Case:
     """The case of that name; the same numbers each time."""
-    recipe = RECIPES[name]
+    return made(name, RECIPES[name])
+
+
+def made(name: str, recipe: Recipe) -> Case:
+    """The case of a recipe."""
     rng = np.random.default_rng(9000 + recipe.seed)
     scene = build(recipe, rng)
     rendered = [acquire(scene, one, rng) for one in recipe.scans]
-    first, view = rendered[0], view_of(recipe.scans[0])
+    view = view_of(recipe.scans[0])
     coverage, areas, rims = true_regions(scene, view)
     start = click(recipe, scene, view, coverage, rng)
     turn, origin = world(recipe, rng)
     images = tuple(
-        (stored(array, recipe), (turn_affine(turn, origin) @ view_of(one).affine()) @ storing(array.shape, recipe), one.weighting)
+        (
+            stored(array, recipe),
+            (turn_affine(turn, origin) @ view_of(one).affine()) @ storing(array.shape, recipe),
+            one.weighting,
+        )
         for array, one in zip(rendered, recipe.scans, strict=True)
     )
     backwards = "w" in recipe.storage[1]
     order = slice(None, None, -1 if backwards else 1)
     angles = {
-        name: np.array([scene.angle_deg(name, w) if np.isfinite(a) else np.nan for w, a in zip(view.levels, area, strict=True)])
+        name: np.array(
+            [scene.angle_deg(name, w) if np.isfinite(a) else np.nan for w, a in zip(view.levels, area, strict=True)]
+        )
         for name, area in areas.items()
     }
     across = {n: area * np.cos(np.deg2rad(angles[n])) for n, area in areas.items()}
-    lost = recipe.scans[0].lost
+    lost = recipe.scans[0].lost if len(recipe.scans) == 1 else ()
     return Case(
         name=name,
         images=images,
@@ -96,88 +106,9 @@ def make(name: str) -> Case:
         snr=recipe.scans[0].snr,
         in_plane_mm=max(recipe.scans[0].pixel),
         has_nerve=recipe.area is not None,
-        spoilt=tuple(sorted(first.shape[2] - 1 - k if backwards else k for k in lost)),
+        spoilt=tuple(sorted(view.slices - 1 - k if backwards else k for k in lost)),
         tags=recipe.tags,
     )
-
-
-def build(recipe: Recipe, rng) -> Scene:
-    """The scene of a recipe: what it leaves open is drawn by ``rng``."""
-    course = Course((0.0, 0.0), recipe.tilt, rng.uniform(0, 360), recipe.curve * rng.choice([-1, 1]), recipe.wave)
-    nerves = build_nerves(recipe, course, rng)
-    edge = max((n.outline.reach for n in nerves.values()), default=0.0) if recipe.fork is None else 7.0
-    tubes = tuple(build_tube(one, course, edge, nerves, rng) for one in recipe.companions)
-    around = np.linspace(0, 2 * np.pi, recipe.muscles, endpoint=False) + rng.uniform(0, 6.3)
-    near = 12.0 * np.stack([np.cos(around), np.sin(around)], axis=1) if recipe.muscles > 1 else np.zeros((1, 2))
-    turn = np.arange(8) * 2 * np.pi / 8 + rng.uniform(0, 6.3) + rng.uniform(-0.35, 0.35, 8)
-    far = rng.uniform(24, 38, 8)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    muscles = Muscles(
-        np.concatenate([near, far]), np.concatenate([np.zeros(len(near)), rng.uniform(-200, 260, 8)]), course, recipe.septum, 0.22, recipe.muscle_fat, recipe.streaks,
-        np.stack([texture(rng, 1.8, 0.7), texture(rng, 2.6, 0.5)]),
-    )  # fmt: skip
-    trunk, level = (recipe.nerve, recipe.fork[0]) if recipe.fork else ("", np.inf)
-    return Scene(muscles, nerves, tubes, recipe.bone, recipe.skin, trunk, level, recipe.shine)
-
-
-def build_nerves(recipe: Recipe, course: Course, rng) -> dict[str, Nerve]:
-    if recipe.area is None:
-        return {}
-    thin = rng.uniform(0, 360)
-
-    def one(path, area, count, turn):
-        lobes = tuple((n, a, rng.uniform(0, 6.3)) for n, a in recipe.lobes)
-        outline = Outline(area, lobes, recipe.flat, recipe.bend, turn)
-        bundles = Fascicles.grown(rng, count, outline, recipe.gap, bright=recipe.bright)
-        swell, twist = rng.uniform(-0.004, 0.004), rng.uniform(-0.6, 0.6)
-        return Nerve(path, outline, bundles, recipe.rim, swell, twist if recipe.fork is None else 0.0, recipe.fat,
-                     (*recipe.sheath, thin))  # fmt: skip
-
-    if recipe.fork is None:
-        return {recipe.nerve: one(course, recipe.area, recipe.count, rng.uniform(0, 180))}
-    level, rate = recipe.fork
-    towards = rng.uniform(0, 360)
-    tibial, fibular = 0.62 * recipe.area, 0.38 * recipe.area
-    contact = (np.sqrt(tibial / np.pi) + np.sqrt(fibular / np.pi)) / np.sqrt(recipe.flat)
-    return {
-        "tibial-nerve": one(Fork(course, towards, contact, level, rate), tibial, recipe.count, towards + 90),
-        "fibular-nerve": one(Fork(course, towards + 180, contact, level, rate), fibular, recipe.count - 4, towards + 90),
-    }
-
-
-def build_tube(companion, course: Course, edge: float, nerves, rng) -> Tube:
-    """A companion runs along the nerve, ``gap`` mm beyond its outline in the direction given, and drifts a little."""
-    kind, gap, direction, radius, more = companion
-    flat = more.get("flat", 1.0)
-    turn = direction + 90 if gap or nerves else rng.uniform(0, 180)
-    a = np.deg2rad(direction)
-    if nerves and len(nerves) == 1:
-        edge = _edge_towards(next(iter(nerves.values())), a)
-    away = gap + edge + radius / np.sqrt(flat) if (gap or nerves) else 0.0
-    at = away * np.array([np.cos(a), np.sin(a)])
-    if more.get("stays"):
-        path = Course(tuple(at), 2.0, direction)
-    else:
-        path = Course(tuple(at), course.tilt_deg + rng.uniform(-2, 2), course.azimuth_deg, course.bend, course.wave)
-    length = more.get("length", np.inf)
-    parts = _hilum(radius) if kind == "node" else _rootlets(radius, rng) if kind == "sac" else ()
-    sheath = {"gap": 0.8, "node": 2.0, "tendon": 0.8, "sac": 2.5}.get(kind, 0.8)
-    return Tube(kind, path, radius, flat, turn, sheath, length, rng.uniform(-2, 2) if np.isfinite(length) else 0.0, parts)
-
-
-def _edge_towards(nerve, direction):
-    away = np.linspace(0, nerve.outline.reach * 1.2, 200)
-    level = nerve.outline.level(away * np.cos(direction), away * np.sin(direction))
-    return float(away[level < 1].max())
-
-
-def _hilum(radius):
-    return ((0.55 * radius, 0.1 * radius, 0.42 * radius),)
-
-
-def _rootlets(radius, rng):
-    angle = np.linspace(0.2, 2.9, 9)
-    ring = radius * rng.uniform(0.6, 0.75, 9)
-    return tuple((r * np.cos(t), -r * np.sin(t), 0.55) for r, t in zip(ring, angle, strict=True))
 
 
 def view_of(scan: Scan) -> View:
@@ -215,7 +146,8 @@ def layers(scene: Scene, w: float, view: View) -> np.ndarray:
 def moving_part(scene: Scene, u, v, levels):
     """The part of the plane that nerve and vessels cross within the slice."""
     inside = np.zeros(u.shape, bool)
-    for thing, reach in [(n, n.outline.reach + n.sheath[1]) for n in scene.nerves.values()] + [(t, t.reach) for t in scene.tubes]:
+    things = [(n, n.outline.reach + n.sheath[1]) for n in scene.nerves.values()] + [(t, t.reach) for t in scene.tubes]
+    for thing, reach in things:
         for w in (levels[0], levels[-1]):
             cu, cv = thing.course.centre(w)
             inside |= (np.abs(u - cu) < reach + 1) & (np.abs(v - cv) < reach + 1)
@@ -273,10 +205,14 @@ def click(recipe: Recipe, scene: Scene, view: View, coverage, rng) -> np.ndarray
     if coverage:
         name = recipe.nerve
         share = coverage[name][..., k]
-        index = np.array([*(np.array(np.nonzero(share >= 0)) @ share.ravel() / share.sum()), k])
+        i, j = np.indices(share.shape)
+        index = np.array([(share * i).sum(), (share * j).sum(), k * share.sum()]) / share.sum()
         place = (view.affine() @ [*index, 1])[:3]
-        off, turn = 0.25 * np.sqrt(share.sum() * view.pixel[0] * view.pixel[1] / np.pi) * rng.random(), rng.uniform(0, 6.3)
-        return place + [off * np.cos(turn), off * np.sin(turn), 0]
+        off, turn = (
+            0.25 * np.sqrt(share.sum() * view.pixel[0] * view.pixel[1] / np.pi) * rng.random(),
+            rng.uniform(0, 6.3),
+        )
+        return place + np.array([off * np.cos(turn), off * np.sin(turn), 0.0])
     u, v = view.mesh()
     if recipe.start_on == "septum":
         edge, _ = scene.muscles.border(u, v, w)
@@ -300,10 +236,10 @@ def _target(recipe: Recipe, scene: Scene, w: float):
         out = reach + 6.0 if recipe.start_on == "air" else reach - 0.35 * depth
         return out * np.array([np.cos(a), np.sin(a)])
     tube = next(t for t in scene.tubes if t.kind == recipe.start_on)
-    return tube.course.centre(w) + rng_free_offset(tube)
+    return tube.course.centre(w) + off_centre(tube)
 
 
-def rng_free_offset(tube: Tube):
+def off_centre(tube: Tube):
     """Beside a node's fatty hilum, on its cortex; elsewhere a little off the centre."""
     t = np.deg2rad(tube.turn_deg)
     p = (-0.35 if tube.kind == "node" else 0.15) * tube.radius
