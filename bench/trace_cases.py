@@ -2,7 +2,6 @@
 
     python bench/trace_cases.py                    every case, about two minutes
     python bench/trace_cases.py --only split       those whose name holds a word
-    python bench/trace_cases.py --calibrate        the weights of anatomy/trace_sure.py, fitted again
 
 Truth is the share of each voxel within the nerve, at least a half. HD95: 95th percentile of the distances between the two outlines.
 """
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
