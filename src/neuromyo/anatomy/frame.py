@@ -131,7 +131,7 @@ def _between(
     low = int(np.clip(np.floor(share), 0, len(line) - 2))
     part = share - low
     centre = (1 - part) * line[low] + part * line[low + 1]
-    u, v, t = (1 - part) * frames[low] + part * frames[low + 1]
+    u, _, t = (1 - part) * frames[low] + part * frames[low + 1]
     t = t / np.linalg.norm(t)
     u = _square(u, t)
     return centre, u, np.cross(u, t), t

@@ -59,7 +59,7 @@ def test_a_straightened_helix_is_a_line():
     away = cKDTree(course.points_mm).query(voxels.reshape(-1, 3))[0].reshape(shape)
     found = frame.straighten(np.exp(-((away / 2.5) ** 2)), grid, course, half_width_mm=6.0, pixel_mm=0.5)
     assert found.values.shape == (25, 25, len(course.points_mm)) and found.values.dtype == np.float32
-    planes = found.values[:, :, 10:-10]
+    planes = found.values[:, :, 20:-20]
     assert np.isfinite(planes).all()
     a, b = np.meshgrid(found.offset_mm, found.offset_mm, indexing="ij")
     total = planes.sum(axis=(0, 1))
