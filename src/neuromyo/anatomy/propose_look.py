@@ -25,7 +25,7 @@ from neuromyo.space.interpolate import map_to_grid
 
 FAT_BRIGHT = ("T2w", "T1w", "PDw", "GRE", "MTw")
 #: upper limits of all classes but the last, how well each class fits nerve, and how well the fat around it
-BETWEEN = ((-0.25, 0.08, 0.25, 0.42, 0.6, 0.78, 0.95), (0.0, 0.15, 1.0, 1.0, 1.0, 0.9, 0.6, 0.0),
+BETWEEN = ((-0.25, 0.08, 0.25, 0.42, 0.6, 0.78, 0.95), (0.0, 0.15, 1.0, 1.0, 1.0, 0.85, 0.25, 0.0),
            (0.0, 0.0, 0.0, 0.0, 0.3, 0.7, 1.0, 1.0))  # fmt: skip
 SUPPRESSED = ((0.3, 0.6, 0.85, 1.1, 1.4, 1.9, 2.6), (0.1, 0.5, 0.8, 0.8, 1.0, 1.0, 0.9, 0.1),
               (1.0, 1.0, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0))  # fmt: skip

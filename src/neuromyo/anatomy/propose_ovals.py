@@ -53,10 +53,11 @@ def responses(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The best oval about each pixel of slice k: (a, b) response 0 to 1, and which oval (a, b).
 
-        response = size x product over images of (fit within) x mean over images of rim (1 - sum over classes sqrt(p_in p_ring))
+        response = size x product over images of (fit within)
+                        x mean over images of rim (1 - sum over classes sqrt(p_in p_ring))
 
-    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes within and in the ring. Beyond the edge of the picture nothing
-    fits. ``size`` falls off slowly with the ratio to the nerve's usual area, and where the nerve is usually flat, a round oval
+    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes within and in the ring. Ovals whose ring
+    leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the nerve's usual area, and where the nerve is usually flat, a round oval
     counts a little less.
     """
     kernels = [_kernels(one, pixel_mm) for one in wanted]
@@ -67,14 +68,16 @@ def responses(
     best, which = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
     for i, (one, (inside, ring)) in enumerate(zip(wanted, kernels, strict=True)):
         turned = [_spectrum(kernel, size) for kernel in (inside, ring)]
-        fit, apart = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+        fit, apart, whole = np.ones(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, np.float32)
         for look, spectrum in zip(looks, spectra, strict=True):
             within, around = (
                 np.maximum(fft.irfft2(spectrum * t, size)[:, : shape[0], : shape[1]], 0.0) for t in turned
             )
             fit *= np.tensordot(look.fits, within, 1)
+            whole = around.sum(axis=0)
             rim = 0.7 + 0.3 * np.minimum(2.0 * np.tensordot(look.rims, around, 1), 1.0)
             apart += rim * (1.0 - np.sqrt(within * around).sum(axis=0)) * within.sum(axis=0) / len(looks)
+        apart[whole < 0.9] = 0.0
         found = fit ** (1.0 / len(looks)) * np.clip(apart, 0.0, 1.0) * _size(one, usual_mm2) * _shape(one, flatness)
         better = found > best
         best[better], which[better] = found[better], i
