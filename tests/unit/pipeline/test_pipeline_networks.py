@@ -158,7 +158,8 @@ def test_dafne_masks_lie_where_the_image_has_them(tmp_path, orientation: str, th
     index = {r.side: r.index for r in labels.regions}
     np.testing.assert_array_equal(stored == index["right"], values == 9)
     np.testing.assert_array_equal(stored == index["left"], values == 5)
-    assert "programme: it runs with your rights" in said[-1] and {f.code for f in findings} == {"N-GROUP"}
+    assert "programme: it runs with your rights" in said[-1]
+    assert {f.code for f in findings} == {"N-GROUP"} | (set() if orientation else {"W-NETWORK"})
 
 
 def test_dafne_without_its_libraries_names_the_one_that_is_missing(tmp_path, image) -> None:
