@@ -202,7 +202,7 @@ class _Ask:
             there = tuple(slice(ras, ras + 1) if a == axis else box[a] for a in range(3))
             found, counts, flags = self._measure(there, used[tuple(cut)], whole[tuple(cut)])
             yield self._row(
-                "mean", self._shown(found.mean), slice=stored_slice(self.job.maps.grid, ras), flags=flags,
+                "mean", self._shown(found.mean), slice=self.job.maps.grid.stored_slice(ras), flags=flags,
                 sd_between=self._shown(found.sd_between), se=self._shown(found.se), **counts,
             )  # fmt: skip
 
@@ -260,12 +260,6 @@ class _Ask:
 
     def _shown(self, value: float) -> float:
         return self._quantity.to_display(value)
-
-
-def stored_slice(grid: Grid, index: int) -> int:
-    """A slice index in RAS+ order -> the index of that slice in the image as stored and written."""
-    flipped = next(flip for axis, flip in grid.source_axes if axis == grid.slice_axis)
-    return grid.shape[grid.slice_axis] - 1 - index if flipped else index
 
 
 def _above(maps: Maps, exclude: tuple[str, float] | None) -> np.ndarray | None:
