@@ -19,7 +19,8 @@ from neuromyo.io.files import printable
 from neuromyo.io.labels import named
 from neuromyo.pipeline.reading_order import Shown, form_id, order
 from neuromyo.report import reading as page
-from neuromyo.report.panels import evenly
+from neuromyo.report.panels import evenly, frame_around
+from neuromyo.space.overlap import rough_body
 from neuromyo.study.scales import Scale, scale
 
 #: percentiles of the shown slices that are black and white
@@ -130,7 +131,7 @@ def _fields(request: ReadingRequest) -> tuple[tuple[str, Side], ...]:
     muscles = [named(m)[0] for m in request.muscles]
     if not muscles or not all(muscles) or _twice(muscles):
         raise _option("--muscles", "different names, such as soleus,tibialis-anterior", ", ".join(request.muscles))
-    sides: list[Side] = [s for s in SIDES if s in request.sides]
+    sides: list[Side] = [s for word in dict.fromkeys(request.sides) for s in SIDES if s == word]
     if not sides or len(sides) != len(request.sides):
         raise _option("--sides", f"some of {', '.join(SIDES)}", ", ".join(request.sides))
     return tuple((muscle, side) for muscle in muscles for side in sides)
@@ -148,12 +149,14 @@ def _option(where: str, needed: str, found: str) -> OptionError:
 
 
 def _cases(request: ReadingRequest) -> list[_Case]:
-    """One image a session; E-READING where there is none at all, or a session has several."""
+    """One image a session, where several fit the one whose name says no more than was asked for; E-READING where there is none at all,
+    or a session has several."""
     if not request.source.is_dir():
         raise DataError("E-NOTFOUND", where=printable(request.source), needed="a BIDS dataset or the output of a run",
                         found="no folder of that name", remedy="check the name")  # fmt: skip
     found: dict[tuple[str, str], list[_Case]] = {}
     seen: set[str] = set()
+    meant: set[str] = set()
     for path in sorted(request.source.glob("sub-*/**/*.nii*")):
         name = names.split(path.name)
         if name is None or name.ending not in names.IMAGE_ENDINGS or path.is_symlink():
@@ -161,11 +164,14 @@ def _cases(request: ReadingRequest) -> list[_Case]:
         seen.add(name.suffix)
         if _fits(name, request.image):
             case = _Case(name.entities.get("sub", ""), name.entities.get("ses", ""), path, path.name)
-            found.setdefault((case.subject, case.session), []).append(case)
+            exact = len(name.entities.keys() - {"sub", "ses"}) == request.image.count("-")
+            held = found.setdefault((case.subject, case.session), [])
+            held.insert(0, case) if exact else held.append(case)
+            meant |= {case.name} if exact else set()
     if not found:
         raise DataError("E-READING", where=printable(request.source.name), needed=f"images that are called {request.image}",
                         found=f"images called {', '.join(sorted(seen)) or 'nothing'}", remedy="choose others with --image")  # fmt: skip
-    many = next((cases for cases in found.values() if len(cases) > 1), None)
+    many = next((cases for cases in found.values() if len(cases) > 1 and cases[0].name not in meant), None)
     if many:
         raise DataError("E-READING", where=f"sub-{many[0].subject}", needed=f"one image that is called {request.image} in each session",
                         found=f"{many[0].name} and {many[1].name}", remedy="say more with --image, such as acq-stir_T2w")  # fmt: skip
@@ -190,9 +196,9 @@ def _pictures(case: _Case, request: ReadingRequest) -> tuple[page.Picture, ...]:
     n = grid.shape[grid.slice_axis]
     edge = int(0.1 * n) if n > 2 * request.slices else 0  # ends of a stack are dark or folded over
     shown = evenly(range(n - 1 - edge, edge - 1, -1), request.slices)
-    return tuple(
-        page.picture(values, grid, k, _levels(values, shown, grid.slice_axis, case.name, request.window)) for k in shown
-    )
+    window = _levels(values, shown, grid.slice_axis, case.name, request.window)
+    frame = frame_around(grid, rough_body(values, grid.slice_axis))
+    return tuple(page.picture(values, frame, k, window) for k in shown)
 
 
 def _levels(values: np.ndarray, shown: Sequence[int], axis: int, name: str, window: str) -> tuple[float, float]:

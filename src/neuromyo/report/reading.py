@@ -14,11 +14,10 @@ from markupsafe import Markup
 
 from neuromyo.core import resources
 from neuromyo.core.errors import Finding
-from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Side
 from neuromyo.report import wording
 from neuromyo.report.html import POLICY, render
-from neuromyo.report.panels import LETTERS, radiological
+from neuromyo.report.panels import Frame
 from neuromyo.report.png import data_uri
 from neuromyo.report.tables import Grid2D
 from neuromyo.stats.intervals import Interval
@@ -49,15 +48,14 @@ class Form:
     cases: tuple[tuple[str, tuple[Picture, ...]], ...]
 
 
-def picture(values: np.ndarray, grid: Grid, k: int, window: tuple[float, float]) -> Picture:
+def picture(values: np.ndarray, frame: Frame, k: int, window: tuple[float, float]) -> Picture:
     """Slice ``k`` of an image (x, y, z) between the values that are black and white; nothing of the file is in it but pixels."""
     low, high = window
-    plane = radiological(np.take(values, k, axis=grid.slice_axis))
+    plane = frame.cut(values, k)
     share = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0.0, 1.0)
-    a, b = grid.in_plane_axes
-    across, up = grid.shape[a] * grid.spacing_mm[a], grid.shape[b] * grid.spacing_mm[b]
+    across, up = frame.size_mm
     grey = np.round(255 * share).astype(np.uint8)
-    return Picture(data_uri(grey, _GREYS), round(across, 3), round(up, 3), LETTERS[grid.slice_axis])
+    return Picture(data_uri(grey, _GREYS), round(across, 3), round(up, 3), frame.letters)
 
 
 def form_page(form: Form) -> str:

@@ -63,7 +63,7 @@ function show() {
   image.src = picture.uri;
   image.alt = "Case " + one.code + ", slice " + (slice + 1) + " of " + one.pictures.length;
   el("film").style.aspectRatio = picture.width + " / " + picture.height;
-  el("film").style.maxWidth = "min(100%, calc(64vh * " + picture.width / picture.height + "))";
+  el("film").style.setProperty("--aspect", picture.width / picture.height);
   ["left", "right", "top", "bottom"].forEach((side, n) => { el("at-" + side).textContent = picture.letters[n]; });
   el("slices").textContent = "slice " + (slice + 1) + " of " + one.pictures.length;
   for (const f of data.fields)
