@@ -197,9 +197,10 @@ def _written(kind: Scale, readings: list[tuple[Graded, str]], table: Path, findi
     given = [g for g, _ in readings]
     lines, alpha = grades.lines(given, kind), grades.all_readers(given, kind)
     people = len({g.subject for g in given})
+    fewest = min((line.n_people for line in lines), default=people)
     if any(line.few for line in lines):
-        findings.append(Finding("warn", "W-READERS", "agreement", f"{people} people were read", "read ten or more",
-                                "kappa of so few says little"))  # fmt: skip
+        findings.append(Finding("warn", "W-READERS", "agreement", f"some of it rests on {fewest} people", "have ten or more read, and "
+                                "more of them twice", "kappa of so few says little"))  # fmt: skip
     stem = table.with_suffix("") if table.suffix.lower() == ".tsv" else table
     beside = stem.with_name(stem.name + "_agreement.tsv"), stem.with_name(stem.name + ".html")
     main = stem.with_name(stem.name + ".tsv")

@@ -112,11 +112,11 @@ def agreement_page(view: Agreement) -> str:
 
 def _table(lines: Sequence[Line]) -> Grid2D:
     rows = [
-        (" and ".join(line.readers), wording.region(line.region), str(line.n_people), str(line.kappa.n), interval_text(line.kappa.kappa),
+        (f"{' and '.join(line.readers)}: {wording.region(line.region)}", str(line.n_people), str(line.kappa.n), interval_text(line.kappa.kappa),
          percent_text(line.kappa.agreement), line.kappa.why or ("few people" if line.few else ""))
         for line in lines
     ]  # fmt: skip
-    return Grid2D(("readers", "muscle", "people", "gradings", "kappa", "agreement", "to know"), tuple(rows))
+    return Grid2D(("readers and muscle", "people", "gradings", "kappa", "agreement", "to know"), tuple(rows))
 
 
 def interval_text(found: Interval) -> str:
