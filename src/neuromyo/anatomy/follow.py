@@ -124,7 +124,7 @@ def _apart(one: Step, other: Step) -> bool:
 
 def _settled(piece: Piece, before: Piece, state: State, outline: Outline) -> Step:
     size = float(outline.radius.mean())
-    expected = Expected(outline.radius, 0.08 * size + 0.1 + 0.1 * piece.flat.pixel_mm)
+    expected = Expected(outline.radius, 0.1 * size + 0.12 + 0.1 * piece.flat.pixel_mm)
     cut = settle(piece, outline, state.look, expected, half_mm=0.45 * size + 0.4, rounds=3)
     last = state.step.cut.outline
     match = float(correlations(before, piece, last, (cut.outline.middle - last.middle)[None])[0])

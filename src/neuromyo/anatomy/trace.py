@@ -96,7 +96,7 @@ def _from(stack: Stack, said: Told, name: str, rules: Rules, landmarks: Sequence
         raise _no_nerve(stack, name, said, "the start lies outside the images, or where they have no values")
     best = candidates(piece, place, usual(name).area_mm2)[0]
     first = judged(piece, best.cut, best.cut.look, best.cut.outline.area, 1.0, ("start",))
-    why = start_refusal(first)
+    why = start_refusal(piece, first, best.score)
     if why:
         raise _no_nerve(stack, name, said, why)
     state = begin(first, best.cut.look)

@@ -31,9 +31,9 @@ def finished(stack: Stack, steps: Sequence[Step], look: Look) -> list[Step]:
         smear = slopes[i] * stack.flat.apart_mm
         radius = np.mean([one.cut.outline.recentred.radius for one in steps[max(0, i - 1) : i + 2]], axis=0)
         size = float(radius.mean())
-        expected = Expected(radius, 0.06 * size + 0.1 + 0.1 * stack.flat.pixel_mm)
+        expected = Expected(radius, 0.1 * size + 0.1 + 0.1 * stack.flat.pixel_mm)
         guess = Outline(step.cut.outline.middle, radius)
-        cut = settle(piece, guess, look, expected, half_mm=0.3 * size + 0.3, rounds=2, smear_mm=smear)
+        cut = settle(piece, guess, look, expected, half_mm=0.4 * size + 0.3, rounds=3, smear_mm=smear)
         cut = polished(piece, cut, smear)
         cuts.append(cut)
         clean = np.abs(DIRECTIONS @ smear) < max(0.4, 0.7 * float(np.linalg.norm(smear)))

@@ -89,7 +89,9 @@ class Piece:
     low: tuple[int, int]
     values: np.ndarray
     known: np.ndarray  #: (h, w) False where no image has a value
-    fat_is: tuple[int, ...]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
+    fat_is: tuple[
+        int, ...
+    ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
 
     @cached_property
     def _splines(self) -> np.ndarray:
