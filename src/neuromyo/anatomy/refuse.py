@@ -107,7 +107,7 @@ def _vessel(looks: Sequence[tuple[Inside, ...]], pixel_mm: float) -> str:
     if (fatness > 0.82).any():
         return "it is as bright as fat"
     if ((rank > 0.97) & (texture < 1.6) & (level > 2.0)).any():
-        return "it is evenly the brightest thing around, like a vessel with slow blood or a cyst"
+        return "it is evenly the brightest thing around, like a vessel with slow blood, a cyst or a lymph node"
     if pixel_mm <= FASCICLES_SEEN_MM and (texture < 1.35).all():
         return "it is evenly filled although fascicles could be seen at this resolution, like a vessel, a cyst or a lymph node"
     return ""

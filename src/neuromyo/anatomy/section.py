@@ -89,10 +89,12 @@ def gains(
     *,
     band_mm: float,
     smear_mm: np.ndarray | None = None,
+    by_fat: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
 
     band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
+    by_fat : edges are taken from images in which fat is bright, if there are such: in others the nerve's rim is as dark as fat
     """
     pixel = piece.flat.pixel_mm
     spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
@@ -107,6 +109,8 @@ def gains(
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
     for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
+        if by_fat and rises <= 0 and max(piece.fat_is) > 0:
+            continue
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide

@@ -41,7 +41,7 @@ class TraceOptions:
 
     gap_slices: int = option(3, "slices in a row that may be lost and are bridged", low=0, high=10)
     gap_mm: float = option(15.0, "the longest gap that is bridged", unit="mm", low=0.0, high=60.0)
-    least_quality: float = option(0.2, "quality under which a slice counts as lost", low=0.01, high=0.9)
+    least_quality: float = option(0.3, "quality under which a slice counts as lost", low=0.01, high=0.9)
     divide: bool = option(True, "look for the place where the nerve divides, and follow its branches")
 
 
