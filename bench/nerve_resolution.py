@@ -3,8 +3,8 @@
     python bench/nerve_resolution.py              about a minute
     python bench/nerve_resolution.py --draws 40   smoother
 
-Scenes are those of tests/unit/anatomy/nerve_scene.py: a fascicled oval of 40 mm2 in fat among muscle and vessels, one slice, T2w and T2w
-with suppressed fat, signal-to-noise 20, a click up to a third of the radius off. The outline is that of the tracer's first step, moved to
+Scenes are those of tests/unit/anatomy/nerve_scene.py: a fascicled oval of 40 mm2 in fat among muscle and vessels, one slice, T2w with
+suppressed fat and FA, signal-to-noise 20, a click up to a third of the radius off. The outline is that of the tracer's first step, moved to
 the edge. An outline of twice or half the area counts like any other error.
 """
 
@@ -28,6 +28,7 @@ from tests.unit.anatomy.nerve_scene import Scene
 
 ACROSS = (1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 AREA_MM2, FLAT = 40.0, 1.5
+WEIGHTINGS: tuple[Weighting, ...] = ("T2w-fs", "FA")
 
 
 def area_error(across: float, weighting: Weighting, seed: int) -> float:
@@ -50,7 +51,7 @@ def main() -> None:
     draws = parser.parse_args().draws
     print("voxels across   80th percentile of |area error|   median error")
     for across in ACROSS:
-        errors = [area_error(across, weighting, seed) for weighting in ("T2w", "T2w-fs") for seed in range(draws)]
+        errors = [area_error(across, weighting, seed) for weighting in WEIGHTINGS for seed in range(draws)]
         print(f"{across:13.1f}   {np.percentile(np.abs(errors), 80):33.2f}   {np.median(errors):+12.2f}", flush=True)
 
 

@@ -105,7 +105,7 @@ def advance(stack: Stack, state: State, before: Piece, slice_index: int) -> Step
     dz = (slice_index - state.step.slice) * stack.flat.apart_mm
     outline = state.step.cut.outline
     moved = state.slope * dz
-    reach = min(STEEPEST * abs(dz), np.linalg.norm(moved) + 2.2 * state.slope_sd * abs(dz) + 0.5) + 0.5
+    reach = float(min(STEEPEST * abs(dz), np.linalg.norm(moved) + 2.2 * state.slope_sd * abs(dz) + 0.5)) + 0.5
     piece = stack.piece(slice_index, outline.centre + moved, reach + 1.6 * float(outline.radius.max()) + 4.0)
     if piece is None or not piece.known_at(outline.moved(moved).points).mean() > 0.8:
         return None

@@ -132,7 +132,7 @@ class Stack:
         if any(b - a < 4 for a, b in zip(low, high, strict=True)):
             return None
         raw = np.stack([self._cut(image, slice_index, low, high) for image in self.images])
-        known = np.isfinite(raw).any(axis=0)
+        known = np.asarray(np.isfinite(raw).any(axis=0))
         if not known.any():
             return None
         return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
