@@ -17,9 +17,9 @@ from scipy import ndimage
 
 from neuromyo.anatomy.contour import Outline
 from neuromyo.anatomy.follow import State, Step, judged
-from neuromyo.anatomy.section import settle
 from neuromyo.anatomy.trace_look import Look
 from neuromyo.anatomy.trace_stack import Piece, Stack
+from neuromyo.anatomy.trace_start import candidates
 
 _FINE_MM = 0.25
 _LEAST_SHARE = 0.12
@@ -67,10 +67,7 @@ def two(piece: Piece, outline: Outline, look: Look, area: float, told: bool) -> 
         return None
     steps = []
     for middle, size in parts:
-        guess = Outline.circle(middle, 0.9 * float(np.sqrt(size / np.pi)))
-        cut = settle(
-            piece, guess, look, None, half_mm=0.5 * float(guess.radius[0]) + 0.4, rounds=4, relearn=0.3, harmonics=4
-        )
+        cut = candidates(piece, middle, size)[0].cut
         steps.append(judged(piece, cut, look, cut.outline.area, 1.0, ("split",)))
     steps.sort(key=lambda one: -one.cut.outline.area)
     return (steps[0], steps[1]) if told or _credible(steps, area) else None

@@ -33,6 +33,8 @@ SURROUND_MM = 1.0
 #: spread that an edge must exceed, as a share of the range of brightness; worth of an edge of the wrong sense
 _FLOOR = 0.04
 WRONG_SENSE = 0.3
+#: stiffness of an outline where pixels are fine (natural units for a step of 0.12 mm from ray to ray)
+STIFF = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +89,12 @@ def gains(
     *,
     band_mm: float,
     smear_mm: np.ndarray | None = None,
+    by_fat: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
 
     band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
+    by_fat : edges are taken from images in which fat is bright, if there are such: in others the nerve's rim is as dark as fat
     """
     pixel = piece.flat.pixel_mm
     spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
@@ -105,6 +109,8 @@ def gains(
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
     for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
+        if by_fat and rises <= 0 and max(piece.fat_is) > 0:
+            continue
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide
@@ -114,6 +120,11 @@ def gains(
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
     return offsets[kept], edge[:, kept], total[:, kept] - total[:, [pad + n]]
+
+
+def _stiffness(piece: Piece, step_mm: float) -> float:
+    """Cost of a step of one column from ray to ray: less where coarse pixels say less along a ray."""
+    return STIFF * min(1.0, 0.4 / piece.flat.pixel_mm) * (step_mm / 0.12) ** 2
 
 
 def _template(spread_mm: float, band_mm: float, step_mm: float, pixel: float) -> np.ndarray:
@@ -158,14 +169,14 @@ def settle(
     edge_at, rough = np.zeros(N_ANGLES), 0.0
     for turn in range(rounds):
         step = max(0.06, min(0.12, 0.25 * piece.flat.pixel_mm))
-        half = min(half_mm / (1 + turn), 0.85 * float(outline.radius.max()))
+        half = min(half_mm / (1 + 0.5 * turn), 0.85 * float(outline.radius.max()))
         offsets, edge, inside = gains(piece, outline, look, half, step, band_mm=band, smear_mm=smear_mm)
         total = edge + LOOK_WEIGHT * inside
         r = outline.radius[:, None] + offsets[None]
         if expected is not None:
             total = total - 0.5 * ((r - expected.radius[:, None]) / expected.sd_mm) ** 2
         total = np.where(r > 0.35, total, total - 50.0)
-        path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
+        path = best_path(total, stiffness=_stiffness(piece, step), reach=5)
         between = peak_between(total, path)
         rows = np.arange(N_ANGLES)
         found = outline.radius + np.interp(between, np.arange(len(offsets)), offsets)
@@ -187,10 +198,10 @@ def polished(piece: Piece, cut: Cut, smear_mm: np.ndarray | None = None, *, harm
     outline, rough = cut.outline, cut.rough
     for _ in range(2):
         offsets, edge, _ = gains(
-            piece, outline, cut.look, half, step, band_mm=max(0.35, 0.9 * pixel), smear_mm=smear_mm
+            piece, outline, cut.look, half, step, band_mm=max(0.35, 0.8 * pixel), smear_mm=smear_mm
         )
         total = edge - 0.5 * (offsets[None] / max(0.3, 0.5 * half)) ** 2
-        path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
+        path = best_path(total, stiffness=_stiffness(piece, step), reach=5)
         found = outline.radius + np.interp(peak_between(total, path), np.arange(len(offsets)), offsets)
         weight = 0.2 + np.clip(around(edge[np.arange(N_ANGLES), path][:, None], 1.0)[:, 0], 0.0, 5.0)
         radius = np.maximum(smoothed(found, harmonics, weight), 0.3)

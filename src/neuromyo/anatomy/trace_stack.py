@@ -89,7 +89,9 @@ class Piece:
     low: tuple[int, int]
     values: np.ndarray
     known: np.ndarray  #: (h, w) False where no image has a value
-    fat_is: tuple[int, ...]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
+    fat_is: tuple[
+        int, ...
+    ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
 
     @cached_property
     def _splines(self) -> np.ndarray:
@@ -130,7 +132,7 @@ class Stack:
         if any(b - a < 4 for a, b in zip(low, high, strict=True)):
             return None
         raw = np.stack([self._cut(image, slice_index, low, high) for image in self.images])
-        known = np.isfinite(raw).any(axis=0)
+        known = np.asarray(np.isfinite(raw).any(axis=0))
         if not known.any():
             return None
         return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
