@@ -44,7 +44,7 @@ class Parts:
             (self.closed, 1.0),
             (self.size, 0.7),
             (self.lasting, 1.2),
-            (self.texture, 0.6),
+            (self.texture, 1.2),
             (place, 1.0),
         )
         total = sum(w for _, w in weighed)

@@ -56,9 +56,9 @@ def responses(
         response = size x product over images of (fit within)
                         x mean over images of rim (1 - sum over classes sqrt(p_in p_ring))
 
-    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes within and in the ring. Ovals whose ring
-    leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the nerve's usual area, and where the nerve is usually flat, a round oval
-    counts a little less.
+    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes
+    within and in the ring. Ovals whose ring leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the
+    nerve's usual area; where the nerve is usually flat, a round oval counts a little less.
     """
     kernels = [_kernels(one, pixel_mm) for one in wanted]
     shape = looks[0].classes.shape[1:3]
