@@ -21,7 +21,7 @@ def _on(made: Made, xyz: tuple[float, float, float]) -> float:
     return float(made.truth.whole[tuple(np.rint(made.images[0].grid.to_index(np.array(xyz))).astype(int))])
 
 
-@pytest.mark.parametrize("number", [8, 11, 25, 30])
+@pytest.mark.parametrize("number", [10, 30])
 def test_the_first_proposal_lies_on_the_nerve(number: int) -> None:
     made = cases()[number - 1].make()
     found = propose(made.images, name=made.name, side=made.side)
@@ -40,8 +40,8 @@ def test_the_first_proposal_lies_on_the_nerve(number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 4, 5, 26, 29, 35])
-def test_the_first_proposal_lies_on_the_nerve_in_fine_pixels(number: int) -> None:
+@pytest.mark.parametrize("number", [1, 4, 5, 8, 11, 25, 26, 29, 35])
+def test_the_first_proposal_lies_on_the_nerve_whatever_the_pixels(number: int) -> None:
     made = cases()[number - 1].make()
     assert _on(made, propose(made.images, name=made.name, side=made.side)[0].landmark.xyz_mm) >= 0.5
 
