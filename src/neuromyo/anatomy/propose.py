@@ -28,7 +28,7 @@ from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
 
 #: nothing below this score is proposed; `bench/nerve_proposals.py` shows scores with and without a nerve
-LEAST_SCORE = 0.30
+LEAST_SCORE = 0.40
 #: at most so many are given, and so many looked at in each of the middle slices
 MOST, _LOOKED_AT = 5, 16
 _LEAST_RESPONSE = 0.12

@@ -44,7 +44,7 @@ class Parts:
             (self.closed, 1.0),
             (self.size, 0.7),
             (self.lasting, 1.2),
-            (self.texture, 0.6),
+            (self.texture, 1.2),
             (place, 1.0),
         )
         total = sum(w for _, w in weighed)
@@ -103,7 +103,8 @@ def _solid(seen: Seen, place: tuple[int, int, int], oval: Oval) -> float:
     beyond = _distances(seen, place) / oval.radius(_bearings(seen, place))
     near = beyond < 1.7
     within = beyond <= 1.0
-    patches, _ = ndimage.label((seen.likeness[..., place[2]] > 0.5) & near)
+    patches = np.zeros(near.shape, np.intp)
+    ndimage.label((seen.likeness[..., place[2]] > 0.5) & near, output=patches)
     counts = np.bincount(patches[within], minlength=2)
     if counts[1:].max(initial=0) == 0:
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
@@ -56,22 +57,25 @@ def responses(
         response = size x product over images of (fit within)
                         x mean over images of rim (1 - sum over classes sqrt(p_in p_ring))
 
-    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes within and in the ring. Ovals whose ring
-    leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the nerve's usual area, and where the nerve is usually flat, a round oval
-    counts a little less.
+    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes
+    within and in the ring. Ovals whose ring leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the
+    nerve's usual area; where the nerve is usually flat, a round oval counts a little less.
     """
-    kernels = [_kernels(one, pixel_mm) for one in wanted]
     shape = looks[0].classes.shape[1:3]
-    reach = max(k[0].shape[0] for k in kernels), max(k[0].shape[1] for k in kernels)
-    size = [fft.next_fast_len(n + r // 2, real=True) for n, r in zip(shape, reach, strict=True)]
-    spectra = [fft.rfft2(look.classes[..., k], size) for look in looks]
+    longest = max(one.axes_mm[0] for one in wanted) + _GAP_MM + max(_RING_MM, *pixel_mm)
+    height, width = (
+        int(np.asarray(fft.next_fast_len(n + int(longest / p) + 2, real=True)))
+        for n, p in zip(shape, pixel_mm, strict=True)
+    )
+    size = (height, width)
+    spectra = [np.asarray(fft.rfft2(look.classes[..., k], size)) for look in looks]
     best, which = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
-    for i, (one, (inside, ring)) in enumerate(zip(wanted, kernels, strict=True)):
-        turned = [_spectrum(kernel, size) for kernel in (inside, ring)]
+    for i, one in enumerate(wanted):
+        turned = _spectra(one, pixel_mm, size)
         fit, apart, whole = np.ones(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, np.float32)
         for look, spectrum in zip(looks, spectra, strict=True):
             within, around = (
-                np.maximum(fft.irfft2(spectrum * t, size)[:, : shape[0], : shape[1]], 0.0) for t in turned
+                np.maximum(np.asarray(fft.irfft2(spectrum * t, size))[:, : shape[0], : shape[1]], 0.0) for t in turned
             )
             fit *= np.tensordot(look.fits, within, 1)
             whole = around.sum(axis=0)
@@ -93,11 +97,15 @@ def _shape(one: Oval, flatness: float) -> float:
     return 0.8 if one.flattening == 1.0 and flatness >= 1.5 else 1.0
 
 
-def _spectrum(kernel: np.ndarray, size: list[int]) -> np.ndarray:
-    """Of a kernel about the origin; kernels are symmetric about their middle, so that convolving is correlating."""
-    place = np.zeros(size, np.float32)
-    place[: kernel.shape[0], : kernel.shape[1]] = kernel
-    return fft.rfft2(np.roll(place, [-(n // 2) for n in kernel.shape], (0, 1)))
+@lru_cache(maxsize=64)
+def _spectra(one: Oval, pixel_mm: tuple[float, float], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Of the weights within and in the ring, about the origin; they are symmetric, so that convolving is correlating."""
+    found = []
+    for kernel in _kernels(one, pixel_mm):
+        place = np.zeros(size, np.float32)
+        place[: kernel.shape[0], : kernel.shape[1]] = kernel
+        found.append(np.asarray(fft.rfft2(np.roll(place, [-(n // 2) for n in kernel.shape], (0, 1)))))
+    return found[0], found[1]
 
 
 def peaks(
