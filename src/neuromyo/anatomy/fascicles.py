@@ -270,8 +270,73 @@ def _findings(found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[
     poor = [s.slice for s in found if s.misfit > MISFIT]
     if poor:
         said = ", ".join(map(str, poor[:8])) + (f" and {len(poor) - 8} more" if len(poor) > 8 else "")
-        out.append(Finding("warn", "W-NERVE", trace.name, f"slices {said}: not only fascicles and epineurium within the outline",
-                           "look for vessels within it, or state the blur (psf_mm)"))  # fmt: skip
+        found_there = f"slices {said}: fascicle and epineurium alone do not explain what is within the outline; nothing is given there"
+        remedy = "look for a vessel or a dark sheath within it, or state the blur (psf_mm) and the noise"
+        out.append(Finding("warn", "W-NERVE", trace.name, found_there, remedy))
+    return tuple(out)
+
+
+def _pixel(trace: Trace) -> float:
+    a, b = trace.grid.in_plane_axes
+    return max(trace.grid.spacing_mm[a], trace.grid.spacing_mm[b])
+
+
+def _verdicts(
+    found: Sequence[FascicleSection], trace: Trace, psf_mm: float, size: tuple[float, float]
+) -> tuple[dict[str, Verdict], tuple[float, float]]:
+    """One verdict a quantity, for the size expected; once more where supported fascicles turn out smaller than that."""
+    verdicts = _judged(found, trace, psf_mm, size)
+    areas = np.concatenate([s.areas_mm2 for s in found])
+    if verdicts["fascicle_count"].ok and areas.size >= 5:
+        least = round(float(np.sqrt(4.0 / np.pi * np.percentile(areas, 10.0))), 1)
+        if 0.0 < least < size[0] - 0.05:
+            size = (least, size[1])
+            verdicts = _judged(found, trace, psf_mm, size)
+    return verdicts, size
+
+
+def _judged(
+    found: Sequence[FascicleSection], trace: Trace, psf_mm: float, size: tuple[float, float]
+) -> dict[str, Verdict]:
+    contrast = max(float(np.median([s.contrast for s in found])), 0.5)
+    smear = float(np.median([np.hypot(*s.window.smear_mm) for s in found]))
+    thick = trace.grid.spacing_mm[trace.grid.slice_axis]
+    angle = float(np.degrees(np.arctan2(smear, thick)))
+    return {
+        name: resolvable.verdict(name, pixel_mm=_pixel(trace), slice_mm=thick, snr=contrast, contrast=1.0, fascicle_mm=size,
+                                 psf_mm=psf_mm, angle_deg=angle)
+        for name in resolvable.QUANTITIES
+    }  # fmt: skip
+
+
+def _maps(found: Sequence[FascicleSection], trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    share, sd = (np.full(trace.grid.shape, np.nan, np.float32) for _ in range(2))
+    a, b = trace.grid.in_plane_axes
+    for one in found:
+        where: list[slice | int] = [one.slice] * 3
+        where[a], where[b] = one.window.at
+        share[tuple(where)], sd[tuple(where)] = fascicle_section.share_map(one.mixture)
+    return share, sd
+
+
+def _findings(found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[str, Verdict]) -> tuple[Finding, ...]:
+    out = []
+    refused = [v for v in verdicts.values() if not v.ok]
+    for why in dict.fromkeys(v.why for v in refused):
+        same = [v for v in refused if v.why == why]
+        needed = min(v.needed_mm for v in same)
+        names = ", ".join(v.quantity.replace("_", " ") for v in same)
+        remedy = (
+            f"pixels of {needed:g} mm would do"
+            if np.isfinite(needed)
+            else "no pixel size tried would do at this contrast to noise"
+        )
+        out.append(Finding("warn", "W-COARSE", trace.name, f"not given: {names}; {why}", remedy))
+    poor = [s.slice for s in found if s.misfit > MISFIT]
+    if poor:
+        said = ", ".join(map(str, poor[:8])) + (f" and {len(poor) - 8} more" if len(poor) > 8 else "")
+        out.append(Finding("warn", "W-NERVE", trace.name, f"slices {said}: fascicle and epineurium alone do not explain what is within the outline; nothing is given there",
+                           "look for a vessel or a dark sheath within it, or state the blur (psf_mm) and the noise"))  # fmt: skip
     return tuple(out)
 
 

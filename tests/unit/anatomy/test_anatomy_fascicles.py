@@ -214,6 +214,18 @@ def test_what_is_not_supported_is_not_given(judged) -> None:
     assert labels(found).regions == () and not labels(found).volume.any()
 
 
+def test_a_slice_that_is_not_explained_gives_nothing(judged, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(0.005)
+    image, trace = traced(make(PIXEL, seed=5, **SMALL))
+    monkeypatch.setattr("neuromyo.anatomy.fascicles.MISFIT", 0.1)
+    found = fascicles(image, trace, psf_mm=PIXEL)
+    assert {f.code for f in found.findings} == {"W-NERVE"}
+    for row in rows(found):
+        assert row["quantity"] == "nerve_to_muscle_T2w" or np.isnan(row["value"])
+        assert row["statistic"] != "slice" or row["quantity"] == "nerve_to_muscle_T2w" or row["flags"] == ["W-NERVE"]
+    assert not labels(found).volume.any()
+
+
 def test_missing_slices_are_bridged_in_the_volume_and_said(judged) -> None:
     judged(0.005)
     discs = make(PIXEL, seed=5, slices=3, **SMALL)
