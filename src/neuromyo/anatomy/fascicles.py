@@ -270,8 +270,9 @@ def _findings(found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[
     poor = [s.slice for s in found if s.misfit > MISFIT]
     if poor:
         said = ", ".join(map(str, poor[:8])) + (f" and {len(poor) - 8} more" if len(poor) > 8 else "")
-        out.append(Finding("warn", "W-NERVE", trace.name, f"slices {said}: not only fascicles and epineurium within the outline",
-                           "look for vessels within it, or state the blur (psf_mm)"))  # fmt: skip
+        found_there = f"slices {said}: fascicle and epineurium alone do not explain what is within the outline; nothing is given there"
+        remedy = "look for a vessel or a dark sheath within it, or state the blur (psf_mm) and the noise"
+        out.append(Finding("warn", "W-NERVE", trace.name, found_there, remedy))
     return tuple(out)
 
 
