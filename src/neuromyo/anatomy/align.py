@@ -25,8 +25,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from neuromyo.anatomy import smoothing
-from neuromyo.anatomy.profile import Profile
+from neuromyo.anatomy.centreline import place
+from neuromyo.anatomy.profile import Profile, of_shapes
+from neuromyo.anatomy.shape import SectionShape
 from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.nerve import Course, Trace
 
 _STEP_MM, _FINE_MM = 0.5, 0.25
 _FEWEST, _LEAST_SHARE = 8, 0.6
@@ -70,6 +73,29 @@ class Alignment:
     def onto_second(self, profile: Profile) -> Profile:
         """A profile of the first visit with the second's distances."""
         return replace(profile, distance_mm=profile.distance_mm + self.shift_mm)
+
+
+def signature(
+    trace: Trace,
+    course: Course,
+    shapes: Sequence[SectionShape],
+    *,
+    others: Sequence[Profile] = (),
+    rigid: Sequence[str] = (),
+) -> Signature:
+    """What a traced nerve can be known again by: CSA, flattening, where it divides, and ``others`` (maps, bone area).
+
+    The split lies half way between the last section of the trunk and the first of its branches, known to half a slice.
+    """
+    profiles = [of_shapes(shapes, course, trace.grid, name) for name in ("csa_mm2", "flattening")]
+    places = {}
+    starts = [s.centre_mm for branch in trace.branches for s in branch.sections]
+    if starts:
+        arc = place(course, np.array(starts), trace)
+        first = float(arc[int(np.argmin(np.abs(arc - course.arc_mm[-1])))])
+        spacing = trace.grid.voxel_volume_mm3 / trace.grid.pixel_area_mm2
+        places["split"] = ((first + float(course.arc_mm[-1])) / 2 - course.zero_mm, spacing / 2)
+    return Signature((*profiles, *others), places, tuple(rigid))
 
 
 def align(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from neuromyo.anatomy.align import Alignment, Signature, align
+from neuromyo.anatomy import centreline, shape
+from neuromyo.anatomy.align import Alignment, Signature, align, signature
 from neuromyo.anatomy.profile import Profile
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.core.grid import Grid
+from tests.oracles import tubes
+from tests.unit.anatomy.nerve_tubes import trace_of
 
 
 def anatomy(rng, wave: float, size: float):
@@ -57,9 +62,9 @@ def errors(draws):
 def test_repositioning_is_found_to_two_millimetres(draws):
     """Acceptance: +-15 mm, error at most 2 mm; features of a third of their size in noise, another gain, level and trend."""
     sure, everything, scaled = errors([draw(seed) for seed in range(draws)])
-    assert len(sure) >= 0.8 * draws
+    assert len(sure) >= 0.6 * draws and len(everything) >= 0.9 * draws
     assert np.percentile(np.abs(sure), 95) < 2.0 and np.median(np.abs(sure)) < 0.8
-    assert np.abs(everything).max() < 5.0 and 0.6 < scaled.std() < 1.4
+    assert np.abs(everything).max() < 4.0 and 0.6 < scaled.std() < 1.4
 
 
 @pytest.mark.parametrize("draws", [30, pytest.param(200, marks=pytest.mark.slow)])
@@ -67,7 +72,7 @@ def test_repositioning_is_found_to_two_millimetres(draws):
 def test_unlike_nerves_are_refused_or_in_doubt(wave, draws):
     answers = [draw(seed, same=False, wave=wave)[1] for seed in range(draws)]
     confident = [a for a in answers if a is not None and not a.findings]
-    assert len(confident) <= 0.07 * draws
+    assert len(confident) <= 0.04 * draws
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -135,6 +140,17 @@ def test_a_landmark_in_doubt_narrows_the_search():
     a, b = (visit(rng, {"CSA": anatomy(rng, 60, 1e-6)}, 0.0, noise=1.0) for _ in range(2))
     found = align(a, b, landmark_sd_mm=3.0)
     assert abs(found.shift_mm) < 4 and found.findings, "noise adds nothing to what the landmark says"
+
+
+def test_a_trace_signs_with_its_shape_and_its_split():
+    trunk = trace_of(tubes.straight([0.2, 0, -1.0], (3, 2), 400.0))
+    low = replace(trunk, sections=trunk.sections[:15])
+    high = replace(trunk, sections=trunk.sections[15:], branches=(low,))
+    line = centreline.course(high)
+    signed = signature(high, line, shape.sections(high, line), others=[made(line.distance_mm, line.distance_mm, "T2")])
+    assert [p.quantity for p in signed.profiles] == ["CSA", "flattening", "T2"]
+    at, se = signed.places["split"]
+    assert at == pytest.approx(line.distance_mm[-1] + 2.5 * np.hypot(1, 0.2), abs=0.1) and se == pytest.approx(2.5)
 
 
 def test_nothing_in_common_is_refused():
