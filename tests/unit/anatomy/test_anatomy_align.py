@@ -106,10 +106,10 @@ def test_the_split_alone_aligns_and_says_how_well():
 
 
 def test_the_split_decides_between_shifts_that_profiles_cannot_tell_apart():
-    """A profile that repeats itself every 20 mm: 13 mm and -7 mm are as likely."""
+    """A profile that repeats itself every 30 mm: 13 mm and -17 mm are as likely."""
     rng = np.random.default_rng(0)
     d = np.arange(0, 161, 4.0)
-    a, b = (made(d, 3 * np.sin(2 * np.pi * (d - s) / 20) + rng.normal(size=len(d))) for s in (0.0, 13.0))
+    a, b = (made(d, 3 * np.sin(2 * np.pi * (d - s) / 30) + 0.5 * rng.normal(size=len(d))) for s in (0.0, 13.0))
     with pytest.raises(DataError, match="likeliest"):
         align(Signature([a]), Signature([b]))
     found = align(Signature([a], {"split": (80.0, 2.0)}), Signature([b], {"split": (92.0, 2.0)}))
