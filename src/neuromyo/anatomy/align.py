@@ -6,11 +6,12 @@ visit's slices y are explained by a straight line alone, or by a line and the fi
 
     y(d) = p + q d + g f(d - s) + e,   g > 0;      evidence(s) = -(v / 2) log( SS_with / SS_line ),
 
-so that level, trend and gain (scanner, coil, oedema) tell nothing about s and only features do. v are the degrees of freedom, fewer where
-residuals are alike from slice to slice: a chance likeness of two smooth profiles leaves such residuals. The comparison is made both
-ways and averaged. ``rigid`` quantities (bone area) are compared as they are, without p, q and g. Named places (the split) add
--(Delta - s)^2 / (2 var). All evidence together with a flat prior within +-search_mm (or a normal one of landmark_sd_mm, for
-a landmark in doubt) gives the probability of each s; shift and se are its mean and sd around the peak.
+so that level, trend and gain (scanner, coil, oedema) tell nothing about s and only features do. v are the degrees of freedom
+at the best shift, the same for all, so that a longer overlap is no argument; fewer where residuals are alike from slice to slice:
+a chance likeness of two smooth profiles leaves such residuals. The comparison is made both ways and averaged. ``rigid``
+quantities (bone area) are compared as they are, without p, q and g. Named places (the split) add -(Delta - s)^2 / (2 var). All
+evidence together with a flat prior within +-search_mm (or a normal one of landmark_sd_mm, for a landmark in doubt) gives the
+probability of each s; shift and se are its mean and sd around the peak.
 
 Assumes: the nerve kept some of its features; both segments overlap by at least 8 slices and 60 % of the shorter one.
 Breaks: profiles without features: refused (E-COURSE), not guessed. Features that disease moved or made.
@@ -24,8 +25,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from neuromyo.anatomy import smoothing
-from neuromyo.anatomy.profile import Profile
+from neuromyo.anatomy.centreline import place
+from neuromyo.anatomy.profile import Profile, of_shapes
+from neuromyo.anatomy.shape import SectionShape
 from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.nerve import Course, Trace
 
 _STEP_MM, _FINE_MM = 0.5, 0.25
 _FEWEST, _LEAST_SHARE = 8, 0.6
@@ -33,8 +37,8 @@ _FEWEST, _LEAST_SHARE = 8, 0.6
 _NEAR_MM = 5.0
 #: share of the probability near the peak: below the first the shift is refused, below the second it is in doubt
 REFUSED, DOUBTED = 0.6, 0.9
-#: largest standard uncertainty that is not refused, and that is not in doubt
-LARGEST_SE_MM, FINE_SE_MM = 5.0, 2.0
+#: largest standard uncertainty that is not refused, and that is not in doubt (errors within 2 mm, 95 times in 100)
+LARGEST_SE_MM, FINE_SE_MM = 5.0, 1.0
 #: how well a named place can be repeated by nature, mm
 _PLACE_SD_MM = 1.0
 
@@ -71,6 +75,29 @@ class Alignment:
         return replace(profile, distance_mm=profile.distance_mm + self.shift_mm)
 
 
+def signature(
+    trace: Trace,
+    course: Course,
+    shapes: Sequence[SectionShape],
+    *,
+    others: Sequence[Profile] = (),
+    rigid: Sequence[str] = (),
+) -> Signature:
+    """What a traced nerve can be known again by: CSA, flattening, where it divides, and ``others`` (maps, bone area).
+
+    The split lies half way between the last section of the trunk and the first of its branches, known to half a slice.
+    """
+    profiles = [of_shapes(shapes, course, trace.grid, name) for name in ("csa_mm2", "flattening")]
+    places = {}
+    starts = [s.centre_mm for branch in trace.branches for s in branch.sections]
+    if starts:
+        arc = place(course, np.array(starts), trace)
+        first = float(arc[int(np.argmin(np.abs(arc - course.arc_mm[-1])))])
+        spacing = trace.grid.voxel_volume_mm3 / trace.grid.pixel_area_mm2
+        places["split"] = ((first + float(course.arc_mm[-1])) / 2 - course.zero_mm, spacing / 2)
+    return Signature((*profiles, *others), places, tuple(rigid))
+
+
 def align(
     first: Signature,
     second: Signature,
@@ -93,15 +120,18 @@ def align(
     shifts = np.arange(-search_mm, search_mm + _STEP_MM / 2, _STEP_MM)
     compared = _by_profiles(first, second, shifts)
     places = _by_places(first, second, shifts)
-    if not compared and not places:
+    evidence = np.sum([np.zeros(len(shifts)), *compared.values(), *places.values()], axis=0)
+    if not (compared or places) or not np.isfinite(evidence).any():
         raise _refused(name, "a quantity or a named place known in both visits, with enough overlap", "none")
-    evidence = np.sum([*compared.values(), *places.values()], axis=0)
     if landmark_sd_mm is not None:
         evidence = evidence - shifts**2 / (2 * landmark_sd_mm**2)
     shift, se, quality = _peak(shifts, evidence)
     why = ", ".join([*(f"profile of {q}" for q in compared), *places])
-    if quality < REFUSED or se > LARGEST_SE_MM or abs(shift) > search_mm - 1:
-        found = f"by {why}, none that stands out (best {shift:.0f} mm, with {100 * quality:.0f} % of the probability within {_NEAR_MM:.0f} mm)"
+    if quality < REFUSED or se > LARGEST_SE_MM or abs(shift) > search_mm - _NEAR_MM:
+        found = (
+            f"by {why}, none that stands out: the best is {shift:.0f} mm, with {100 * quality:.0f} % of the probability"
+            f" within {_NEAR_MM:.0f} mm of it ({search_mm:.0f} mm either way were tried)"
+        )
         raise _refused(name, "one shift that is clearly the likeliest", found)
     said = _doubts(name, why, se, quality) + _contradiction(name, shifts, compared, places)
     return Alignment(shift, se, quality, why, tuple(said))
@@ -151,8 +181,8 @@ def _evidence(one: Profile, other: Profile, shifts: np.ndarray, rigid: bool) -> 
     if not np.isfinite(ratio).any():
         return np.full(len(shifts), -np.inf)
     best = int(np.nanargmin(ratio))
-    r = max(float(alike[best]), 0.0)
-    evidence = -free / 2 * (1 - r) / (1 + r) * np.log(np.maximum(ratio, 1e-6))
+    r = float(np.clip(alike[best] + 1 / np.sqrt(free[best] + 3), 0.0, 0.99))  # one of its own sd more: to be safe
+    evidence = -free[best] / 2 * (1 - r) / (1 + r) * np.log(np.maximum(ratio, 1e-6))
     return np.where(np.isfinite(ratio), evidence, -np.inf)
 
 
