@@ -33,8 +33,7 @@ _STEP_MM = 5.0
 _LEAST_SHARED = 0.5
 #: a place this far (mm) from the expected one must explain twice as well to be taken: along a thigh little changes
 _DOUBT_MM = 80.0
-_COARSE = 4
-_QUICK = (demons.Level(1, 3, 10, 8.0),)
+_QUICK = demons.Level(4.4, 3, 10, 8.0)
 #: sizes of two people within the slice that are believed, as a ratio
 _SIZES = (0.6, 1.65)
 
@@ -83,7 +82,7 @@ def meet(fixed: np.ndarray, fixed_grid: Grid, moving: np.ndarray, moving_grid: G
     chosen = min(known, key=lambda t: t.left * (1.0 + ((t.shift_mm - expected) / _DOUBT_MM) ** 2))
     chosen = _finer(chosen, known, image, body, grid, source, other, moving_grid)
     stacks = _stacks(image, body, grid, source, moving_grid, chosen.start)
-    u = demons.bend(stacks, demons.LEVELS, demons.refined(chosen.u, stacks.fixed.shape, _COARSE))
+    u = demons.bend(stacks, demons.LEVELS, demons.refined(chosen.u, stacks.fixed.shape, _QUICK.thin(stacks.spacing)))
     return _told(stacks, u, grid, chosen)
 
 
@@ -102,8 +101,9 @@ def _tried(
     start = by_moments(body, grid, other, moving_grid, mm)
     if start is None:
         return None
-    thin = _stacks(image, body, grid, source, moving_grid, start).every(_COARSE)
-    u = demons.bend(thin, _QUICK, affine.fit(thin))
+    whole = _stacks(image, body, grid, source, moving_grid, start)
+    thin = whole.every(_QUICK.thin(whole.spacing))
+    u = demons.bend(thin, (_QUICK,), affine.fit(thin))
     return _Tried(mm, start, u, thin.left(u))
 
 
@@ -206,7 +206,8 @@ def _stacks(
     parts = [np.moveaxis(p, grid.slice_axis, 2) for p in (image, np.where(seen, there, 0), body, seen)]
     a, b = grid.in_plane_axes
     spacing = np.array([grid.spacing_mm[a], grid.spacing_mm[b], grid.spacing_mm[grid.slice_axis]])
-    return Stacks(*(np.ascontiguousarray(p) for p in parts), spacing)
+    fixed, moving, where, visible = (np.ascontiguousarray(p) for p in parts)
+    return Stacks(fixed, moving, where, visible, spacing)
 
 
 def _told(stacks: Stacks, u: np.ndarray, grid: Grid, chosen: _Tried) -> Met:

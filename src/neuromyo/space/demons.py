@@ -29,16 +29,20 @@ from neuromyo.space.likeness import contrast_map
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level: every ``thin``-th voxel within the slice, ``bursts`` of ``steps`` steps, displacements smoothed by ``smooth_mm``."""
+    """One level: voxels of about ``pitch_mm`` within the slice, ``bursts`` of ``steps`` steps, displacements smoothed by ``smooth_mm``."""
 
-    thin: int
+    pitch_mm: float
     bursts: int
     steps: int
     smooth_mm: float
 
+    def thin(self, spacing: np.ndarray) -> int:
+        """Every how many voxels are taken, of voxels of that spacing (mm)."""
+        return max(1, int(self.pitch_mm / float(spacing[:2].min()) + 0.3))
 
-COARSE = (Level(4, 4, 10, 8.0),)
-LEVELS = (*COARSE, Level(2, 4, 10, 5.0), Level(1, 4, 5, 3.5))
+
+COARSE = (Level(4.4, 4, 10, 8.0),)
+LEVELS = (*COARSE, Level(2.2, 4, 10, 5.0), Level(1.1, 4, 5, 3.5))
 #: standard deviation (mm) of the smoothing across slices after each burst, and of what is a slow difference of brightness
 ACROSS_MM, SHADING_MM = 4.5, 20.0
 _MOST_SHADING = 2.5
@@ -108,7 +112,8 @@ def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray |
     for level in levels:
         for _ in range(level.bursts):
             fixed, moving, _ = stacks.matched(u)
-            first, thin = level.thin // 2, level.thin
+            thin = level.thin(stacks.spacing)
+            first = thin // 2
             blur = 0.5 * thin if thin > 1 else 0.6
             a, b = (gaussian_filter(i, [blur, blur, 0])[first::thin, first::thin] for i in (fixed, moving))
             v = u[first::thin, first::thin].astype(np.float64)
