@@ -94,7 +94,7 @@ def cuts(
     partial = [r for r in regions if r not in gone and shares[r.index] < _WHOLE]
     if partial:
         listed = ", ".join(f"{called(r)} {100 * shares[r.index]:.0f} %" for r in partial)
-        found.append(Finding("warn", "W-TRUNCATED", target, f"cut off by the field of view, with this share of the atlas' label within: {listed}",
+        found.append(Finding("warn", "W-TRUNCATED", target, "cut off by the field of view, with this share of the atlas' label within: " + listed,
                              "", "its volume is of that part only"))  # fmt: skip
     other = tuple(a for a in range(3) if a != limb.grid.slice_axis)
     blind = np.flatnonzero(~seen.any(axis=other))

@@ -20,7 +20,7 @@ MOVED = Visit(Warp(8.0, 1.5, 3), 5.0, (8.0, -6.0, 0.0), MIDDLE)
 
 @cache
 def small(contrast="T2w", seed=1, moved=False, centre=MIDDLE):
-    grid = stack((72, 72), 2.3, 5, 8.0, (centre[0], centre[1], centre[2] + (4.0 if moved else 0.0)))
+    grid = stack((110, 110), 1.5, 5, 8.0, (centre[0], centre[1], centre[2] + (4.0 if moved else 0.0)))
     return scan(person(), grid, contrast, seed, MOVED if moved else None, in_plane=2, through=1)
 
 
@@ -73,6 +73,7 @@ def test_three_people_label_a_fourth_and_the_confidence_tells_how_well():
     assert set(found.agreement) == {a.name for a in atlases}
 
 
+@pytest.mark.slow
 def test_two_legs_get_their_own_sides():
     image, truth = both("T1w", 5)
     found = transfer(image, [Atlas(*both("T2w", 6), "both")])
@@ -84,6 +85,7 @@ def test_two_legs_get_their_own_sides():
     assert x[:, 0].max() < 0  # nothing left lies on the right leg
 
 
+@pytest.mark.slow
 def test_one_leg_labels_its_own_side_of_two_and_the_other_only_in_a_mirror():
     image, truth = both("T1w", 5)
     plain = transfer(image, [atlas()])
@@ -117,7 +119,7 @@ def test_noise_is_refused():
 
 def test_muscles_beyond_the_field_of_view_are_told():
     image, labels = small()
-    grid = Grid.of((72, 72, 3), image.grid.affine, 2)
+    grid = Grid.of((110, 110, 3), image.grid.affine, 2)
     found = transfer(Image(image.values[:, :, :3].copy(), grid, "T2w", "short"), [atlas()])
     assert any(f.code == "W-TRUNCATED" and "%" in f.message for f in found.findings)
     inner = dice(found.labels, Labels(labels.volume[:, :, :3], grid, labels.regions))
@@ -141,7 +143,7 @@ def test_the_same_bits_with_one_thread_or_two():
 
 def test_labels_apart_from_their_image_and_no_atlas_are_refused():
     image, labels = small()
-    apart = replace(labels, grid=stack((72, 72), 2.3, 5, 8.0, (100.0, 0.0, 195.0)))
+    apart = replace(labels, grid=stack((110, 110), 1.5, 5, 8.0, (100.0, 0.0, 195.0)))
     with pytest.raises(DataError) as told:
         transfer(image, [Atlas(image, apart, "apart")])
     assert told.value.code == "E-GRID"
