@@ -94,8 +94,8 @@ def cuts(
     partial = [r for r in regions if r not in gone and shares[r.index] < _WHOLE]
     if partial:
         listed = ", ".join(f"{called(r)} {100 * shares[r.index]:.0f} %" for r in partial)
-        found.append(Finding("warn", "W-TRUNCATED", target, "cut off by the field of view, with this share of the atlas' label within: " + listed,
-                             "", "its volume is of that part only"))  # fmt: skip
+        said = "cut off by the field of view, with this share of the atlas' label within: " + listed
+        found.append(Finding("warn", "W-TRUNCATED", target, said, "", "its volume is of that part only"))
     other = tuple(a for a in range(3) if a != limb.grid.slice_axis)
     blind = np.flatnonzero(~seen.any(axis=other))
     if blind.size:
