@@ -140,7 +140,9 @@ def fuse(sources: Sequence[Source], labels: Sequence[int], grid: Grid) -> Iterat
         label = np.where(wins, np.asarray(labels)[best - 1], 0)
         held = np.where(wins, share, chance[0]) / np.maximum(total, 1e-6)
         seen = tally.bottom[0] > 0
-        yield Plane(k, *(v.reshape(shape) for v in (label, held, seen)), each.reshape(len(sources), *shape))
+        yield Plane(
+            k, label.reshape(shape), held.reshape(shape), seen.reshape(shape), each.reshape(len(sources), *shape)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,9 @@ is told by the world (x grows towards the right) where there are two, by what th
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from neuromyo.anatomy import legs
 from neuromyo.core.errors import DataError
@@ -102,8 +100,8 @@ def mirrored(image: Image, labels: Labels) -> tuple[Image, Labels]:
 def labelled_side(labels: Labels, limb: Limb) -> Side:
     """The side that the labels within a limb state; ``none`` where they state none or both."""
     inside = set(np.unique(labels.volume[limb.where][limb.mask]).tolist())
-    sides = Counter(r.side for r in labels.regions if r.index in inside and r.side in ("left", "right"))
-    return next(iter(sides)) if len(sides) == 1 else "none"
+    sides: set[Side] = {r.side for r in labels.regions if r.index in inside and r.side in ("left", "right")}
+    return sides.pop() if len(sides) == 1 else "none"
 
 
 def own_masks(labels: Labels, limb: Limb) -> dict[int, np.ndarray]:
@@ -117,10 +115,3 @@ def own_masks(labels: Labels, limb: Limb) -> dict[int, np.ndarray]:
         if mask.any() and (not sided or mask.sum() > _MOST * total):
             masks[region.index] = mask
     return masks
-
-
-def rim(mask: np.ndarray, grid: Grid, mm: float) -> np.ndarray:
-    """A mask (x, y, z) and what lies within ``mm`` of it in its slices."""
-    n = max(1, int(round(mm / min(grid.spacing_mm[a] for a in grid.in_plane_axes))))
-    shape = [1 if a == grid.slice_axis else 3 for a in range(3)]
-    return np.asarray(binary_dilation(mask, np.ones(shape, bool), iterations=n))

@@ -81,7 +81,7 @@ class Transferred:
     findings: tuple[Finding, ...] = ()
 
 
-def transfer(target: Image, atlases: Sequence[Atlas], options: TransferOptions = TransferOptions()) -> Transferred:  # noqa: B008
+def transfer(target: Image, atlases: Sequence[Atlas], options: TransferOptions = TransferOptions()) -> Transferred:
     """The atlases' labels on a target of the same part of the body.
 
     Raises E-OPTION (no atlas), E-GRID (labels and image of an atlas apart), E-SIDE (no atlas of the target's side), E-REGISTER (an

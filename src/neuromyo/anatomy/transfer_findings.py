@@ -29,7 +29,7 @@ def require_belonging(met: Met, target: str, atlas: str, most_unexplained: float
     where = f"atlas {atlas} onto {target}"
     remedy = "look at the two side by side: the same part of the body, the same side, slices across the limb in both?"
     if met.unexplained > most_unexplained:
-        raise DataError("E-REGISTER", where=where, needed=f"an atlas that explains at least {100 * (1 - most_unexplained):.0f} % of the target",
+        raise DataError("E-REGISTER", where=where, needed=f"at least {100 * (1 - most_unexplained):.0f} % of the target explained",
                         found=f"{100 * (1 - met.unexplained):.0f} %", remedy=remedy)  # fmt: skip
     squeezed = float((jacobian(met.transform)[met.seen] < _LEAST_JACOBIAN).mean())
     if squeezed > _SQUEEZED:
@@ -38,11 +38,13 @@ def require_belonging(met: Met, target: str, atlas: str, most_unexplained: float
 
 
 def no_atlas(target: str, side: Side) -> Finding:
+    """W-TRANSFER: a limb that no atlas shows."""
     return Finding("warn", "W-TRANSFER", target, f"the {side} limb gets no labels, since no atlas shows a {side} one",
                    "give an atlas of that side, or allow atlases of the other side in a mirror (--mirror)")  # fmt: skip
 
 
 def no_side(target: str, atlases: Sequence[Atlas], mirror: bool) -> DataError:
+    """E-SIDE: no limb of the target is in any atlas."""
     sides = sorted({r.side for a in atlases for r in a.labels.regions})
     remedy = (
         "check the sides of the labels"
@@ -54,10 +56,12 @@ def no_side(target: str, atlases: Sequence[Atlas], mirror: bool) -> DataError:
 
 
 def in_mirror(atlas: str, side: Side) -> Finding:
+    """An atlas of the other side was used."""
     return Finding("note", "N-SIDE", f"atlas {atlas}", f"used in a mirror for the {side} limb, as was allowed")
 
 
 def by_name(target: str, side: Side) -> Finding:
+    """The side of a single limb was taken from the labels."""
     return Finding("note", "N-SIDE", target, f"taken to show the {side} side, because the atlas' labels do: one limb proves nothing",
                    "state the side (--side) if that is wrong")  # fmt: skip
 
@@ -90,8 +94,8 @@ def cuts(
     partial = [r for r in regions if r not in gone and shares[r.index] < _WHOLE]
     if partial:
         listed = ", ".join(f"{called(r)} {100 * shares[r.index]:.0f} %" for r in partial)
-        found.append(Finding("warn", "W-TRUNCATED", target, f"cut off by the target's field of view; share of the atlas' label within it: {listed}",
-                             "", "its volume is of that part only"))  # fmt: skip
+        said = "cut off by the field of view, with this share of the atlas' label within: " + listed
+        found.append(Finding("warn", "W-TRUNCATED", target, said, "", "its volume is of that part only"))
     other = tuple(a for a in range(3) if a != limb.grid.slice_axis)
     blind = np.flatnonzero(~seen.any(axis=other))
     if blind.size:
@@ -102,6 +106,7 @@ def cuts(
 
 
 def called(region: Region) -> str:
+    """A region as a person reads it."""
     return f"{region.name} ({region.side})" if region.side in ("left", "right") else region.name
 
 

@@ -11,7 +11,6 @@ along a limb that looks alike all the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +30,10 @@ AROUND_HEADER_MM, AROUND_MIDDLE_MM = 18.0, 40.0
 _STEP_MM = 5.0
 #: share of the shorter stack that must lie within the other
 _LEAST_SHARED = 0.5
-#: a place this far (mm) from the expected one must explain twice as well to be taken: along a thigh little changes
-_DOUBT_MM = 80.0
-_COARSE = 4
-_QUICK = (demons.Level(1, 3, 10, 8.0),)
+#: a place this far (mm) from the expected one must explain twice as well to be taken: along a thigh little changes, and places half-way
+#: between slices look worse than they are, since interpolation blurs them
+_DOUBT_MM = 22.0
+_QUICK = demons.Level(4.4, 3, 10, 8.0)
 #: sizes of two people within the slice that are believed, as a ratio
 _SIZES = (0.6, 1.65)
 
@@ -81,9 +80,8 @@ def meet(fixed: np.ndarray, fixed_grid: Grid, moving: np.ndarray, moving_grid: G
     if not known:
         return _apart(image, body, grid)
     chosen = min(known, key=lambda t: t.left * (1.0 + ((t.shift_mm - expected) / _DOUBT_MM) ** 2))
-    chosen = _finer(chosen, known, image, body, grid, source, other, moving_grid)
     stacks = _stacks(image, body, grid, source, moving_grid, chosen.start)
-    u = demons.bend(stacks, demons.LEVELS, demons.refined(chosen.u, stacks.fixed.shape, _COARSE))
+    u = demons.bend(stacks, demons.LEVELS, demons.refined(chosen.u, stacks.fixed.shape, _QUICK.thin(stacks.spacing)))
     return _told(stacks, u, grid, chosen)
 
 
@@ -102,24 +100,10 @@ def _tried(
     start = by_moments(body, grid, other, moving_grid, mm)
     if start is None:
         return None
-    thin = _stacks(image, body, grid, source, moving_grid, start).every(_COARSE)
-    u = demons.bend(thin, _QUICK, affine.fit(thin))
+    whole = _stacks(image, body, grid, source, moving_grid, start)
+    thin = whole.every(_QUICK.thin(whole.spacing))
+    u = demons.bend(thin, (_QUICK,), affine.fit(thin))
     return _Tried(mm, start, u, thin.left(u))
-
-
-def _finer(chosen: _Tried, known: Sequence[_Tried], *given: object) -> _Tried:
-    """The lowest point of a parabola through a place and its neighbours, if that is lower still."""
-    near = sorted(known, key=lambda t: t.shift_mm)
-    at = near.index(chosen)
-    if not 0 < at < len(near) - 1:
-        return chosen
-    x, y = np.array([(t.shift_mm, t.left) for t in near[at - 1 : at + 2]]).T
-    curve = np.polyfit(x - chosen.shift_mm, y, 2)
-    if not curve[0] > 0:
-        return chosen
-    step = float(np.clip(-curve[1] / (2 * curve[0]), x[0] - x[1], x[2] - x[1]))
-    found = _tried(*given, chosen.shift_mm + round(step, 3))  # type: ignore[arg-type]
-    return found if found is not None and found.left < chosen.left else chosen
 
 
 def by_moments(body: np.ndarray, grid: Grid, other: np.ndarray, other_grid: Grid, mm: float) -> Transform | None:
@@ -206,7 +190,8 @@ def _stacks(
     parts = [np.moveaxis(p, grid.slice_axis, 2) for p in (image, np.where(seen, there, 0), body, seen)]
     a, b = grid.in_plane_axes
     spacing = np.array([grid.spacing_mm[a], grid.spacing_mm[b], grid.spacing_mm[grid.slice_axis]])
-    return Stacks(*(np.ascontiguousarray(p) for p in parts), spacing)
+    fixed, moving, where, visible = (np.ascontiguousarray(p) for p in parts)
+    return Stacks(fixed, moving, where, visible, spacing)
 
 
 def _told(stacks: Stacks, u: np.ndarray, grid: Grid, chosen: _Tried) -> Met:

@@ -29,19 +29,25 @@ from neuromyo.space.likeness import contrast_map
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level: every ``thin``-th voxel within the slice, ``bursts`` of ``steps`` steps, displacements smoothed by ``smooth_mm``."""
+    """One level: voxels of about ``pitch_mm`` within the slice, ``bursts`` of ``steps`` steps, displacements smoothed by ``smooth_mm``."""
 
-    thin: int
+    pitch_mm: float
     bursts: int
     steps: int
     smooth_mm: float
 
+    def thin(self, spacing: np.ndarray) -> int:
+        """Every how many voxels are taken, of voxels of that spacing (mm)."""
+        return max(1, int(self.pitch_mm / float(spacing[:2].min()) + 0.3))
 
-COARSE = (Level(4, 4, 10, 8.0),)
-LEVELS = (*COARSE, Level(2, 4, 10, 5.0), Level(1, 4, 5, 3.5))
+
+COARSE = (Level(4.4, 4, 10, 8.0),)
+LEVELS = (*COARSE, Level(2.2, 4, 10, 5.0), Level(1.1, 4, 5, 3.5))
 #: standard deviation (mm) of the smoothing across slices after each burst, and of what is a slow difference of brightness
 ACROSS_MM, SHADING_MM = 4.5, 20.0
 _MOST_SHADING = 2.5
+#: a level this much finer than the images' voxels is left out
+_FINER = 0.7
 #: with fewer voxels in common nothing is compared
 _FEW = 100
 #: longest step of one iteration, in voxels of the level
@@ -105,10 +111,14 @@ def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray |
     """(a, b, z, 2) float32: displacement in mm within the slices, from places of the fixed image to places of the moving one."""
     u = np.zeros((*stacks.fixed.shape, 2), np.float32) if start is None else start
     across = ACROSS_MM / float(stacks.spacing[2])
+    finest = float(stacks.spacing[:2].min())
     for level in levels:
+        if level is not levels[0] and level.pitch_mm < _FINER * finest:
+            continue  # the images have no such voxels: less smoothing alone would only fold
         for _ in range(level.bursts):
             fixed, moving, _ = stacks.matched(u)
-            first, thin = level.thin // 2, level.thin
+            thin = level.thin(stacks.spacing)
+            first = thin // 2
             blur = 0.5 * thin if thin > 1 else 0.6
             a, b = (gaussian_filter(i, [blur, blur, 0])[first::thin, first::thin] for i in (fixed, moving))
             v = u[first::thin, first::thin].astype(np.float64)

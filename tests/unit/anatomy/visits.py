@@ -20,7 +20,7 @@ CONTRASTS = {"T1w": (0.6, 0.012), "T2w": (3.5, 0.060), "PDw": (3.0, 0.010)}
 
 @dataclass(frozen=True)
 class Warp:
-    """Waves of 90 to 220 mm: amplitudes scaled so that the largest in-plane displacement is ``most_mm``."""
+    """Four waves of 90 to 220 mm an axis, none of which alone or with the others goes beyond ``most_mm`` within the slice."""
 
     most_mm: float = 0.0
     through_mm: float = 0.0
@@ -35,7 +35,7 @@ class Warp:
             for _ in range(4):
                 direction = rng.normal(size=3) * (1, 1, 0.7)
                 k = 2 * np.pi / rng.uniform(90, 220) * direction / np.linalg.norm(direction)
-                out[:, axis] += np.cos(xyz @ k + rng.uniform(0, 2 * np.pi)) * most / 2.83
+                out[:, axis] += np.cos(xyz @ k + rng.uniform(0, 2 * np.pi)) * most / 4
         return out
 
 
@@ -90,7 +90,7 @@ def scan(body, grid, contrast, seed, visit=None, *, snr=25.0, fat=0.0, shading=0
     centre = place.reshape(-1, 3).mean(axis=0)
     slope = rng.normal(size=3)
     signal *= 1 + shading * np.tanh((place - centre) @ slope / np.linalg.norm(slope) / 80)
-    sd = signals[[i for i in range(N_CODES) if i and leaf_of(i)[0].tissue == "muscle"][0]] / snr
+    sd = signals[next(i for i in range(1, N_CODES) if leaf_of(i)[0].tissue == "muscle")] / snr
     noisy = np.hypot(signal + sd * rng.normal(size=grid.shape), sd * rng.normal(size=grid.shape))
     present = tuple(r for r in regions if (volume == r.index).any())
     return Image(noisy.astype(np.float32), grid, contrast, f"{contrast} {seed}"), Labels(volume, grid, present, "truth")
