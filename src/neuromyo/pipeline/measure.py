@@ -123,8 +123,10 @@ def first_volume(series: Series) -> np.ndarray:
     return first
 
 
-def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measurements, tuple[SampleFit, ...]]:
-    """Every region's measurements, and the sample fits for the page."""
+def table(
+    all_: Sequence[Fitted], subject: str, session: str, more: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Measurements, tuple[SampleFit, ...]]:
+    """Every region's measurements with ``more`` rows of what is no map (nerves), and the sample fits for the page."""
     tables, shown, seen = [], [], set()
     for one in all_:
         scalars = one.maps.calibrated
@@ -148,4 +150,4 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
         seen |= {labels.source for labels in fresh}
         if fresh:
             tables.append(volumes(fresh, subject=subject, session=session))
-    return Measurements.join(tables), tuple(shown)
+    return Measurements.join([*tables, Measurements.of(more)]), tuple(shown)

@@ -26,6 +26,8 @@ _COARSEST = 2.5
 #: kinds that show no anatomy, or too coarsely
 _NO_PICTURE = ("dwi", "epi", "fieldmap", "phasediff", "TB1map", "TB1AFI", "TB1DAM", "magnitude1", "magnitude2")
 MOST_PICTURES = 3
+#: suffixes that show anatomy and that no biomarker may have asked for
+KINDS = frozenset(_BY_SUFFIX)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +66,13 @@ def of_session(series: Sequence[Series]) -> tuple[Image, ...]:
         weighting = _of_series(one)
         fine = not chosen or pixel_mm(one.grid) <= _COARSEST * pixel_mm(chosen[0].grid)
         if fine and len(chosen) < MOST_PICTURES and weighting not in {c.weighting for c in chosen}:
-            chosen.append(Image(_one(one.read()), one.grid, weighting, one.name))
+            chosen.append(of_series(one))
     return tuple(chosen)
+
+
+def of_series(one: Series) -> Image:
+    """A series as one image: its volumes averaged."""
+    return Image(_one(one.read()), one.grid, _of_series(one), one.name)
 
 
 def pixel_mm(grid: Grid) -> float:

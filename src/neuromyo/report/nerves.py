@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from scipy import ndimage
 
-from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
-from neuromyo.core.image import Image
-from neuromyo.core.nerve import Course, Section, Trace
+from neuromyo.core.nerve import Section, Trace
 from neuromyo.report import paint, wording
 from neuromyo.report.colours import OUTLINES
 from neuromyo.report.html import render
 from neuromyo.report.montage import SHOWN, Montage, Stage
 from neuromyo.report.panels import Frame, evenly, file_slice, radiological
 from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
+from neuromyo.report.view import Line, NerveView
 
 #: how far around the nerve a slice is shown (mm), and how many picture elements across at least
 MARGIN_MM, ACROSS = 14.0, 260
@@ -34,34 +33,6 @@ HEADINGS: Mapping[str, str] = {
     "bright_fascicle_fraction": "bright share of fascicles", "nerve_to_muscle_T2w": "nerve to muscle, T2-weighted",
     "angle_to_slice": "angle to the slice's normal", "angle_to_B0": "angle to the main field", "confidence": "confidence",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A quantity along a nerve: ``distance_mm`` (n,), ``value`` and ``spread`` (n,) in ``unit``; ``title`` says what it is."""
-
-    title: str
-    unit: str
-    distance_mm: np.ndarray
-    value: np.ndarray
-    spread: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class NerveView:
-    """One nerve, with its branches, as a page shows it.
-
-    image : what it was followed on, on the trace's grid
-    courses : of the nerve and its branches; rows : of the measurement table
-    lines : quantities along it, by the name of the nerve or branch
-    """
-
-    trace: Trace
-    image: Image
-    courses: tuple[Course, ...] = ()
-    rows: tuple[Mapping[str, Any], ...] = ()
-    lines: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +51,14 @@ class NervePart:
 def part(view: NerveView, number: int = 1) -> NervePart:
     """A nerve's figures and tables, ready for the template."""
     traces = view.trace.all
+    columns, numbers = numbers_table(view)
     return NervePart(
         id=f"nerve-{number}",
         title=title(view.trace),
         said=tuple(_said(view)),
         montage=_montage(view),
-        columns=("", *(title(one) for one in traces)),
-        numbers=tuple(_numbers(view.rows, traces)),
+        columns=columns,
+        numbers=tuple(numbers),
         plots=tuple(
             along(title(one), line, _landmark(view, one)) for one in traces for line in view.lines.get(one.name, ())
         ),
@@ -96,6 +68,12 @@ def part(view: NerveView, number: int = 1) -> NervePart:
 def page(views: Sequence[NerveView], name: str) -> str:
     """The self-contained page of nerves that were followed on loose files. A pure function of the views."""
     return render("trace.html.j2", title=name, nerves=[part(view, i) for i, view in enumerate(views, 1)])
+
+
+def numbers_table(view: NerveView) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and rows of a nerve's numbers, as the page gives them."""
+    traces = view.trace.all
+    return ("", *(title(one) for one in traces)), _numbers(view.rows, traces)
 
 
 def title(trace: Trace) -> str:
@@ -111,9 +89,8 @@ def _said(view: NerveView) -> list[str]:
         if trace.proposed
         else "followed from a place that a person pointed at"
     )
-    lines = [
-        f"{wording.capital(how)}; confidence {wording.percent(trace.score)} over {wording.plural(len(trace.sections), 'slice')} of {view.image.name}."
-    ]
+    slices = wording.plural(len(trace.sections), "slice")
+    lines = [f"{wording.capital(how)}; confidence {wording.percent(trace.score)} over {slices} of {view.image.name}."]
     for one, course in zip(trace.all, view.courses, strict=False):
         zero = (
             f", counted from {wording.region(course.landmark)}" if course.landmark else ", counted from its upper end"
