@@ -113,6 +113,7 @@ FINDINGS: dict[str, str] = {
     "W-NAMES": "a region's name is not in the vocabulary",
     "W-NETWORK": "something to know about a network's regions",
     "W-READERS": "readers agree little, or too few readings were made",
+    "N-GROUP": "a group of muscles is pooled from some of its muscles only",
     "N-NERVE": "what was found along a nerve",
     "N-ANGLE": "what a nerve's angle to the slices or the field does to a number",
     # phantoms
