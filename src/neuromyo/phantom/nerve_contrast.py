@@ -1,9 +1,9 @@
 """How bright tissues are in the images a nerve is looked for on: closed forms on the values of `tissue`.
 
-    T2w      turbo spin echo, TR 4 s, TE 65 ms: fat bright      T2w-fs  the same, 4 % of the fat signal left
-    T1w      turbo spin echo, TR 650 ms, TE 11 ms               PDw     TR 3.5 s, TE 14 ms
-    GRE, MTw spoiled gradient echo, TR 28 ms, 12 degrees, TE 4.6 ms (fat and water in phase); MTw with the loss MTR
-    FA       mean of the tissues' FA weighted by their signal in a fat-suppressed spin echo (TE 60 ms)
+T2w      turbo spin echo, TR 4 s, TE 65 ms: fat bright      T2w-fs  the same, 4 % of the fat signal left
+T1w      turbo spin echo, TR 650 ms, TE 11 ms               PDw     TR 3.5 s, TE 14 ms
+GRE, MTw spoiled gradient echo, TR 28 ms, 12 degrees, TE 4.6 ms (fat and water in phase); MTw with the loss MTR
+FA       mean of the tissues' FA weighted by their signal in a fat-suppressed spin echo (TE 60 ms)
 """
 
 from __future__ import annotations

@@ -109,11 +109,16 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
 
 def _beside(line: Line, by_mm: float, parting: float, parts_below: float) -> Line:
     x, y = line.at_zero_mm
-    return replace(line, at_zero_mm=(x + by_mm, y), parting_mm=(parting, 0.1 * abs(parting)), parts_below_mm=parts_below)
+    return replace(
+        line, at_zero_mm=(x + by_mm, y), parting_mm=(parting, 0.1 * abs(parting)), parts_below_mm=parts_below
+    )
 
 
 def _outline(rng: np.random.Generator, area: float, habit: _Habit) -> Outline:
-    waves = tuple((k, float(rng.uniform(0.0, w)), float(rng.uniform(0, 2 * np.pi))) for k, w in ((2, 0.05), (3, 0.06), (4, 0.04), (5, 0.02)))
+    waves = tuple(
+        (k, float(rng.uniform(0.0, w)), float(rng.uniform(0, 2 * np.pi)))
+        for k, w in ((2, 0.05), (3, 0.06), (4, 0.04), (5, 0.02))
+    )
     return Outline(float(area), float(rng.uniform(*habit.flattening)), float(rng.uniform(1.9, 2.8)), waves,
                    float(rng.uniform(0.02, 0.10)), float(rng.uniform(0.03, 0.12)), float(rng.uniform(-60, 60)),
                    float(rng.uniform(3, 12)), float(rng.uniform(90, 150)), float(rng.uniform(0, 2 * np.pi)))  # fmt: skip
@@ -126,7 +131,11 @@ def _ground(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: i
     seeds = [(float(radius * np.cos(t)), float(radius * np.sin(t))) for t in near]
     seeds += [(float(r * np.cos(t)), float(r * np.sin(t))) for t, r in zip(far, rng.uniform(33, 40, 6), strict=True)]
     # muscles follow the nerve's course, a little more slowly, so that it lies now nearer to one and now to another
-    anchor = replace(line, slope=(0.92 * line.slope[0], 0.92 * line.slope[1]), swing_mm=(0.3 * line.swing_mm[0], 0.3 * line.swing_mm[1]))
+    anchor = replace(
+        line,
+        slope=(0.92 * line.slope[0], 0.92 * line.slope[1]),
+        swing_mm=(0.3 * line.swing_mm[0], 0.3 * line.swing_mm[1]),
+    )
     fatty = kind == "fatty"
     return Surroundings(anchor, tuple(seeds), _bones(nerve, lateral), float(rng.uniform(0.6, 1.3)) * (1.8 if fatty else 1.0),
                         float(rng.uniform(0.2, 0.45)), muscle_fat=0.30 if fatty else float(rng.uniform(0.02, 0.05)),
@@ -188,7 +197,9 @@ def _without(scene: NerveScene, absent: str, rng: np.random.Generator) -> Place:
     if absent == "node":
         half = float(rng.uniform(4.5, 7.5))
         node = Node(middle, (half, 0.6 * half, 0.5 * half), (0.15, 0.1, 1.0))
-        return Place(replace(bare, nodes=(*scene.nodes, node), ground=replace(ground, fat_radius_mm=0.8 * half)), middle)
+        return Place(
+            replace(bare, nodes=(*scene.nodes, node), ground=replace(ground, fat_radius_mm=0.8 * half)), middle
+        )
     if absent == "septum":
         between = 0.5 * (np.array(ground.seeds_mm[0]) + np.array(ground.seeds_mm[1]))
         wide = replace(ground, septum_mm=1.1, fat_gap_mm=2.2, waves_mm=0.4)

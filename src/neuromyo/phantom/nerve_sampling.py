@@ -91,9 +91,7 @@ class Sheets:
         return box[0], box[1]
 
 
-def lay(
-    layers: Sequence[tuple[str, np.ndarray]], width_mm: float
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def lay(layers: Sequence[tuple[str, np.ndarray]], width_mm: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Layers (tissue, depth in mm) from outside to inside -> (share (n,) of each tissue, share of what shows through)."""
     shares: dict[str, np.ndarray] = {}
     through = np.ones(layers[0][1].shape)

@@ -147,7 +147,9 @@ def _levels(grid: Grid, step_mm: float = 0.5) -> np.ndarray:
     return np.arange(z.min() - 15.0, z.max() + 15.0, step_mm)
 
 
-def _overlay(here: np.ndarray, sheets: Sheets, k: int, names: list[str], spine: np.ndarray, reach_mm: float, layers) -> None:
+def _overlay(
+    here: np.ndarray, sheets: Sheets, k: int, names: list[str], spine: np.ndarray, reach_mm: float, layers
+) -> None:
     """Lay a body over what is there in slice k: (tissue, na, nb) shares, changed in place."""
     box = sheets.window(k, spine, reach_mm)
     if box is None:

@@ -77,7 +77,11 @@ class NerveTruth:
     @property
     def whole(self) -> np.ndarray:
         """(x, y, z) coverage by the nerve under any of its names."""
-        return np.sum(list(self.coverage.values()), axis=0, dtype=np.float32) if self.coverage else 0.0 * self.fascicle_coverage
+        return (
+            np.sum(list(self.coverage.values()), axis=0, dtype=np.float32)
+            if self.coverage
+            else 0.0 * self.fascicle_coverage
+        )
 
 
 def truth(body: NerveBody | None, sheets: Sheets, side: Side) -> NerveTruth:

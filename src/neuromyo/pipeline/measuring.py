@@ -52,7 +52,9 @@ def measure_files(request: MeasureRequest) -> MeasureResult:
         labels, remarks = _labels(request, scratch)
         maps = [_map(text, request, scratch) for text in request.maps]
         fat = _map(request.fat, request, scratch) if request.fat else None
-        found, more = measure(labels, [m for m, _ in maps], None if fat is None else fat[0], request.subject, request.session)
+        found, more = measure(
+            labels, [m for m, _ in maps], None if fat is None else fat[0], request.subject, request.session
+        )
     written = table.write_measurements(request.table, found)
     files = tuple(str(request.table.with_name(name)) for name in written)
     told = [f for _, fs in maps for f in fs] + list(fat[1] if fat else ())
