@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: how often the foot of the perpendicular is refined; curves bend by far less than their radius of curvature from the axis
-FOOT_STEPS = 4
+FOOT_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,12 @@ class Line:
             lean_x, lean_y = self.lean(level, 0), self.lean(level, 1)
             ahead = (xyz[:, 0] - self.xy(level, 0)) * lean_x + (xyz[:, 1] - self.xy(level, 1)) * lean_y
             level = level + (ahead + xyz[:, 2] - level) / (1.0 + lean_x**2 + lean_y**2)
-        first, second = self.frame(level)
-        off = xyz - self.points(level)
-        return np.einsum("ij,ij->i", off, first), np.einsum("ij,ij->i", off, second), level
+        # with t the tangent, the axes of `frame` are (x - t_x t) / s and (t cross x) / s, s = sqrt(1 - t_x^2); off is across t
+        lean_x, lean_y = self.lean(level, 0), self.lean(level, 1)
+        length = np.sqrt(1.0 + lean_x**2 + lean_y**2)
+        s = np.sqrt(1.0 - (lean_x / length) ** 2) * length
+        off_x, off_y, off_z = xyz[:, 0] - self.xy(level, 0), xyz[:, 1] - self.xy(level, 1), xyz[:, 2] - level
+        return off_x * length / s, (off_y - off_z * lean_y) / s, level
 
 
 def _ramp(below: np.ndarray) -> np.ndarray:

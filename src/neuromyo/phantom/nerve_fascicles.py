@@ -13,7 +13,7 @@ from neuromyo.phantom.nerve_outline import Outline
 SMALLEST_MM, LARGEST_MM = 0.3, 1.2
 #: how far a fascicle drifts to either side of its place, and over which length along the nerve, mm
 DRIFT_MM, DRIFT_LENGTH_MM = 0.04, (60.0, 120.0)
-_PUSHES, _TRIES = 600, 12
+_PUSHES, _TRIES = 1000, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,14 @@ class Bundle:
             self.centres_mm[which, 1] + aside * np.sin(2.0 * np.pi * z / wave_v + phase_v),
         )
 
-    def depth(self, u: np.ndarray, v: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Reference places (n,) at levels (n,) -> how far inside the nearest fascicle, mm; negative outside."""
+    def depth(self, u: np.ndarray, v: np.ndarray, z: np.ndarray, width_mm: float = 0.0) -> np.ndarray:
+        """Reference places (n,) at levels (n,) -> how far inside the nearest fascicle, mm; negative outside.
+
+        A disc whose border is softened linearly over ``width_mm`` covers pi (r^2 + width^2 / 12): radii are made smaller by
+        that, so that what is covered after softening is the true area."""
         best = np.full(u.shape, -np.inf)
-        for i, radius in enumerate(self.radius_mm):
+        soft_radius = np.sqrt(np.maximum(self.radius_mm**2 - width_mm**2 / 12.0, 0.0))
+        for i, radius in enumerate(soft_radius):
             cu, cv = self.centres_mm[i]
             near = np.flatnonzero((np.abs(u - cu) < radius + 0.4) & (np.abs(v - cv) < radius + 0.4))
             if near.size:
@@ -58,7 +62,7 @@ def pack(outline: Outline, share: float, mean_mm: float, sheath_mm: float, seed:
     """
     rng = np.random.default_rng([seed, 71])
     for _ in range(_TRIES):
-        radius = _radii(rng, share * outline.area_mm2, mean_mm)
+        radius = _radii(rng, share * float(outline.area(np.zeros(()))), mean_mm)
         placed = _settle(rng, outline, radius + DRIFT_MM, sheath_mm)
         if placed is not None:
             low, high = DRIFT_LENGTH_MM
@@ -91,7 +95,7 @@ def _settle(rng: np.random.Generator, outline: Outline, radius: np.ndarray, shea
         far = np.maximum(np.linalg.norm(off, axis=-1), 1e-9)
         overlap = np.maximum(apart + 1e-3 - far, 0.0)
         np.fill_diagonal(overlap, 0.0)
-        push = 0.5 * np.sum(off / far[..., None] * overlap[..., None], axis=1)
+        push = 0.7 * np.sum(off / far[..., None] * overlap[..., None], axis=1)
         inward, deep = _from_edge(places, edge)
         lack = np.maximum(radius + sheath_mm + 1e-3 - deep, 0.0)
         places = places + push + inward * lack[:, None]

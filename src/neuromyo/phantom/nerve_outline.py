@@ -19,7 +19,7 @@ class Outline:
 
     so that area and flattening are exact whatever the waves, and what is stretched with the outline keeps its share of it.
 
-    area_mm2, flattening : at z = 0; flattening is b / a, 1 for round
+    area_mm2, flattening : means along the nerve; flattening is b / a, 1 for round
     exponent : n of the superellipse, 2 for an ellipse, larger for boxes with round corners
     waves : (k, w, p) of the outline
     area_swing, flattening_swing : relative half range over the wavelength along z

@@ -65,7 +65,7 @@ def place(nerve: str, kind: str, slant_deg: float, seed: int, side: Side, absent
         _ground(rng, nerve, kind, line, seed, lateral),
         body,
         _vessels(rng, nerve, line, body, lateral),
-        _nodes(rng, nerve, line, body),
+        _nodes(rng, nerve, line, body, lateral),
         epineurial_fat={"fatty": 0.85, "atrophic": 0.7}.get(kind, 0.55),
         fascicle_t2_s={"hypertrophic": 0.066, "healthy": 0.050}.get(kind, 0.054),
         bias=float(rng.uniform(0.08, 0.25)),
@@ -90,7 +90,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
     area = rng.uniform(*habit.area_mm2) * {"hypertrophic": 2.0, "atrophic": 0.6}.get(kind, 1.0)
     if nerve == "sciatic-nerve":
         area = float(np.clip(area, 20.0, 100.0))
-    share = {"hypertrophic": 0.5, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.52)))
+    share = {"hypertrophic": 0.47, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.5)))
     if kind != "split":
         one = Nerve(nerve, line, _outline(rng, area, habit), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed)
         return NerveBody((one,))
@@ -102,7 +102,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
         Nerve(name, _beside(line, lateral * sign * float(apart) * weight, sign * lateral * rate, splits),
               replace(outline, turn_deg=0.0), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed + i)
         for i, (name, outline, sign, weight, rate) in enumerate(
-            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.32)))
+            (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.26)))
     )  # fmt: skip
     return NerveBody(parts, nerve, splits - 3.0)
 
@@ -171,19 +171,31 @@ def _vessels(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody, 
     return (*found, Vessel(apart, float(rng.uniform(1.5, 2.2)), "vein" if rng.random() < 0.5 else "artery"))
 
 
-def _nodes(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody) -> tuple[Node, ...]:
+def _nodes(rng: np.random.Generator, nerve: str, line: Line, body: NerveBody, lateral: float) -> tuple[Node, ...]:
     extent = max(abs(p.line.at_zero_mm[0] - line.at_zero_mm[0]) + p.reach_mm for p in body.parts)
     found = []
-    for _ in range(3 if nerve == "femoral-nerve" else 2):
+    wanted = 3 if nerve == "femoral-nerve" else 2
+    for _ in range(40):
         half = float(rng.uniform(2.5, 6.0))  # 5 to 12 mm long
         thick = float(rng.uniform(0.45, 0.7)) * half
         turn, level = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(-18, 18))
         away = extent + 3.5 + half
         cx, cy = (float(line.xy(np.array(level), axis)) for axis in (0, 1))
+        beside = (away * np.cos(turn), away * np.sin(turn))
+        if len(found) == wanted or any(_near(beside, bone, half) for bone in _bones(nerve, lateral)):
+            continue
         axis = rng.normal(size=3) + np.array([0.0, 0.0, 1.5])
         found.append(Node((cx + away * float(np.cos(turn)), cy + away * float(np.sin(turn)), level),
                           (half, thick, 0.9 * thick), (float(axis[0]), float(axis[1]), float(axis[2]))))  # fmt: skip
     return tuple(found)
+
+
+def _near(place_mm: tuple[float, float], bone: Bone, margin_mm: float) -> bool:
+    """True where a place (relative to the nerve) lies in a bone or within the margin of it."""
+    return (
+        sum(((p - c) / (a + margin_mm)) ** 2 for p, c, a in zip(place_mm, bone.centre_mm, bone.axes_mm, strict=True))
+        < 1.0
+    )
 
 
 def _without(scene: NerveScene, absent: str, rng: np.random.Generator) -> Place:

@@ -10,7 +10,7 @@ import numpy as np
 from neuromyo.core.grid import Grid
 
 #: matter is sampled at least this finely in the plane (mm); borders are as soft as the samples are apart
-GROUND_MM, NERVE_MM = 0.45, 0.17
+GROUND_MM, NERVE_MM = 0.5, 0.2
 #: how far (mm) an oblique structure may shift in the plane from one sheet of samples of a slice to the next
 SHEET_SHIFT_MM = 0.35
 
@@ -21,11 +21,13 @@ class Sheets:
 
     grid : of the voxels; thickness_mm : of a slice, which may be less than the spacing (gaps) or more (overlap)
     tilt : tangent of the largest angle between a structure and the slices' normal
+    least : sheets of samples a slice at least; more for what ends within a slice
     """
 
     grid: Grid
     thickness_mm: float
     tilt: float
+    least: int = 2
 
     @property
     def n_slices(self) -> int:
@@ -46,8 +48,14 @@ class Sheets:
     @property
     def heights_mm(self) -> np.ndarray:
         """Heights of the sheets of samples about the middle of a slice."""
-        n = 2 + int(np.ceil(self.thickness_mm * self.tilt / SHEET_SHIFT_MM))
+        n = self.least + int(np.ceil(self.thickness_mm * self.tilt / SHEET_SHIFT_MM))
         return self.thickness_mm * ((np.arange(n) + 0.5) / n - 0.5)
+
+    def levels(self, step_mm: float = 0.5) -> np.ndarray:
+        """World z of everything in the grid, and 15 mm beyond."""
+        corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+        z = self.grid.to_world((np.array(self.grid.shape) - 1) * corners)[:, 2]
+        return np.arange(np.floor(z.min()) - 15.0, np.ceil(z.max()) + 16.0, step_mm)
 
     def finer(self, step_mm: float) -> tuple[int, float]:
         """(samples along each in-plane side of a voxel, their distance in mm) for samples of ``step_mm`` at most."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -11,7 +11,7 @@ from scipy import ndimage
 from neuromyo.core.grid import Grid
 from neuromyo.core.image import Image, Weighting
 from neuromyo.core.labels import Side
-from neuromyo.phantom.nerve_body import NerveBody
+from neuromyo.phantom.nerve_body import NerveBody, sampled
 from neuromyo.phantom.nerve_contrast import anisotropies, matter, signals
 from neuromyo.phantom.nerve_lookalikes import Node, Vessel
 from neuromyo.phantom.nerve_sampling import GROUND_MM, NERVE_MM, Sheets, lay
@@ -82,7 +82,7 @@ class NerveScene:
         thickness = grid.spacing_mm[grid.slice_axis] if thickness_mm is None else thickness_mm
         bare = Sheets(grid, thickness, 0.0)
         lines = [self.ground.anchor, *(p.line for p in (self.nerve.parts if self.nerve else ()))]
-        levels = _levels(grid)
+        levels = bare.levels()
         cosines = np.concatenate([np.abs(line.tangents(levels) @ bare.normal) for line in lines])
         return Sheets(grid, thickness, float(np.tan(np.arccos(np.clip(cosines.min(), 0.3, 1.0)))))
 
@@ -91,15 +91,14 @@ class NerveScene:
         names = list(matter())
         axis = sheets.grid.slice_axis
         whole = np.zeros((len(names), *sheets.plane, sheets.n_slices), np.float32)
-        levels = _levels(sheets.grid)
+        levels = sheets.levels()
         for k in range(sheets.n_slices):
             here = whole[..., k]
             self._paint_ground(here, sheets, k, names)
             for body in (*self.nodes, *self.vessels):
-                _overlay(here, sheets, k, names, body.spine(levels), body.reach_mm, body.layers)
-            if self.nerve is not None:
-                for part in self.nerve.parts[:1]:
-                    self._overlay_nerve(here, sheets, k, names, levels, part.sheath_mm)
+                own = replace(sheets, least=7) if isinstance(body, Node) else sheets
+                _overlay(here, own, k, names, body.spine(levels), body.reach_mm, body.layers)
+            self._overlay_nerve(here, sheets, k, names)
         return np.moveaxis(whole, 3, axis + 1)
 
     def _paint_ground(self, here: np.ndarray, sheets: Sheets, k: int, names: list[str]) -> None:
@@ -110,20 +109,14 @@ class NerveScene:
         for name, share in shares.items():
             here[names.index(name)] = sheets.mean(share, box, n)
 
-    def _overlay_nerve(
-        self, here: np.ndarray, sheets: Sheets, k: int, names: list[str], levels: np.ndarray, sheath_mm: float
-    ) -> None:
-        assert self.nerve is not None
-        nerve = self.nerve
-
-        def layers(xyz: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
-            depth, fascicle, fat = nerve.depths(xyz)
-            within = depth - sheath_mm
-            return ("fat", fat), ("sheath", depth), ("epineurium", within), ("fascicle", np.minimum(fascicle, within))
-
-        spine = np.concatenate([p.line.points(levels) for p in nerve.parts])
-        reach = max(p.reach_mm + 2.0 * p.paraneural_mm for p in nerve.parts)
-        _overlay(here, sheets, k, names, spine, reach, layers)
+    def _overlay_nerve(self, here: np.ndarray, sheets: Sheets, k: int, names: list[str]) -> None:
+        at = sampled(self.nerve, sheets, k) if self.nerve else None
+        if at is None or self.nerve is None:
+            return
+        within = at.depth - self.nerve.parts[0].sheath_mm
+        layers = (("fat", at.fat), ("sheath", at.depth), ("epineurium", within),
+                  ("fascicle", np.minimum(at.fascicle, within)))  # fmt: skip
+        _blend(here, sheets, at.box, names, layers, at.n, at.width_mm)
 
     def _coil(self, grid: Grid) -> np.ndarray:
         """(x, y, z) relative sensitivity, 1 at the world's origin."""
@@ -140,13 +133,6 @@ class NerveScene:
         return ndimage.gaussian_filter(signal, sigma, mode="nearest")
 
 
-def _levels(grid: Grid, step_mm: float = 0.5) -> np.ndarray:
-    """World z of everything in the grid, and a little beyond."""
-    corners = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
-    z = grid.to_world((np.array(grid.shape) - 1) * (corners + 1) / 2 + corners)[:, 2]
-    return np.arange(z.min() - 15.0, z.max() + 15.0, step_mm)
-
-
 def _overlay(
     here: np.ndarray, sheets: Sheets, k: int, names: list[str], spine: np.ndarray, reach_mm: float, layers
 ) -> None:
@@ -155,7 +141,13 @@ def _overlay(
     if box is None:
         return
     n, width = sheets.finer(NERVE_MM)
-    shares, through = lay(layers(sheets.samples(k, box, n)), width)
+    _blend(here, sheets, box, names, layers(sheets.samples(k, box, n)), n, width)
+
+
+def _blend(
+    here: np.ndarray, sheets: Sheets, box: tuple[slice, slice], names: list[str], layers, n: int, width_mm: float
+) -> None:
+    shares, through = lay(layers, width_mm)
     part = here[:, box[0], box[1]]
     part *= sheets.mean(through, box, n)
     for name, share in shares.items():

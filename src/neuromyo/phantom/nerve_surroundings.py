@@ -62,9 +62,9 @@ class Surroundings:
         fat = soft(0.5 * self._gap(x, y, z) - border)
         septum = soft(0.5 * self.septum_mm - border)
         if self.fat_radius_mm > 0.0:
-            fat = np.maximum(
-                fat, soft(self.fat_radius_mm * (1.0 + 0.15 * np.sin(3.0 * np.arctan2(y, x))) - np.hypot(x, y))
-            )
+            wavy = self.fat_radius_mm * (1.0 + 0.15 * np.sin(3.0 * np.arctan2(y, x)))
+            space = soft(wavy - np.hypot(x, y))
+            fat, septum = np.maximum(fat, space), septum * (1.0 - space)
         beyond = x * np.cos(self.skin_angle_rad) + y * np.sin(self.skin_angle_rad) - self.skin_mm
         fat = np.maximum(fat, soft(beyond))
         septum = septum * soft(-beyond)

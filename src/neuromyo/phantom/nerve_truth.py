@@ -9,8 +9,8 @@ import numpy as np
 
 from neuromyo.core.labels import Side
 from neuromyo.core.landmark import Landmark
-from neuromyo.phantom.nerve_body import NerveBody
-from neuromyo.phantom.nerve_sampling import NERVE_MM, Sheets
+from neuromyo.phantom.nerve_body import NerveBody, sampled
+from neuromyo.phantom.nerve_sampling import Sheets
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +77,10 @@ class NerveTruth:
     @property
     def whole(self) -> np.ndarray:
         """(x, y, z) coverage by the nerve under any of its names."""
-        return (
-            np.sum(list(self.coverage.values()), axis=0, dtype=np.float32)
-            if self.coverage
-            else 0.0 * self.fascicle_coverage
-        )
+        whole = np.zeros_like(self.fascicle_coverage)
+        for share in self.coverage.values():
+            whole += share
+        return whole
 
 
 def truth(body: NerveBody | None, sheets: Sheets, side: Side) -> NerveTruth:
@@ -96,28 +95,24 @@ def truth(body: NerveBody | None, sheets: Sheets, side: Side) -> NerveTruth:
 
 def _coverage(body: NerveBody, sheets: Sheets) -> tuple[dict[str, np.ndarray], np.ndarray]:
     covers = np.zeros((len(body.names) + 1, *sheets.plane, sheets.n_slices), np.float32)
-    levels = _levels(sheets)
-    spine = np.concatenate([p.line.points(levels) for p in body.parts])
-    reach = max(p.reach_mm for p in body.parts) + 0.5
-    n, width = sheets.finer(NERVE_MM)
     for k in range(sheets.n_slices):
-        box = sheets.window(k, spine, reach)
-        if box is None:
+        at = sampled(body, sheets, k)
+        if at is None:
             continue
-        xyz = sheets.samples(k, box, n)
-        depth, fascicle, _ = body.depths(xyz)
-        inside = np.clip(0.5 + depth / width, 0.0, 1.0)
-        owners = body.owners(xyz)
+        inside = np.clip(0.5 + at.depth / at.width_mm, 0.0, 1.0)
+        owners = body.owners(sheets.samples(k, at.box, at.n)) if len(body.parts) > 1 else None
         for i in range(len(body.names)):
-            covers[i, box[0], box[1], k] = sheets.mean(inside * (owners == i), box, n)
-        covers[-1, box[0], box[1], k] = sheets.mean(np.clip(0.5 + fascicle / width, 0.0, 1.0), box, n)
+            share = inside if owners is None else inside * (owners == i)
+            covers[i, at.box[0], at.box[1], k] = sheets.mean(share, at.box, at.n)
+        fascicle = np.clip(0.5 + at.fascicle / at.width_mm, 0.0, 1.0)
+        covers[-1, at.box[0], at.box[1], k] = sheets.mean(fascicle, at.box, at.n)
     covers = np.moveaxis(covers, 3, sheets.grid.slice_axis + 1)
     return dict(zip(body.names, covers[:-1], strict=True)), covers[-1]
 
 
 def _nerve(body: NerveBody, place: int, sheets: Sheets) -> TrueNerve | None:
     """The nerve of that place in the body's names, where it bears its name within the stack; None if nowhere."""
-    levels = _levels(sheets)[::-1]
+    levels = sheets.levels(1.0)[::-1]
     split = len(body.parts) > 1
     if split:
         levels = levels[levels >= body.splits_at_mm] if place == 0 else levels[levels < body.splits_at_mm]
@@ -173,10 +168,3 @@ def _start(nerves: Mapping[str, TrueNerve], sheets: Sheets, side: Side) -> Landm
             x, y, z = (float(v) for v in nerve.centres_mm[k])
             return Landmark("start", (x, y, z), nerve.name, side)
     return None
-
-
-def _levels(sheets: Sheets, step_mm: float = 1.0) -> np.ndarray:
-    grid = sheets.grid
-    corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    z = grid.to_world((np.array(grid.shape) - 1) * corners)[:, 2]
-    return np.arange(np.floor(z.min()) - 15.0, np.ceil(z.max()) + 16.0, step_mm)

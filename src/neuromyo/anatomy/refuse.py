@@ -1,0 +1,97 @@
+"""Why something that was followed is no nerve: vessels, nodes, septa and plain noise have ways of their own.
+
+A nerve is long (a lymph node ends within 10 to 20 mm), has a boundary around most of its circumference, differs from what lies around
+it, is neither a flow void nor evenly the brightest thing around (slow blood), and is no sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuromyo.anatomy.contour import DIRECTIONS
+from neuromyo.anatomy.follow import Step
+from neuromyo.anatomy.trace_stack import Piece, Stack
+from neuromyo.anatomy.usual import usual
+
+#: shorter than this, and shorter than this share of the stack: not a nerve
+LEAST_MM, LEAST_SHARE = 25.0, 0.7
+_FLATTEST = 4.5
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is inside of an outline, in one image: level over the median around; rank of the level among all pixels around, 0 to 1;
+    spread between places inside over the noise."""
+
+    level: float
+    rank: float
+    texture: float
+
+
+def inside(piece: Piece, step: Step) -> tuple[Inside, ...]:
+    """For every image, how bright and how even the inside of an outline is (its rim of two thirds of a pixel left out)."""
+    outline = step.cut.outline
+    core = np.maximum(outline.radius - 0.67 * piece.flat.pixel_mm, 0.55 * outline.radius)
+    share = np.sqrt((np.arange(10) + 0.5) / 10)
+    values = piece.at(outline.centre + (core[:, None] * share)[..., None] * DIRECTIONS[:, None, :])
+    out = []
+    for image, all_values in zip(values.reshape(len(values), -1), piece.values, strict=True):
+        level = float(np.median(image))
+        around = float(np.median(all_values))
+        rank = float(np.mean(all_values < level))
+        out.append(
+            Inside(level / around if around > 0 else 1.0, rank, float(image.std()) / max(noise(all_values), 1e-12))
+        )
+    return tuple(out)
+
+
+def noise(image: np.ndarray) -> float:
+    """Standard deviation of noise in a slice's piece, from what neighbouring pixels do not share (median, so edges hardly count)."""
+    rest = image[1:-1, 1:-1] - 0.25 * (image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:])
+    return float(np.median(np.abs(rest)) / 0.6745 / np.sqrt(1.25))
+
+
+def start_refusal(step: Step) -> str:
+    """Why there is no nerve at the place pointed at, or "" where there may be one."""
+    if step.distinct < 0.35:
+        return "what is there differs too little from what is around it"
+    if step.closed < 0.5:
+        return f"a boundary can be seen around {100 * step.closed:.0f} % of what is there only"
+    if step.even < 0.15:
+        return "no outline was found whose middle and rim look alike"
+    return ""
+
+
+def refusal(stack: Stack, name: str, steps: Sequence[Step], pieces: Sequence[Piece], whole: bool) -> str:
+    """Why what was followed is no nerve, or "": ``steps`` are all good slices, ``pieces`` the images around them."""
+    apart = stack.flat.apart_mm
+    length = (max(s.slice for s in steps) - min(s.slice for s in steps) + 1) * apart
+    needed = min(LEAST_MM, LEAST_SHARE * stack.flat.n_slices * apart)
+    if length < needed and not whole:
+        return f"it was seen over {length:.0f} mm only, and a nerve is longer than {needed:.0f} mm in these images (a lymph node is not)"
+    flat = float(np.median([s.cut.outline.extent[0] / s.cut.outline.extent[1] for s in steps]))
+    if flat > _FLATTEST:
+        return f"it is {flat:.1f} times as wide as thick, like a septum"
+    area = float(np.median([s.cut.outline.area for s in steps]))
+    if area < usual(name).area_mm2 / 8:
+        return (
+            f"its cross-section of {area:.1f} mm2 is under an eighth of what is usual ({usual(name).area_mm2:.0f} mm2)"
+        )
+    if float(np.median([s.closed for s in steps])) < 0.55:
+        return "no boundary can be seen around most of its circumference"
+    return _vessel([inside(p, s) for p, s in zip(pieces, steps, strict=True)])
+
+
+def _vessel(looks: Sequence[tuple[Inside, ...]]) -> str:
+    level, rank, texture = (
+        np.median([[getattr(one, field) for one in look] for look in looks], axis=0)
+        for field in ("level", "rank", "texture")
+    )
+    if (level < 0.45).all() and (rank < 0.08).all():
+        return "it is evenly dark in every image, like a vessel with flowing blood"
+    if ((rank > 0.97) & (texture < 2.2) & (level > 1.5)).any():
+        return "it is evenly the brightest thing around, like a vessel with slow blood or a cyst"
+    return ""
