@@ -14,11 +14,12 @@ WALL_MM, PERIVASCULAR_MM, CAPSULE_MM = 0.35, 0.7, 0.25
 
 @dataclass(frozen=True)
 class Vessel:
-    """A tube with a dark wall and fat around it; ``flow`` void (artery) or bright (slow vein)."""
+    """A tube with a dark wall and fat around it; ``flow``: a void (artery), slow and bright (vein), or none: a dark cord like a
+    tendon (wall)."""
 
     line: Line
     radius_mm: float
-    flow: Literal["artery", "vein"] = "artery"
+    flow: Literal["artery", "vein", "wall"] = "artery"
 
     @property
     def reach_mm(self) -> float:

@@ -91,8 +91,9 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
     if nerve == "sciatic-nerve":
         area = float(np.clip(area, 20.0, 100.0))
     share = {"hypertrophic": 0.47, "atrophic": 0.33, "fatty": 0.3}.get(kind, float(rng.uniform(0.4, 0.5)))
+    fat_mm = habit.fat_mm * float(rng.uniform(0.4, 1.2))
     if kind != "split":
-        one = Nerve(nerve, line, _outline(rng, area, habit), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed)
+        one = Nerve(nerve, line, _outline(rng, area, habit), share, habit.fascicle_mm, 0.15, fat_mm, seed)
         return NerveBody((one,))
     tibial = replace(_outline(rng, 0.62 * area, habit), flattening=0.75, turn_swing_deg=0.0)
     fibular = replace(_outline(rng, 0.38 * area, habit), flattening=0.7, turn_swing_deg=0.0)
@@ -100,7 +101,7 @@ def _body(rng: np.random.Generator, nerve: str, kind: str, line: Line, seed: int
     splits = float(rng.uniform(-6.0, 4.0))
     parts = tuple(
         Nerve(name, _beside(line, lateral * sign * float(apart) * weight, sign * lateral * rate, splits),
-              replace(outline, turn_deg=0.0), share, habit.fascicle_mm, 0.15, habit.fat_mm, seed + i)
+              replace(outline, turn_deg=0.0), share, habit.fascicle_mm, 0.15, fat_mm, seed + i)
         for i, (name, outline, sign, weight, rate) in enumerate(
             (("tibial-nerve", tibial, -1.0, 0.38, 0.08), ("fibular-nerve", fibular, 1.0, 0.62, 0.26)))
     )  # fmt: skip
@@ -219,10 +220,13 @@ def _without(scene: NerveScene, absent: str, rng: np.random.Generator) -> Place:
     if absent == "fat":
         return Place(replace(bare, ground=replace(ground, fat_radius_mm=8.0)), middle)
     if absent == "tendon":
-        cord = Vessel(line, 0.34, "artery")
-        sheet = replace(ground, septum_mm=1.6, fat_gap_mm=2.6)
-        return Place(replace(bare, ground=sheet, vessels=(*scene.vessels, cord)), middle)
+        cord = Vessel(line, float(rng.uniform(1.6, 2.4)), "wall")
+        return Place(replace(bare, vessels=(*scene.vessels, cord)), middle)
     if absent == "muscle":
         x, y = ground.seeds_mm[0]
         return Place(bare, (middle[0] + x, middle[1] + y, 0.0))
-    return Place(replace(bare, ground=replace(ground, skin_mm=1e3)), middle)
+    # noise: in the air beside the leg
+    beside = replace(ground, skin_mm=2.0, air_mm=7.0)
+    turn = ground.skin_angle_rad
+    x, y = 14.0 * float(np.cos(turn)), 14.0 * float(np.sin(turn))
+    return Place(replace(bare, ground=beside, nodes=()), (middle[0] + x, middle[1] + y, 0.0))

@@ -34,6 +34,7 @@ class Surroundings:
     waves_mm : half range of the borders' waviness
     muscle_fat : mean share of fat in muscle, in streaks and patches
     skin_angle_rad, skin_mm : direction and distance of the subcutaneous fat
+    air_mm : beyond that distance, in the same direction, is nothing
     fat_radius_mm : around the anchor all is fat within it (a nerve that runs in a fat-filled space)
     """
 
@@ -46,11 +47,12 @@ class Surroundings:
     muscle_fat: float = 0.03
     skin_angle_rad: float = 0.0
     skin_mm: float = 200.0
+    air_mm: float = 1000.0
     fat_radius_mm: float = 0.0
     seed: int = 0
 
     def paint(self, xyz: np.ndarray, width_mm: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Points (n, 3) -> shares (n,) of each tissue, adding up to 1, and the muscles' relative brightness (n,).
+        """Points (n, 3) -> shares (n,) of each tissue, adding up to 1 (less in air), and the muscles' relative brightness (n,).
 
         width_mm : distance between the points; borders are as soft as that
         """
@@ -74,7 +76,8 @@ class Surroundings:
         shares["muscle"], shares["fat"] = muscle * (1.0 - streaks), shares["fat"] + muscle * streaks
         for bone in self.bones:
             _lay(shares, bone, x, y, soft)
-        return shares, self._gain(x, y, z, owner)
+        body = soft(self.air_mm - self.skin_mm - beyond)
+        return {name: share * body for name, share in shares.items()}, self._gain(x, y, z, owner)
 
     def _waved(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places pushed about, so that borders between muscles are not straight; not at the anchor itself."""
