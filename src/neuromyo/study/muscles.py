@@ -36,7 +36,6 @@ from neuromyo.space.sides import with_sides
 from neuromyo.study.areas import Areas, FatMap, Tally, count
 from neuromyo.study.asymmetry import Size, asymmetry, atrophy
 from neuromyo.study.regions import merged_groups
-from neuromyo.study.summarise import stored_slice
 
 #: what the rows say measured them
 BIOMARKER = "morphometry"
@@ -229,7 +228,7 @@ class _Job:
         return [i for i in indices if self.areas.of((i,)).voxels.any()]
 
     def _stored(self, at: int) -> int:
-        return stored_slice(self.areas.grid, at)
+        return self.areas.grid.stored_slice(at)
 
     def _row(
         self, region: _Region, quantity: str, unit: str, statistic: str, value: float, **columns: Any
