@@ -5,20 +5,24 @@ What the verb `trace` does on loose files and `run` does in every session is the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from neuromyo.anatomy import centreline
+import numpy as np
+
+from neuromyo.anatomy import centreline, fascicles, gradient, profile, shape
+from neuromyo.anatomy.profile import Profile
 from neuromyo.anatomy.propose import propose
 from neuromyo.anatomy.trace import trace
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
-from neuromyo.core.maps import Maps
+from neuromyo.core.maps import Map, Maps
 from neuromyo.core.nerve import Course, Trace
 from neuromyo.report.view import Line, NerveView
+from neuromyo.study.summarise import acquisition
 
 #: a proposal that scores less is not followed, only told
 LEAST_SCORE = 0.5
@@ -93,6 +97,16 @@ def _proposed(
                     found="; ".join(refused) or best, remedy="point at it with --start X,Y,Z if you can see it")  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What one nerve (or branch) gave."""
+
+    course: Course | None
+    rows: tuple[Mapping[str, Any], ...] = ()
+    lines: tuple[Line, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
 def examine(
     images: Sequence[Image],
     followed: Trace,
@@ -107,16 +121,78 @@ def examine(
     labels : other regions in view (muscle), for ratios to them; maps : whose profiles along the nerve are wanted
     source : who drew it, for the column ``region_source``
     """
-    findings: list[Finding] = [f for one in followed.all for f in one.findings]
-    courses: list[Course] = []
-    rows: list[dict[str, Any]] = []
-    lines: dict[str, tuple[Line, ...]] = {}
-    for one in followed.all:
-        try:
-            course = centreline.course(one, landmarks=[m for m in landmarks if m.kind == "bone"])
-        except NeuromyoError as error:
-            if error.code != "E-COURSE":
-                raise
-            findings.append(_no_course(one, error))
-            continue
-        courses.append(course)
+    bones = [one for one in landmarks if one.kind == "bone"]
+    each = {one.name: _measure(one, images, bones, labels, maps, {"region_source": source}) for one in followed.all}
+    own = [f for one in followed.all for f in one.findings]
+    return Examined(
+        followed,
+        images[0],
+        tuple(m.course for m in each.values() if m.course is not None),
+        tuple(row for m in each.values() for row in m.rows),
+        {name: m.lines for name, m in each.items() if m.lines},
+        tuple(dict.fromkeys([*own, *(f for m in each.values() for f in m.findings)])),
+    )
+
+
+def _measure(
+    one: Trace, images: Sequence[Image], bones: Sequence[Landmark], labels: Labels | None, maps: Sequence[Maps],
+    common: Mapping[str, Any],
+) -> _Measured:  # fmt: skip
+    try:
+        course = centreline.course(one, landmarks=bones)
+    except NeuromyoError as error:
+        if error.code not in ("E-COURSE", "E-NEEDS"):
+            raise
+        return _Measured(None, findings=(_no_course(one, error),))
+    shapes = shape.sections(one, course)
+    area = profile.of_shapes(shapes, course, one.grid)
+    rows = [*shape.rows(shapes, one, common=common), *gradient.rows(area, one, biomarker=shape.BIOMARKER, common=common)]
+    found = [*course.findings, *shape.findings(shapes, one)]
+    lines = [_line("cross-section", area, area.se)]
+    bundles = fascicles.fascicles(images, one, course=course, labels=labels)
+    rows += bundles.rows(common=common)
+    found += bundles.findings
+    for name, maps_, map_ in _scalars(maps):
+        told = {**common, "acquisition": acquisition(maps_)}
+        along, said = _along(name, map_, maps_, one, course)
+        found += said
+        if along is not None:
+            rows += profile.rows(along, one, biomarker=maps_.biomarker, common=told)
+            rows += gradient.rows(along, one, biomarker=maps_.biomarker, common=told)
+            lines.append(_line(map_.quantity.title, along, along.sd))
+    return _Measured(course, tuple(rows), tuple(lines), tuple(found))
+
+
+def _scalars(maps: Sequence[Maps]) -> Iterator[tuple[str, Maps, Map]]:
+    """Every map that regions report."""
+    for one in maps:
+        for name, map_ in one.maps.items():
+            quantity = map_.quantity
+            if quantity.rank == "scalar" and quantity.level == "voxel" and quantity.summarised:
+                yield name, one, map_
+
+
+def _along(name: str, map_: Map, maps: Maps, one: Trace, course: Course) -> tuple[Profile | None, list[Finding]]:
+    """The profile of a map in the display unit; a note where the map has no voxel that is wholly nerve."""
+    show = map_.quantity.to_display
+    try:
+        made = profile.profile(
+            show(map_.values), maps.grid, one, course, sd=None if map_.sd is None else show(map_.sd), valid=map_.valid,
+            quantity=name, unit=map_.quantity.display,
+        )  # fmt: skip
+    except DataError as error:
+        if error.code not in ("E-EMPTYROI", "E-COURSE"):
+            raise
+        said = Finding.from_error(error)
+        return None, [replace(said, level="note", code="N-NERVE", consequence="no profile of it")]
+    return made, []
+
+
+def _line(title: str, along: Profile, spread: np.ndarray) -> Line:
+    return Line(title, along.unit, along.distance_mm, along.value, spread)
+
+
+def _no_course(one: Trace, error: NeuromyoError) -> Finding:
+    said = Finding.from_error(error)
+    return replace(said, level="warn", code="W-NERVE", where=f"{one.name} ({one.side}): {said.where}",
+                   consequence="its sections are outlined but not measured")  # fmt: skip

@@ -110,7 +110,7 @@ def _regions(request: TraceRequest, grid: Any, scratch: Path) -> Labels | None:
         return None
     from neuromyo.pipeline import masks
 
-    labels = masks.open_masks(request.regions, scratch=scratch, memory_mb=request.mem_mb)
+    labels = masks.open_masks(request.regions, scratch=scratch)
     return labels if labels.grid.same_as(grid) else labels_to_grid(labels, grid)[0]
 
 
