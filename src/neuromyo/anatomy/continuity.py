@@ -7,7 +7,7 @@ nerve the two ends meet: for equally spaced sections p0 p1 | p2 p3 they differ b
     gap = |p3 - 3 p2 + 3 p1 - p0| / 2,
 
 which is 0 of anything straight or evenly curved, and equal to the step where two pieces lie side by side. The trace is
-broken where the gap exceeds the nerve's own diameter (two sections that do not touch), widened by three usual gaps of the
+broken where the gap exceeds the nerve's own diameter (two sections that do not touch), widened by the usual gap of the
 trace and by what a nerve may bend over slices that were not found.
 
 Assumes: at least two sections on each side; a single section off the line is no break (it is given little weight).
@@ -25,8 +25,6 @@ from neuromyo.core.nerve import Section, Trace
 
 #: by how much the direction of a nerve may change over slices that were not found (tangent of the angle)
 _BEND = 0.25
-#: how many times the usual gap of this trace is put down to scatter
-_USUAL = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def breaks(trace: Trace) -> tuple[Break, ...]:
     for i, gap in zip(at, gaps, strict=True):
         diameter = float(np.sqrt(2 / np.pi * (sections[i - 1].area_mm2 + sections[i].area_mm2)))
         missed = max(float(height[i] - height[i - 1]) - spacing, 0.0)
-        allowed = diameter + min(_USUAL * usual, diameter / 2) + _BEND * missed
+        allowed = diameter + min(usual, diameter / 2) + _BEND * missed
         if gap > allowed:
             found.append(Break(sections[i - 1].slice, sections[i].slice, float(gap), allowed))
     return tuple(_largest_of_neighbours(found))

@@ -29,7 +29,7 @@ LOOK_WEIGHT = 1.0
 #: harmonics that an outline may have
 HARMONICS = 6
 #: how far around a nerve its surroundings are learned
-SURROUND_MM = 1.5
+SURROUND_MM = 1.0
 _FLOOR = 0.04
 
 
@@ -77,11 +77,11 @@ def levels(piece: Piece, outline: Outline, low: np.ndarray, high: np.ndarray) ->
 
 
 def gains(
-    piece: Piece, outline: Outline, look: Look, half_mm: float, step_mm: float
+    piece: Piece, outline: Outline, look: Look, half_mm: float, step_mm: float, band: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n))."""
     pixel = piece.flat.pixel_mm
-    band = max(0.7, 1.3 * pixel)
+    band = max(0.7, 1.3 * pixel) if band is None else band
     pad = int(np.ceil(band / step_mm))
     n = int(np.ceil(half_mm / step_mm))
     offsets = np.arange(-n - pad, n + pad + 1) * step_mm
@@ -150,3 +150,20 @@ def settle(
         if relearn > 0.0:
             look = look.blend(levels(piece, outline, look.low, look.high), relearn)
     return Cut(outline, look, edge_at, float(np.clip(0.55 / piece.flat.pixel_mm, 0.4, 1.0)), rough)
+
+
+def polish(piece: Piece, cut: Cut, band: float, half: float, harmonics: int = HARMONICS, rounds: int = 2) -> Cut:
+    """The outline moved to the edge itself, by edges alone, within a short way."""
+    outline = cut.outline
+    step = max(0.04, 0.12 * piece.flat.pixel_mm)
+    edge_at = cut.edge
+    for _ in range(rounds):
+        offsets, edge, _ = gains(piece, outline, cut.look, half, step, band)
+        total = edge - 0.5 * (offsets[None] / max(0.3, 0.5 * half)) ** 2
+        path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
+        between = peak_between(total, path)
+        found = outline.radius + np.interp(between, np.arange(len(offsets)), offsets)
+        edge_at = edge[np.arange(N_ANGLES), path]
+        weight = 0.2 + np.clip(around(edge_at[:, None], 1.0)[:, 0], 0.0, 5.0)
+        outline = Outline(outline.centre, np.maximum(smoothed(found, harmonics, weight), 0.3)).recentred
+    return Cut(outline, cut.look, cut.edge, cut.clear, cut.rough)
