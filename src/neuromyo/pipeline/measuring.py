@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from neuromyo.core.errors import Finding, OptionError
@@ -68,7 +68,7 @@ def _labels(request: MeasureRequest, scratch: Path) -> tuple[list[Labels], list[
 
     found, findings = [], []
     for path in request.labels:
-        labels = masks.open_masks(path, scratch=scratch, memory_mb=request.mem_mb)
+        labels = masks.open_masks(path, scratch=scratch)
         if request.flip_labels == "left-right":
             labels = flip_left_right(labels)
         known, remarks = muscles.resolve(labels)
@@ -85,8 +85,12 @@ def measure(
     labels: Sequence[Labels], maps: Sequence[Maps], fat: Maps | None, subject: str, session: str
 ) -> tuple[Measurements, tuple[Finding, ...]]:
     """The rows of all regions: morphometry of every label volume once, and a summary of every map in every region."""
+    from neuromyo.pipeline import sizes
+    from neuromyo.study.areas import FatMap
     from neuromyo.study.summarise import summarise, volumes
 
+    share = None if fat is None else FatMap(next(iter(fat.maps.values())), fat.grid)
     tables = [summarise(one, labels, subject=subject, session=session) for one in maps]
     tables.append(volumes(labels, subject=subject, session=session))
-    return Measurements.join(tables), ()
+    sized, findings = sizes.measure(labels, maps, subject, session, share)
+    return Measurements.join([*tables, sized]), findings

@@ -24,6 +24,8 @@ from neuromyo.pipeline.options import RunOptions
 if TYPE_CHECKING:
     from neuromyo.pipeline.nerves import Examined
 
+#: how the sources of followed nerves begin
+TRACED = "trace-"
 _ROOMS = ("anatomy", "space", "io", "pipeline", "phantom")
 
 
@@ -123,7 +125,7 @@ def write(out: Path, one: Wanted, trace: Trace, image: Image, ready: Any) -> dic
 
 def trace_source(one: Wanted) -> str:
     """Who drew the nerve, as the table's column ``region_source`` says it: two nerves are two drawings."""
-    return f"trace-{one.name}" if one.side == "none" else f"trace-{one.name}-{one.side}"
+    return f"{TRACED}{one.name}" if one.side == "none" else f"{TRACED}{one.name}-{one.side}"
 
 
 def unfollowed(error: Any, step: str) -> Finding:

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.anatomy import centreline, fascicles, gradient, profile, shape
+from neuromyo.anatomy import centreline, fascicles, gradient, muscles, profile, shape
+from neuromyo.anatomy.drawn_nerve import of_labels
 from neuromyo.anatomy.profile import Profile
 from neuromyo.anatomy.propose import propose
 from neuromyo.anatomy.trace import trace
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.image import Image
-from neuromyo.core.labels import Labels, Side
+from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.nerve import Course, Trace
@@ -97,6 +98,25 @@ def _proposed(
                     found="; ".join(refused) or best, remedy="point at it with --start X,Y,Z if you can see it")  # fmt: skip
 
 
+def measure_drawn(labels: Labels, maps: Sequence[Maps] = ()) -> tuple[list[Mapping[str, Any]], list[Finding]]:
+    """Rows of every nerve that a label volume holds, whoever drew it: shape along it, and profiles of maps. A nerve in a single
+    slice has no course, and is told."""
+    rows: list[Mapping[str, Any]] = []
+    findings: list[Finding] = []
+    for name, side in dict.fromkeys((r.name, r.side) for r in labels.regions if is_nerve(r)):
+        one = of_labels(labels, name, side)
+        found = _measure(one, (), (), None, maps, {"region_source": labels.source})
+        rows += found.rows
+        findings += [*one.findings, *found.findings]
+    return rows, findings
+
+
+def is_nerve(region: Region) -> bool:
+    """By what the region is called, or what it is said to be part of."""
+    known = muscles.find(region.name)
+    return region.parent == "nerve" or (known is not None and known.kind == "nerve")
+
+
 @dataclass(frozen=True, eq=False)
 class _Measured:
     """What one nerve (or branch) gave."""
@@ -149,9 +169,10 @@ def _measure(
     rows = [*shape.rows(shapes, one, common=common), *gradient.rows(area, one, biomarker=shape.BIOMARKER, common=common)]
     found = [*course.findings, *shape.findings(shapes, one)]
     lines = [_line("cross-section", area, area.se)]
-    bundles = fascicles.fascicles(images, one, course=course, labels=labels)
-    rows += bundles.rows(common=common)
-    found += bundles.findings
+    if images:
+        bundles = fascicles.fascicles(images, one, course=course, labels=labels)
+        rows += bundles.rows(common=common)
+        found += bundles.findings
     for name, maps_, map_ in _scalars(maps):
         told = {**common, "acquisition": acquisition(maps_)}
         along, said = _along(name, map_, maps_, one, course)

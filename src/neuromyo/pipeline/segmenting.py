@@ -124,7 +124,7 @@ def _carried(request: SegmentRequest, scratch: Path) -> _Drawn:
             raise OptionError("E-OPTION", where="--from", needed="IMAGE,LABELS", found=repr(text),
                               remedy="write the image and its label image, divided by a comma")  # fmt: skip
         own = pictures.open_picture(image, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
-        labels = masks.open_masks(Path(drawn), scratch=scratch, memory_mb=request.mem_mb)
+        labels = masks.open_masks(Path(drawn), scratch=scratch)
         inputs |= {own.image.name: own.sha256, printable(Path(drawn).name): _digest(Path(drawn))}
         findings += own.findings
         atlases.append(transfer.Atlas(own.image, labels, own.image.name))
