@@ -2,7 +2,6 @@
 
     python bench/trace_cases.py                    every case, about two minutes
     python bench/trace_cases.py --only split       those whose name holds a word
-    python bench/trace_cases.py --calibrate        the weights of anatomy/trace_sure.py, fitted again
 
 Truth is the share of each voxel within the nerve, at least a half. HD95: 95th percentile of the distances between the two outlines.
 """

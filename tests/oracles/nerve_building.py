@@ -63,7 +63,9 @@ def build_tube(companion, course: Course, edge: float, nerves, rng) -> Tube:
         edge = _edge_towards(next(iter(nerves.values())), a)
     away = gap + edge + radius / np.sqrt(flat) if (gap or nerves) else 0.0
     at = away * np.array([np.cos(a), np.sin(a)])
-    if more.get("stays"):
+    if "crosses" in more:  # passes the nerve at right angles to the line between them
+        path = Course(tuple(at), more["crosses"], direction + 90)
+    elif more.get("stays"):
         path = Course(tuple(at), 2.0, direction)
     else:
         path = Course(tuple(at), course.tilt_deg + rng.uniform(-2, 2), course.azimuth_deg, course.bend, course.wave)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Scan:
-    """One stack. ``snr`` of a healthy fascicle; ``window`` and ``share`` of k-space; ``wrong`` slices: index -> what befell them."""
+    """One stack. ``snr`` of a healthy fascicle; ``window`` and ``share`` of k-space; slices ``lost`` to motion."""
 
     weighting: str
     pixel: tuple[float, float]
@@ -22,6 +22,10 @@ class Scan:
     lost: tuple[int, ...] = ()
     turn_deg: float = 0.0
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    moved: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # mm by which the person moved before this scan, which its header does not know
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,8 @@ WITH_NERVE = {
     "sciatic-030-two": Recipe(
         2, (scan("T2w", 0.3, 3.0, 10, 30, gap=0.6, window="none"),
             scan("T2w-fs", 0.42, 3.0, 11, 24, gap=0.6, shift=(1.0, -1.5, 1.1), turn_deg=4.0)),
-        area=38, flat=2.3, count=20, tilt=12, companions=(*vessels(80, 1.2), ("vein", 0.6, 250, 1.0, {})),
-        bone=FEMUR, storage=("uvw", "uv"), euler=(8, -5, 12), tags=("flattened",)),
+        area=38, flat=2.3, count=20, tilt=12, sheath=(0.4, 3.0), companions=(*vessels(80, 1.2), ("vein", 0.6, 250, 1.0, {})),
+        bone=(-24.0, 15.0, 11.0, 3.5), storage=("uvw", "uv"), euler=(8, -5, 12), tags=("flattened",)),
     "sciatic-035-crescent": Recipe(
         3, (scan("T1w", 0.35, 3.0, 10, 40), scan("MTw", 0.5, 4.0, 8, 30, shift=(0.5, 0.7, -0.8))),
         area=50, flat=2.6, bend=0.055, count=24, tilt=18, curve=0.003, side="left", sheath=(0.7, 2.5),
@@ -100,10 +104,10 @@ WITH_NERVE = {
         storage=("uvw", "w"), tags=("vein beside",)),
     "sciatic-025x040": Recipe(
         6, (scan("T2w", (0.25, 0.4), 2.5, 10, 45, gap=0.5, ghost=0.05, share=0.9),), area=29, flat=1.8, count=15, tilt=10,
-        side="left", companions=(*vessels(100), ("node", 2.5, 250, 3.0, {"length": 13.0, "flat": 1.4})),
+        sheath=(0.3, 2.0),        side="left", companions=(*vessels(100), ("node", 2.5, 250, 3.0, {"length": 13.0, "flat": 1.4})),
         storage=("uvw", "v"), euler=(0, -12, 5), tags=("anisotropic", "node beside")),
     "sciatic-040-mt": Recipe(
-        7, (scan("MTw", 0.4, 3.0, 10, 30, shading=0.4),), area=52, flat=1.7, count=22, tilt=14, gap=0.35, fat=0.7,
+        7, (scan("MTw", 0.4, 3.0, 10, 30, shading=0.4),), area=52, flat=1.7, count=22, tilt=14, gap=0.35, fat=0.7, sheath=(0.5, 2.5),
         companions=vessels(45, 1.5), bone=FEMUR, storage=("uwv", "w"), euler=(20, 0, 0), tags=("gradient echo",)),
     "sciatic-040-atrophic": Recipe(
         8, (scan("T2w", 0.4, 3.0, 10, 25),), area=22, flat=2.0, count=9, gap=0.5, fat=0.85, rim=0.15, tilt=7,
@@ -123,11 +127,12 @@ WITH_NERVE = {
         12, (scan("T2w", 0.6, 4.0, 11, 15, lost=(6, 7)),), area=48, flat=1.5, count=16, tilt=6, companions=vessels(220),
         start_slice=0.25, storage=("uvw", "u"), tags=("spoilt slices", "noisy")),
     "sciatic-050-spoilt": Recipe(
-        13, (scan("T2w-fs", 0.5, 3.5, 10, 28, lost=(3,)), scan("T1w", 0.5, 3.5, 10, 35, gap=0.0)), area=36, flat=2.0,
+        13, (scan("T2w-fs", 0.5, 3.5, 10, 28, lost=(3,)), scan("T1w", 0.5, 3.5, 10, 35, moved=(0.25, -0.15))), area=36, flat=2.0,
         count=14, rim=0.12, tilt=9, fat=0.4, companions=vessels(30, 1.5), start_slice=0.7, euler=(0, 0, -25),
         tags=("spoilt slices",)),
     "sciatic-080-fs": Recipe(
-        14, (scan("T2w-fs", 0.8, 4.0, 9, 40, extent=LARGE), scan("T1w", 0.8, 4.0, 9, 40, extent=LARGE)), area=45, flat=1.6,
+        14, (scan("T2w-fs", 0.8, 4.0, 9, 40, extent=LARGE), scan("T1w", 0.8, 4.0, 9, 40, extent=LARGE, moved=(-0.3, 0.4))),
+        area=45, flat=1.6,
         count=18, rim=0.15, tilt=8, companions=vessels(75, 3.0, 2.2, 3.0), bone=(-20.0, 16.0, 13.0, 4.0), tags=()),
     "sciatic-080": Recipe(
         15, (scan("T2w", 0.8, 4.0, 9, 60, gap=0.4, extent=LARGE),), area=54, flat=1.3, count=20, tilt=15,
@@ -157,6 +162,10 @@ WITH_NERVE = {
         22, (scan("T2w", 0.6, 4.0, 12, 25, gap=0.4), scan("T2w-fs", 0.6, 4.0, 12, 25, gap=0.4)), area=56, flat=1.3, count=12,
         tilt=8, fork=(0.0, 0.28), start_slice=0.1, companions=vessels(80, 4.0), sheath=(0.8, 3.0), side="left",
         storage=("vuw", "uw"), euler=(6, 6, 6), tags=("split",)),
+    "sciatic-045-crossing": Recipe(
+        27, (scan("T2w", 0.45, 3.0, 11, 40),), area=40, flat=1.7, count=16, tilt=7, sheath=(0.4, 2.5), muscle_fat=0.08, streaks=0.06,
+        companions=(*vessels(20, 3.5), ("vein", 0.3, 200, 1.3, {"crosses": 48.0})), storage=("uvw", "vw"), euler=(-8, 3, 0),
+        tags=("vessel crosses",)),
     "tibial-030": Recipe(
         23, (scan("T2w", 0.3, 3.0, 9, 25, extent=SMALL),), nerve="tibial-nerve", area=11, flat=1.3, count=8, gap=0.2, rim=0.15,
         tilt=7, sheath=(0.5, 2.0), companions=(("artery", 0.8, 30, 1.1, {}), ("vein", 0.6, 95, 1.2, {}), ("vein", 0.8, -40, 1.0, {})),

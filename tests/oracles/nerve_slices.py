@@ -122,6 +122,7 @@ def acquire(scene: Scene, scan: Scan, rng) -> np.ndarray:
     sigma = tone["fascicle"] / scan.snr
     u, v = view.mesh(margin)
     coarse_u, coarse_v = box_mean(u, view.fine), box_mean(v, view.fine)
+    u, v = u - np.float32(scan.moved[0]), v - np.float32(scan.moved[1])
     shading = sensitivity(coarse_u, coarse_v, scan.shading, rng.uniform(0, 360))
     keep = (slice(margin, -margin), slice(margin, -margin))
     planes = []

@@ -77,36 +77,56 @@ def levels(piece: Piece, outline: Outline, low: np.ndarray, high: np.ndarray) ->
 
 
 def gains(
-    piece: Piece, outline: Outline, look: Look, half_mm: float, step_mm: float, band: float | None = None
+    piece: Piece,
+    outline: Outline,
+    look: Look,
+    half_mm: float,
+    step_mm: float,
+    *,
+    band_mm: float,
+    smear_mm: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n))."""
+    """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
+
+    band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
+    """
     pixel = piece.flat.pixel_mm
-    band = max(0.7, 1.3 * pixel) if band is None else band
-    pad = int(np.ceil(band / step_mm))
+    spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
+    pad = int(np.ceil((band_mm + float(spread.max())) / step_mm))
     n = int(np.ceil(half_mm / step_mm))
     offsets = np.arange(-n - pad, n + pad + 1) * step_mm
     r = outline.radius[:, None] + offsets[None]
     values = piece.at(outline.centre + r[..., None] * DIRECTIONS[:, None, :])
     values[:, r < 0] = piece.at(outline.centre[None])
-    arc = np.maximum(r, 0.2) * _TURN
+    area = np.maximum(r, 0.2) * _TURN * 2 * band_mm / pixel**2
     turn = 0.35 * min(1.0, pixel) / (outline.radius.mean() * _TURN)
+    group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
     for image, low, high in zip(values, look.low, look.high, strict=True):
-        edge += (
-            _step_gain(around(image, turn), _FLOOR * (high - low), step_mm, pad, pixel) * arc * (2 * band / pixel**2)
-        )
+        smooth = around(image, turn)
+        for wide in np.unique(group):
+            rows = group == wide
+            template = _template(0.3 * wide, band_mm, step_mm, pixel)
+            edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template) * area[rows]
     speaks = look.ratio(values) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
     return offsets[kept], edge[:, kept], total[:, kept] - total[:, [pad + n]]
 
 
-def _step_gain(profile: np.ndarray, noise: float, step_mm: float, pad: int, pixel: float) -> np.ndarray:
-    """Half the log ratio of sums of squares, one level to two under a pixel's blur, for an edge at each sample."""
-    at = np.arange(-pad, pad + 1) * step_mm
-    template = special.erf(at / (np.sqrt(2.0) * max(0.4 * pixel, 0.05)))
-    template -= template.mean()
-    n = len(at)
+def _template(spread_mm: float, band_mm: float, step_mm: float, pixel: float) -> np.ndarray:
+    """An edge of no mean: under the blur of a pixel, and under a slant that spreads it evenly to either side."""
+    n = int(np.ceil((band_mm + 0.8 * spread_mm) / step_mm))
+    at = np.arange(-n, n + 1) * step_mm
+    blur = np.sqrt(2.0) * max(0.4 * pixel, 0.05)
+    shifts = np.linspace(-spread_mm, spread_mm, 9) if spread_mm > 0 else np.zeros(1)
+    template = np.mean([special.erf((at - by) / blur) for by in shifts], axis=0)
+    return template - template.mean()
+
+
+def _step_gain(profile: np.ndarray, noise: float, template: np.ndarray) -> np.ndarray:
+    """Half the log ratio of sums of squares, one level to two, for an edge at each sample."""
+    n = len(template)
     one = np.ones(n)
     mean = ndimage.correlate1d(profile, one / n, axis=1, mode="nearest")
     flat = ndimage.correlate1d(profile**2, one, axis=1, mode="nearest") - n * mean**2
@@ -126,13 +146,15 @@ def settle(
     rounds: int = 3,
     relearn: float = 0.0,
     harmonics: int = HARMONICS,
+    smear_mm: np.ndarray | None = None,
 ) -> Cut:
     """The outline that gains most near a given one; ``relearn`` is the share of the look that each round renews."""
+    band = max(0.7, 1.3 * piece.flat.pixel_mm)
     edge_at, rough = np.zeros(N_ANGLES), 0.0
     for turn in range(rounds):
         step = max(0.06, min(0.12, 0.25 * piece.flat.pixel_mm))
         half = min(half_mm / (1 + turn), 0.85 * float(outline.radius.max()))
-        offsets, edge, inside = gains(piece, outline, look, half, step)
+        offsets, edge, inside = gains(piece, outline, look, half, step, band_mm=band, smear_mm=smear_mm)
         total = edge + LOOK_WEIGHT * inside
         r = outline.radius[:, None] + offsets[None]
         if expected is not None:
@@ -152,18 +174,21 @@ def settle(
     return Cut(outline, look, edge_at, float(np.clip(0.55 / piece.flat.pixel_mm, 0.4, 1.0)), rough)
 
 
-def polish(piece: Piece, cut: Cut, band: float, half: float, harmonics: int = HARMONICS, rounds: int = 2) -> Cut:
-    """The outline moved to the edge itself, by edges alone, within a short way."""
-    outline = cut.outline
-    step = max(0.04, 0.12 * piece.flat.pixel_mm)
-    edge_at = cut.edge
-    for _ in range(rounds):
-        offsets, edge, _ = gains(piece, outline, cut.look, half, step, band)
+def polished(piece: Piece, cut: Cut, smear_mm: np.ndarray | None = None, *, harmonics: int = HARMONICS) -> Cut:
+    """The outline moved to the edge itself, by edges alone and in narrow bands, within a short way."""
+    pixel = piece.flat.pixel_mm
+    wide = 0.0 if smear_mm is None else 0.3 * float(np.linalg.norm(smear_mm))
+    step, half = max(0.04, 0.12 * pixel), 0.3 + 0.5 * pixel + wide
+    outline, rough = cut.outline, cut.rough
+    for _ in range(2):
+        offsets, edge, _ = gains(
+            piece, outline, cut.look, half, step, band_mm=max(0.35, 0.9 * pixel), smear_mm=smear_mm
+        )
         total = edge - 0.5 * (offsets[None] / max(0.3, 0.5 * half)) ** 2
         path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
-        between = peak_between(total, path)
-        found = outline.radius + np.interp(between, np.arange(len(offsets)), offsets)
-        edge_at = edge[np.arange(N_ANGLES), path]
-        weight = 0.2 + np.clip(around(edge_at[:, None], 1.0)[:, 0], 0.0, 5.0)
-        outline = Outline(outline.centre, np.maximum(smoothed(found, harmonics, weight), 0.3)).recentred
-    return Cut(outline, cut.look, cut.edge, cut.clear, cut.rough)
+        found = outline.radius + np.interp(peak_between(total, path), np.arange(len(offsets)), offsets)
+        weight = 0.2 + np.clip(around(edge[np.arange(N_ANGLES), path][:, None], 1.0)[:, 0], 0.0, 5.0)
+        radius = np.maximum(smoothed(found, harmonics, weight), 0.3)
+        rough = float(np.sqrt(np.mean((found - radius) ** 2)))
+        outline = Outline(outline.centre, radius).recentred
+    return Cut(outline, cut.look, cut.edge, cut.clear, rough)

@@ -107,7 +107,7 @@ def _from(stack: Stack, said: Told, name: str, rules: Rules, landmarks: Sequence
         may = rules.may_divide and _distal(stack, step)
         ways.append(walk(stack, state, slices, Rules(rules.least, rules.gap, may), said.restarts, said.splits))
     _refuse(stack, said, name, first, ways)
-    return Followed(name, first, tuple(ways), _branches(stack, said, name, rules, ways, landmarks))
+    return Followed(name, first, tuple(ways), _branches(stack, said, name, rules, ways, landmarks), state.look)
 
 
 def _distal(stack: Stack, step: int) -> bool:
@@ -147,5 +147,5 @@ def _branches(
             own = told(stack, branch, None, [one for one in landmarks if one.name == branch])
             look = way.state.look.blend(step.cut.look, 0.5)
             further = walk(stack, begin(step, look), slices, Rules(rules.least, rules.gap), own.restarts, {})
-            out.append(Followed(branch, step, (further,), ()))
+            out.append(Followed(branch, step, (further,), (), look))
     return tuple(out)

@@ -9,6 +9,8 @@ from neuromyo.anatomy.contour import Outline
 from neuromyo.anatomy.cover import coverage
 from neuromyo.anatomy.follow import Step
 from neuromyo.anatomy.pathway import Way
+from neuromyo.anatomy.trace_finish import finished
+from neuromyo.anatomy.trace_look import Look
 from neuromyo.anatomy.trace_stack import Stack
 from neuromyo.anatomy.trace_sure import area_error, bridged_confidence, confidence, score, step_flags
 from neuromyo.core.errors import Finding
@@ -24,6 +26,7 @@ class Followed:
     first: Step
     ways: tuple[Way, ...]
     branches: tuple[Followed, ...]
+    look: Look
 
     @property
     def steps(self) -> list[Step]:
@@ -33,7 +36,7 @@ class Followed:
 
 def written(stack: Stack, followed: Followed, name: str, side: Side, *, proposed: bool) -> Trace:
     """The trace of what was followed, its branches included."""
-    steps = followed.steps
+    steps = finished(stack, followed.steps, followed.look)
     bridged = sorted(k for way in followed.ways for k in way.bridged)
     outlines = [(s.slice, s.cut.outline) for s in steps] + [(k, between(steps, k)) for k in bridged]
     sections = [_section(stack, s) for s in steps] + [_gap_section(stack, steps, k) for k in bridged]
