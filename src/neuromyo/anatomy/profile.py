@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,8 @@ class Profile:
         low = high - 1
         width = self.distance_mm[high] - self.distance_mm[low]
         part = (distance - self.distance_mm[low]) / width
-        known = (part >= -1e-9) & (part <= 1 + 1e-9) & (width <= 2.5 * self.gap_mm)
+        on_a_slice = np.minimum(np.abs(part), np.abs(part - 1)) * width < 1e-6
+        known = on_a_slice | ((part > 0) & (part < 1) & (width <= 2.5 * self.gap_mm))
 
         def between(column: np.ndarray) -> np.ndarray:
             return np.where(known, (1 - part) * column[low] + part * column[high], np.nan)
@@ -186,11 +188,11 @@ def coverage_on(trace: Trace, grid: Grid) -> tuple[tuple[slice, slice, slice], n
     place = grid.to_index(inside)
     box = _box(np.concatenate([place - reach, place + reach]), grid)
     corner = np.array([s.start for s in box])
-    index = np.stack(np.indices([s.stop - s.start for s in box]), axis=-1) + corner
+    index = np.moveaxis(np.indices([s.stop - s.start for s in box]), 0, -1) + corner
     offsets = (np.arange(_POINTS) + 0.5) / _POINTS - 0.5
     total = np.zeros(index.shape[:3])
-    for point in np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3):
-        total += _held(trace, grid.to_world(index + point))
+    for point in product(offsets, repeat=3):
+        total += _held(trace, grid.to_world(index + np.array(point)))
     return box, total / _POINTS**3
 
 

@@ -11,12 +11,13 @@ from a latent normal model (2 and 5 grades, kappa .3 to .9, 300 draws each) it c
 variance can be seen. Then the interval is exact under kappa's own story, that a share kappa of the cases is read alike and the rest
 by chance: n agreements in n have a probability over 2.5 % as long as kappa >= 1 - (1 - .025^(1/n)) / (1 - sum r_i c_i).
 
-*Assumes* cases independent of each other (two legs of one person are not), grades in order and equally far apart for weights.
+*Assumes* cases independent of each other, unless ``people`` says whose they are (muscles and legs of one person are alike: the
+linear part of kappa is then summed within people, whose number takes the place of n; Yang & Zhou), grades in order and equally far apart for weights.
 *Breaks* where nearly all cases have one grade: kappa is then low in spite of much agreement; the share of agreement is beside it,
 with its exact interval. Quadratic weights grow with the number of grades.
 
 *Cites* Cohen, Psychol Bull 1968;70:213, doi:10.1037/h0026256; Fleiss, Cohen & Everitt, Psychol Bull 1969;72:323,
-doi:10.1037/h0028106.
+doi:10.1037/h0028106; Yang & Zhou, Stat Med 2014;33:2612, doi:10.1002/sim.6113.
 """
 
 from __future__ import annotations
@@ -56,21 +57,26 @@ class Kappa:
 
 
 def cohen(
-    first: Sequence[Hashable], second: Sequence[Hashable], grades: Sequence[Hashable], weights: Weights = "none"
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    grades: Sequence[Hashable],
+    weights: Weights = "none",
+    people: Sequence[Hashable] | None = None,
 ) -> Kappa:
     """Agreement of two readers.
 
     first, second : one grade a case, in the same order; None where a case was not read (it is left out)
     grades : all of the scale, in order, whether given or not
+    people : whom each case is of, where one person gives several (muscles, legs): the interval then rests on people
     """
-    table = _table(first, second, grades)
+    table, of_whom = _table(first, second, grades, people)
     n = int(table.sum())
     agreed = share_interval(int(np.trace(table)), n)
     if n < 2:
         return Kappa(
             UNKNOWN, agreed, weights, table, f"{n} {'case' if n == 1 else 'cases'} read by both: two are needed"
         )
-    kappa, why = _kappa(table, disagreement(len(grades), weights))
+    kappa, why = _kappa(table, disagreement(len(grades), weights), of_whom)
     return Kappa(kappa, agreed, weights, table, why)
 
 
@@ -91,17 +97,25 @@ def never_disagreed(n: int, chance: float) -> float:
     return float(max(1 - (1 - least) / (1 - chance), -1.0)) if chance < 1 else float("nan")
 
 
-def _table(first: Sequence[Hashable], second: Sequence[Hashable], grades: Sequence[Hashable]) -> np.ndarray:
+def _table(
+    first: Sequence[Hashable], second: Sequence[Hashable], grades: Sequence[Hashable], people: Sequence[Hashable] | None
+) -> tuple[np.ndarray, list[tuple[Hashable, int, int]]]:
+    """(grades, grades) counts, and person, row and column of each case that both read."""
     place = {grade: i for i, grade in enumerate(grades)}
+    whose = range(len(first)) if people is None else people
+    cases = [
+        (person, place[a], place[b])
+        for person, a, b in zip(whose, first, second, strict=True)
+        if a is not None and b is not None
+    ]
     table = np.zeros((len(grades), len(grades)), dtype=np.int64)
-    for a, b in zip(first, second, strict=True):
-        if a is not None and b is not None:
-            table[place[a], place[b]] += 1
-    return table
+    for _, i, j in cases:
+        table[i, j] += 1
+    return table, cases
 
 
-def _kappa(table: np.ndarray, v: np.ndarray) -> tuple[Interval, str]:
-    n = int(table.sum())
+def _kappa(table: np.ndarray, v: np.ndarray, cases: Sequence[tuple[Hashable, int, int]]) -> tuple[Interval, str]:
+    n, persons = int(table.sum()), len({person for person, _, _ in cases})
     p = table / n
     r, c = p.sum(axis=1), p.sum(axis=0)
     by_chance = float(r @ v @ c)
@@ -109,19 +123,29 @@ def _kappa(table: np.ndarray, v: np.ndarray) -> tuple[Interval, str]:
         return UNKNOWN, "both gave one and the same grade to all cases: agreement by chance cannot be told apart"
     kappa = 1.0 - float((v * p).sum()) / by_chance
     if np.trace(table) == n:
-        return Interval(1.0, never_disagreed(n, float(r @ c)), 1.0, float(n)), ""
-    se = np.sqrt(_variance(p, v, kappa, by_chance) / n)
+        return Interval(1.0, never_disagreed(persons, float(r @ c)), 1.0, float(persons)), ""
+    if persons < 2:
+        return Interval(kappa, float("nan"), float("nan"), 0.0), "all cases are of one person"
+    se = np.sqrt(_variance(p, v, kappa, by_chance, cases))
     if not se > 0 or abs(kappa) >= 1:
-        return Interval(kappa, float("nan"), float("nan"), n - 1.0), "a reader gave one grade only: kappa is 0 then"
-    t = float(stats.t.ppf(0.5 + LEVEL / 2, n - 1))
+        return Interval(
+            kappa, float("nan"), float("nan"), persons - 1.0
+        ), "a reader gave one grade only: kappa is 0 then"
+    t = float(stats.t.ppf(0.5 + LEVEL / 2, persons - 1))
     z, z_se = np.arctanh(kappa), se / (1 - kappa**2)
-    return Interval(kappa, float(np.tanh(z - t * z_se)), float(np.tanh(z + t * z_se)), n - 1.0), ""
+    return Interval(kappa, float(np.tanh(z - t * z_se)), float(np.tanh(z + t * z_se)), persons - 1.0), ""
 
 
-def _variance(p: np.ndarray, v: np.ndarray, kappa: float, by_chance: float) -> float:
-    """n times the variance of kappa: that of its linear part, by the delta method (Fleiss, Cohen & Everitt, formula 14)."""
+def _variance(
+    p: np.ndarray, v: np.ndarray, kappa: float, by_chance: float, cases: Sequence[tuple[Hashable, int, int]]
+) -> float:
+    """The variance of kappa: that of its linear part (Fleiss, Cohen & Everitt, formula 14), summed within each person first."""
     r, c = p.sum(axis=1), p.sum(axis=0)
     margins = (v @ c)[:, None] + (r @ v)[None, :]
     influence = (v - (1 - kappa) * margins) / by_chance
-    mean = float((p * influence).sum())
-    return float((p * (influence - mean) ** 2).sum())
+    influence = influence - float((p * influence).sum())
+    sums: dict[Hashable, float] = {}
+    for person, i, j in cases:
+        sums[person] = sums.get(person, 0.0) + float(influence[i, j])
+    total = sum(s**2 for s in sums.values()) / len(cases) ** 2
+    return total if len(sums) == len(cases) else total * len(sums) / (len(sums) - 1)

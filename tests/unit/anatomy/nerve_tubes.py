@@ -40,3 +40,15 @@ def scattered(trace: Trace, noise_mm: float, area_noise: float = 0.0, seed: int 
             replace(s, centre_mm=s.centre_mm + off, outlines_mm=(outline,), area_mm2=s.area_mm2 * grown, se_mm2=se)
         )
     return replace(trace, sections=tuple(sections))
+
+
+def inside_cylinder(grid: Grid, direction, radius: float, points: int = 3) -> np.ndarray:
+    """Share of each voxel within ``radius`` of the line through 0 along ``direction``."""
+    along = np.asarray(direction, float) / np.linalg.norm(direction)
+    offsets = (np.arange(points) + 0.5) / points - 0.5
+    index = np.stack(np.indices(grid.shape), axis=-1)
+    total = np.zeros(grid.shape)
+    for step in np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3):
+        place = grid.affine[:3, :3] @ step + grid.to_world(index)
+        total += np.linalg.norm(place - (place @ along)[..., None] * along, axis=-1) < radius
+    return (total / points**3).astype(np.float32)

@@ -64,6 +64,19 @@ def test_kappa_is_unknown_where_it_says_nothing():
     assert one_habit.kappa.value == pytest.approx(0) and not one_habit.kappa.known and "one grade only" in one_habit.why
 
 
+def test_muscles_of_one_person_do_not_count_as_people():
+    a, b = readings(6, 24)
+    once = kappa.cohen(a, b, range(5), "quadratic")
+    copies = kappa.cohen(a * 4, b * 4, range(5), "quadratic", people=list(range(24)) * 4)
+    naive = kappa.cohen(a * 4, b * 4, range(5), "quadratic")
+    assert copies.kappa.value == pytest.approx(once.kappa.value)
+    # each person's four equal muscles say what one says (but for the 24 / 23 of a mean over people)
+    assert (copies.kappa.high - copies.kappa.low) / (once.kappa.high - once.kappa.low) == pytest.approx(1, abs=0.03)
+    assert (naive.kappa.high - naive.kappa.low) < 0.6 * (once.kappa.high - once.kappa.low)
+    alone = kappa.cohen(a, b, range(5), people=["one"] * 24)
+    assert not alone.kappa.known and "one person" in alone.why
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("weights", "least"), [("none", 91), ("quadratic", 89)])
 def test_the_interval_of_kappa_covers(weights, least):
