@@ -112,6 +112,7 @@ def _put(arrays: dict[str, np.ndarray], shared: dict[int, str], array: np.ndarra
 
 
 def archive(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
+    """Arrays by name, and what can be written as JSON, as one archive."""
     stream = io.BytesIO()
     note = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     np.savez(stream, allow_pickle=False, **{_ABOUT: note}, **arrays)
@@ -119,17 +120,20 @@ def archive(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes
 
 
 def opened(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The inverse of `archive`; nothing is unpickled."""
     with np.load(io.BytesIO(data), allow_pickle=False) as held:
         arrays = {name: held[name] for name in held.files}
     return arrays, json.loads(arrays.pop(_ABOUT).tobytes())
 
 
 def grid_out(grid: Grid) -> dict[str, Any]:
+    """A grid as JSON."""
     return {"shape": grid.shape, "flat_affine": grid.flat_affine, "slice_axis": grid.slice_axis,
             "source_axes": grid.source_axes}  # fmt: skip
 
 
 def grid_in(said: Mapping[str, Any]) -> Grid:
+    """The inverse of `grid_out`."""
     x, y, z = said["shape"]
     axes = tuple((int(a), bool(f)) for a, f in said["source_axes"])
     return Grid((x, y, z), tuple(said["flat_affine"]), said["slice_axis"], axes)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.anatomy import centreline, fascicles, gradient, muscles, profile, shape
+from neuromyo.anatomy import centreline, fascicle_rows, fascicles, gradient, muscles, profile, shape
 from neuromyo.anatomy.drawn_nerve import of_labels
 from neuromyo.anatomy.profile import Profile
 from neuromyo.anatomy.propose import propose
@@ -159,19 +159,23 @@ def _measure(
     common: Mapping[str, Any],
 ) -> _Measured:  # fmt: skip
     try:
-        course = centreline.course(one, landmarks=bones)
+        course, told = _course(one, bones)
     except NeuromyoError as error:
         if error.code not in ("E-COURSE", "E-NEEDS"):
             raise
         return _Measured(None, findings=(_no_course(one, error),))
     shapes = shape.sections(one, course)
     area = profile.of_shapes(shapes, course, one.grid)
-    rows = [*shape.rows(shapes, one, common=common), *gradient.rows(area, one, biomarker=shape.BIOMARKER, common=common)]
-    found = [*course.findings, *shape.findings(shapes, one)]
+    rows = [
+        *shape.rows(shapes, one, common=common),
+        *gradient.rows(area, one, biomarker=shape.BIOMARKER, common=common),
+    ]
+    found = [*told, *course.findings, *shape.findings(shapes, one)]
     lines = [_line("cross-section", area, area.se)]
-    if images:
-        bundles = fascicles.fascicles(images, one, course=course, labels=labels)
-        rows += bundles.rows(common=common)
+    here = [image for image in images if image.grid.same_as(one.grid)]
+    if here:
+        bundles = fascicles.fascicles(here, one, muscle=labels)
+        rows += fascicle_rows.rows(bundles, source=common["region_source"])
         found += bundles.findings
     for name, maps_, map_ in _scalars(maps):
         told = {**common, "acquisition": acquisition(maps_)}
@@ -182,6 +186,20 @@ def _measure(
             rows += gradient.rows(along, one, biomarker=maps_.biomarker, common=told)
             lines.append(_line(map_.quantity.title, along, along.sd))
     return _Measured(course, tuple(rows), tuple(lines), tuple(found))
+
+
+def _course(one: Trace, bones: Sequence[Landmark]) -> tuple[Course, list[Finding]]:
+    """The course, with its zero at the bony landmark; from its own upper end, and told, where that lies beyond it (a branch may
+    begin below the landmark)."""
+    try:
+        return centreline.course(one, landmarks=bones), []
+    except NeuromyoError as error:
+        if error.code != "E-COURSE" or not bones:
+            raise
+        course, said = centreline.course(one), Finding.from_error(error)
+        return course, [
+            replace(said, level="warn", code="W-NERVE", consequence="distances are counted from its upper end")
+        ]
 
 
 def _scalars(maps: Sequence[Maps]) -> Iterator[tuple[str, Maps, Map]]:

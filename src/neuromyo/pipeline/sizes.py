@@ -18,7 +18,9 @@ from neuromyo.study.muscles import morphometry
 _FAT = "FF"
 
 
-def table(labels: Sequence[Labels], maps: Sequence[Maps], subject: str, session: str, fat: FatMap | None = None) -> Measurements:
+def table(
+    labels: Sequence[Labels], maps: Sequence[Maps], subject: str, session: str, fat: FatMap | None = None
+) -> Measurements:
     """The rows of `measure` alone."""
     return measure(labels, maps, subject, session, fat)[0]
 
