@@ -85,8 +85,10 @@ def _proposed(
                 raise
             refused.append(f"{_place(one.landmark)}: {error.found}")
             continue
-        told = Finding("warn", "W-PROPOSED", f"{name} ({side})", f"nobody pointed at it; followed from {_place(one.landmark)}, which scores "
-                       f"{one.score:.2f} of 1: {one.why}", "look at the outlines, and give --start if it is another structure",
+        said = (
+            f"nobody pointed at it; followed from {_place(one.landmark)}, which scores {one.score:.2f} of 1: {one.why}"
+        )
+        told = Finding("warn", "W-PROPOSED", f"{name} ({side})", said, "look at the outlines, and give --start if it is another structure",
                        "its values are flagged PROPOSED")  # fmt: skip
         return replace(followed, proposed=True), (told,)
     best = (
@@ -125,6 +127,11 @@ class _Measured:
     rows: tuple[Mapping[str, Any], ...] = ()
     lines: tuple[Line, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+def _place(spot: Landmark) -> str:
+    x, y, z = spot.xyz_mm
+    return f"({x:.1f}, {y:.1f}, {z:.1f}) mm"
 
 
 def examine(

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from scipy import ndimage
 
+from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.nerve import Section, Trace
 from neuromyo.report import paint, wording
@@ -42,6 +43,7 @@ class NervePart:
     id: str
     title: str
     said: tuple[str, ...]
+    remarks: tuple[Finding, ...]
     montage: Montage
     numbers: tuple[tuple[str, ...], ...]
     columns: tuple[str, ...]
@@ -56,6 +58,7 @@ def part(view: NerveView, number: int = 1) -> NervePart:
         id=f"nerve-{number}",
         title=title(view.trace),
         said=tuple(_said(view)),
+        remarks=view.findings,
         montage=_montage(view),
         columns=columns,
         numbers=tuple(numbers),
@@ -96,7 +99,7 @@ def _said(view: NerveView) -> list[str]:
             f", counted from {wording.region(course.landmark)}" if course.landmark else ", counted from its upper end"
         )
         lines.append(f"{title(one)}: followed over {course.arc_mm[-1]:.0f} mm{zero}.")
-    return [*lines, *(str(f) for f in view.findings)]
+    return lines
 
 
 def _landmark(view: NerveView, trace: Trace) -> str:
