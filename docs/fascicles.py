@@ -1,7 +1,7 @@
 """Simulates which resolution supports which number about fascicles, and writes it down.
 
-    python docs/fascicles.py --simulate    # the packaged table (about ten minutes), then the page
-    python docs/fascicles.py               # the page alone, from the packaged table
+python docs/fascicles.py --simulate    # the packaged table (about ten minutes), then the page
+python docs/fascicles.py               # the page alone, from the packaged table
 """
 
 from __future__ import annotations

@@ -138,7 +138,11 @@ def _bias(found: Fascicles, name: str) -> float:
     bias = abs(found.verdicts[name].bias)
     if name not in _RELATIVE:
         return bias
-    counts = [s.pieces.count if name == "fascicle_count" else float(s.areas_mm2.mean()) for s in found.sections if s.pieces.count]
+    counts = [
+        s.pieces.count if name == "fascicle_count" else float(s.areas_mm2.mean())
+        for s in found.sections
+        if s.pieces.count
+    ]
     return bias * float(np.mean(counts)) if counts else 0.0
 
 

@@ -30,7 +30,9 @@ LOOK_WEIGHT = 1.0
 HARMONICS = 6
 #: how far around a nerve its surroundings are learned
 SURROUND_MM = 1.0
+#: spread that an edge must exceed, as a share of the range of brightness; worth of an edge of the wrong sense
 _FLOOR = 0.04
+WRONG_SENSE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +104,12 @@ def gains(
     turn = 0.35 * min(1.0, pixel) / (outline.radius.mean() * _TURN)
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
-    for image, low, high in zip(values, look.low, look.high, strict=True):
+    for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide
             template = _template(0.3 * wide, band_mm, step_mm, pixel)
-            edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template) * area[rows]
+            edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template, rises) * area[rows]
     speaks = look.ratio(values) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
@@ -124,16 +126,19 @@ def _template(spread_mm: float, band_mm: float, step_mm: float, pixel: float) ->
     return template - template.mean()
 
 
-def _step_gain(profile: np.ndarray, noise: float, template: np.ndarray) -> np.ndarray:
-    """Half the log ratio of sums of squares, one level to two, for an edge at each sample."""
+def _step_gain(profile: np.ndarray, noise: float, template: np.ndarray, rises: int) -> np.ndarray:
+    """Half the log ratio of sums of squares, one level to two, for an edge at each sample; less for edges of the sense that fat
+    around a nerve does not make, such as its own outer edge against muscle."""
     n = len(template)
     one = np.ones(n)
     mean = ndimage.correlate1d(profile, one / n, axis=1, mode="nearest")
     flat = ndimage.correlate1d(profile**2, one, axis=1, mode="nearest") - n * mean**2
-    told = ndimage.correlate1d(profile, template, axis=1, mode="nearest") ** 2 / np.sum(template**2)
+    size = ndimage.correlate1d(profile, template, axis=1, mode="nearest")
+    told = size**2 / np.sum(template**2)
     flat = np.maximum(flat, told)
     floor = n * noise**2
-    return 0.5 * np.log((flat + floor) / (flat - told + floor))
+    gain = 0.5 * np.log((flat + floor) / (flat - told + floor))
+    return np.where(size * rises < 0, WRONG_SENSE * gain, gain)
 
 
 def settle(

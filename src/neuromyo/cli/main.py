@@ -20,6 +20,7 @@ from neuromyo.cli import (
     phenotype,
     plan,
     qa,
+    read,
     run,
     segment,
     show,
@@ -61,6 +62,8 @@ for name, verb, short in (
         short_help=short,
         epilog="Every verb takes --json (one object on stdout, all else on stderr) and --debug (tracebacks).",
     )(verb)
+
+app.add_typer(read.read, name="read", short_help="Have images graded by people, blinded.")
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 

@@ -12,9 +12,10 @@ variance can be seen. Then the interval is exact under kappa's own story, that a
 by chance: n agreements in n have a probability over 2.5 % as long as kappa >= 1 - (1 - .025^(1/n)) / (1 - sum r_i c_i).
 
 *Assumes* cases independent of each other, unless ``people`` says whose they are (muscles and legs of one person are alike: the
-linear part of kappa is then summed within people, whose number takes the place of n; Yang & Zhou), grades in order and equally far apart for weights.
-*Breaks* where nearly all cases have one grade: kappa is then low in spite of much agreement; the share of agreement is beside it,
-with its exact interval. Quadratic weights grow with the number of grades.
+linear part of kappa is then summed within people, whose number takes the place of n; Yang & Zhou); for weights, grades in order
+and equally far apart. *Breaks* where nearly all cases have one grade: kappa is then low in spite of much agreement; the share of
+agreement stands beside it, with its exact interval. Quadratic weights give more the more grades there are. On people
+with several cases the interval is good from some fifty people on.
 
 *Cites* Cohen, Psychol Bull 1968;70:213, doi:10.1037/h0026256; Fleiss, Cohen & Everitt, Psychol Bull 1969;72:323,
 doi:10.1037/h0028106; Yang & Zhou, Stat Med 2014;33:2612, doi:10.1002/sim.6113.
