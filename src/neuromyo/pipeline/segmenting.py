@@ -19,7 +19,7 @@ from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels
 from neuromyo.pipeline import code_version, loose, pictures, registries, typed
 from neuromyo.pipeline.options import parsed
-from neuromyo.pipeline.outcome import Tell, quiet
+from neuromyo.pipeline.outcome import Event, Tell, quiet
 
 TRANSFER = "transfer"
 
@@ -143,8 +143,10 @@ def _by_network(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
                           remedy="nothing is downloaded here: give the network's weights that you have")  # fmt: skip
     target = pictures.open_picture(request.files[0], scratch, memory_mb=request.mem_mb, geometry=request.geometry)
     labels, findings, about = networks.run(
-        request.method, target.image, request.weights, executable=request.executable, licence=request.licence,
-        sha256=request.sha256, scratch=scratch, tell=tell,
+        request.method, Path(request.files[0].rpartition("=")[2]), request.weights, scratch=scratch,
+        executable=request.executable or None, licence=request.licence, sha256=request.sha256,
+        weighting="" if target.image.weighting == "other" else target.image.weighting,
+        tell=lambda said: tell(Event("step", request.method, said)),
     )  # fmt: skip
     return _Drawn(labels, target.image, {target.image.name: target.sha256}, (*target.findings, *findings), about)
 
