@@ -1,7 +1,8 @@
 """Scanner files: read behind a careful door, understood whoever wrote them, stripped of the patient.
 
 The room in the order in which a file goes through it. In the parent process: `child` and its `jobs`, `index`, `listing`, `gather`,
-`archive`, `sort` to `naming`, `preview`, `sweep`, `key`, `dates` and `segmentation`. All else runs in the child, which alone imports pydicom.
+`archive`, `sort` to `naming`, `preview`, `sweep`, `key`, `dates` and `segmentation`. All else runs in
+the child, which alone imports pydicom.
 
 * The careful process: `child` starts it, `inside` is its other end, `jobs` are what it can be asked.
 * Which files there are: `gather`, `archive` (unpacking), `listing` (what they may be called), `index` with an `entry` a file.
