@@ -112,7 +112,8 @@ def agreement_page(view: Agreement) -> str:
 
 def _table(lines: Sequence[Line]) -> Grid2D:
     rows = [
-        (f"{' and '.join(line.readers)}: {wording.region(line.region)}", str(line.n_people), str(line.kappa.n), interval_text(line.kappa.kappa),
+        (f"{' and '.join(line.readers)}: {wording.region(line.region)}", str(line.n_people), str(line.kappa.n),
+         interval_text(line.kappa.kappa),
          percent_text(line.kappa.agreement), line.kappa.why or ("few people" if line.few else ""))
         for line in lines
     ]  # fmt: skip
