@@ -9,6 +9,7 @@ Nothing here imports neuromyo, and nothing here uses extended phase graphs.
 ``bloch_gre``    isochromats: RF-spoiled gradient echoes, any cycle of pulses
 ``afi_dam``      B1 mapping by actual flip angles and double angles
 ``bloch_mcconnell``  two exchanging pools under an MT pulse, stepped in time; the one pool with the same signals
+``nerve_slices``  stacks of slices around a nerve, or around what only looks like one; ``nerve_scores`` judges what was traced
 ``diffusion``    tensors, gradients in the world frame and as FSL writes them, fibres of two legs
 """
 

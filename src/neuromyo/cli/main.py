@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, run, show
+from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, read, run, show
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -42,6 +42,8 @@ for name, verb, short in (
         short_help=short,
         epilog="Every verb takes --json (one object on stdout, all else on stderr) and --debug (tracebacks).",
     )(verb)
+
+app.add_typer(read.read, name="read", short_help="Have images graded by people, blinded.")
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 

@@ -110,9 +110,12 @@ FINDINGS: dict[str, str] = {
     "W-ALIGN": "two visits could be laid on each other only roughly",
     "W-TRUNCATED": "a region is cut off by the field of view; what it sums up to is not its whole",
     "W-TRANSFER": "labels were carried over with little confidence",
+    "W-HOLES": "a region is missing in slices between those in which it is drawn",
     "W-NAMES": "a region's name is not in the vocabulary",
     "W-NETWORK": "something to know about a network's regions",
     "W-READERS": "readers agree little, or too few readings were made",
+    "N-GAP": "slices have gaps between them, which volumes count",
+    "N-GROUP": "a group of muscles is pooled from some of its muscles only",
     "N-NERVE": "what was found along a nerve",
     "N-ANGLE": "what a nerve's angle to the slices or the field does to a number",
     # phantoms

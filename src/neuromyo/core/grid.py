@@ -109,6 +109,21 @@ class Grid:
             order[axis] = stored_axis
         return turned.transpose([*order, *range(3, array.ndim)])
 
+    def stored_slice(self, index: int) -> int:
+        """A slice index in RAS+ order -> the index of that slice in the image as stored and written."""
+        flipped = next(flip for axis, flip in self.source_axes if axis == self.slice_axis)
+        return self.shape[self.slice_axis] - 1 - index if flipped else index
+
+    @cached_property
+    def slice_normal(self) -> np.ndarray:
+        """(3,) unit vector in RAS+ across the slices, towards higher slice indices; right for sheared grids too."""
+        a, b = self.in_plane_axes
+        normal = np.cross(self.affine[:3, a], self.affine[:3, b])
+        normal = normal / np.linalg.norm(normal)
+        normal = normal if normal @ self.affine[:3, self.slice_axis] > 0 else -normal
+        normal.setflags(write=False)
+        return normal
+
     @cached_property
     def source_affine(self) -> np.ndarray:
         """(4, 4) voxel index as stored -> RAS+ millimetres."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -27,12 +27,14 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """A label volume (x, y, z) of integers with its table; 0 is nothing. ``source`` says who drew it."""
+    """A label volume (x, y, z) of integers with its table; 0 is nothing. ``source`` says who drew it. ``above`` tells the
+    parents of parents that are no regions themselves: quadriceps -> thigh-muscles."""
 
     volume: np.ndarray
     grid: Grid
     regions: tuple[Region, ...]
     source: str = ""
+    above: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.volume.shape != self.grid.shape:
@@ -69,7 +71,7 @@ class Labels:
         return (*leaves, *pooled)
 
     def _ancestors(self, region: Region) -> list[str]:
-        parents = {r.name: r.parent for r in self.regions}
+        parents = {**self.above, **{r.name: r.parent for r in self.regions if r.parent}}
         chain: list[str] = []
         step = region.parent
         while step and step not in chain:

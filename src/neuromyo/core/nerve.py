@@ -78,6 +78,9 @@ class Course:
     points_mm : (n, 3) RAS+ mm, evenly spaced by arc length (to 1e-3 of the step)
     zero_mm : arc length at which the bony landmark's level is crossed; distances are counted from there, towards the foot
     landmark : what lies at zero (``fibular-head``), or "" where distances begin at the proximal end of what was followed
+    tangent_sd_deg : (n,) standard deviation of the direction at each point; None where nothing is known about it
+    findings : gaps that were bridged, sections that were not believed, where zero lies
+    details : scatter of the centres about the line (``scatter_mm``), shortest wave that is followed (``wave_mm``)
     """
 
     name: str
@@ -85,6 +88,9 @@ class Course:
     points_mm: np.ndarray
     zero_mm: float = 0.0
     landmark: str = ""
+    tangent_sd_deg: np.ndarray | None = None
+    findings: tuple[Finding, ...] = ()
+    details: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def arc_mm(self) -> np.ndarray:
@@ -105,5 +111,5 @@ class Course:
     @cached_property
     def tangents(self) -> np.ndarray:
         """(n, 3) unit vectors along the course, pointing distally."""
-        slope = np.gradient(self.points_mm, axis=0)
+        slope = np.gradient(self.points_mm, axis=0, edge_order=2 if len(self.points_mm) > 2 else 1)
         return slope / np.linalg.norm(slope, axis=1, keepdims=True)

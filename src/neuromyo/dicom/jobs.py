@@ -17,4 +17,5 @@ JOBS: dict[str, str] = {
     "preview": "neuromyo.dicom.fates:answer",
     "person": "neuromyo.dicom.person:answer",
     "sweep": "neuromyo.dicom.leaks:answer",
+    "segmentation": "neuromyo.dicom.segment_frames:answer",
 }

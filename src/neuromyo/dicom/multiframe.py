@@ -14,7 +14,7 @@ GROUPS = (
     "PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "FrameContentSequence", "FrameAnatomySequence",
     "MRImageFrameTypeSequence", "MREchoSequence", "MRTimingAndRelatedParametersSequence", "MRModifierSequence",
     "MRImagingModifierSequence", "MRAveragesSequence", "MRDiffusionSequence", "PixelValueTransformationSequence",
-    "MRFOVGeometrySequence", "MRReceiveCoilSequence", "MRTransmitCoilSequence",
+    "SegmentIdentificationSequence", "MRFOVGeometrySequence", "MRReceiveCoilSequence", "MRTransmitCoilSequence",
     "UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence",
 )  # fmt: skip
 #: what stands one level deeper in a group

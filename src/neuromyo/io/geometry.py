@@ -39,7 +39,8 @@ def grid_of(header: Header, name: str, geometry: Geometry = "strict") -> tuple[G
         _check_agreement(sform, qform, header, factor, name)
     if sform is not None and geometry == "strict":
         _check_against_voxel_sizes(sform, header, factor, name)
-    return _turned(_to_mm(chosen, factor, header.version), header), findings
+    slice_axis = header.slice_dim - 1 if header.slice_dim else None
+    return turned(_to_mm(chosen, factor, header.version), header.shape[:3], slice_axis), findings
 
 
 def _geom(where: str, needed: str, found: str, remedy: str) -> DataError:
@@ -65,7 +66,7 @@ def _unit(header: Header, name: str) -> tuple[float, tuple[Finding, ...]]:
 def _sform(header: Header, name: str) -> np.ndarray:
     affine = np.eye(4)
     affine[:3] = np.array(header.srows, dtype=np.float64).reshape(3, 4)
-    return _checked(affine, f"{name}: sform")
+    return checked(affine, f"{name}: sform")
 
 
 def _qform(header: Header, name: str) -> np.ndarray:
@@ -80,7 +81,7 @@ def _qform(header: Header, name: str) -> np.ndarray:
     affine = np.eye(4)
     affine[:3, :3] = rotation(b, c, d) * spacing
     affine[:3, 3] = header.qoffset
-    return _checked(affine, f"{name}: qform")
+    return checked(affine, f"{name}: qform")
 
 
 def rotation(b: float, c: float, d: float) -> np.ndarray:
@@ -116,7 +117,8 @@ def quaternion(matrix: np.ndarray) -> tuple[float, float, float]:
     return float(q[1]), float(q[2]), float(q[3])
 
 
-def _checked(affine: np.ndarray, where: str) -> np.ndarray:
+def checked(affine: np.ndarray, where: str) -> np.ndarray:
+    """An affine (4, 4) with three independent directions; E-GEOM."""
     if not (np.abs(affine) < _FAR).all():
         raise _geom(where, "finite numbers", "NaN, infinity or a place far off", "convert the image again")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
@@ -153,18 +155,21 @@ def _to_mm(affine: np.ndarray, factor: float, version: int) -> np.ndarray:
     return scaled.astype(np.float32).astype(np.float64) if version == 1 else scaled
 
 
-def _turned(stored: np.ndarray, header: Header) -> Grid:
-    """The RAS+ grid of an image whose stored voxels map to millimetres by ``stored``."""
-    shape, axes = header.shape[:3], closest_axes(stored)
-    turned, ras_shape = np.eye(4), [0, 0, 0]
-    turned[:3, 3] = stored[:3, 3]
+def turned(stored: np.ndarray, shape: tuple[int, ...], stored_slice_axis: int | None = None) -> Grid:
+    """The RAS+ grid of an image whose stored voxels map to millimetres (RAS+) by ``stored`` (4, 4).
+
+    shape : of the three spatial axes as stored; stored_slice_axis : which of them runs across slices, where it is known
+    """
+    axes = closest_axes(stored)
+    made, ras_shape = np.eye(4), [0, 0, 0]
+    made[:3, 3] = stored[:3, 3]
     for axis, (ras, flipped) in enumerate(axes):
         ras_shape[ras] = shape[axis]
-        turned[:3, ras] = -stored[:3, axis] if flipped else stored[:3, axis]
+        made[:3, ras] = -stored[:3, axis] if flipped else stored[:3, axis]
         if flipped:
-            turned[:3, 3] += stored[:3, axis] * (shape[axis] - 1)
-    slice_axis = axes[header.slice_dim - 1][0] if header.slice_dim else None
-    return Grid.of(tuple(ras_shape), turned, slice_axis, axes)
+            made[:3, 3] += stored[:3, axis] * (shape[axis] - 1)
+    slice_axis = axes[stored_slice_axis][0] if stored_slice_axis is not None else None
+    return Grid.of(tuple(ras_shape), made, slice_axis, axes)
 
 
 def closest_axes(affine: np.ndarray) -> tuple[tuple[int, bool], ...]:

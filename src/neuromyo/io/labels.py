@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -31,6 +32,7 @@ _SIDES: Mapping[str, Side] = {
     "n/a": "none",
 }
 _ROUNDING = 1e-3
+_LONGEST_NAME, _MOST_TYPED = 64, 1024
 
 
 def read_labels(
@@ -84,9 +86,16 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
     if values.shape[3] != 1:
         raise DataError("E-LABELS", where=f"{name}: dim[4]", needed="one volume of labels", found=str(values.shape[3]),
                         remedy="give one label image with an index a region")  # fmt: skip
-    values = values[..., 0]
-    rounded = np.rint(values)
-    off = ~np.isfinite(values) | (np.abs(values - rounded) > _ROUNDING) | (rounded < 0) | (rounded > 2**24)
+    return whole_numbers(values[..., 0], name)
+
+
+def whole_numbers(values: np.ndarray, name: str) -> np.ndarray:
+    """int32 of labels in whatever type they were stored; E-LABELS where they are none, E-EMPTYROI where all are zero."""
+    if values.dtype.kind == "f":
+        rounded = np.rint(values)
+        off = ~np.isfinite(values) | (np.abs(values - rounded) > _ROUNDING) | (rounded < 0) | (rounded > 2**24)
+    else:
+        rounded, off = values, (values < 0) | (values > 2**24)
     if off.any():
         raise DataError("E-LABELS", where=f"{name}: voxels", needed="whole numbers of 0 or more",
                         found=f"{int(off.sum())} voxels of other values, such as {values[off][0]:g}",
@@ -100,7 +109,7 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
 
 def _regions(path: Path, volume: np.ndarray) -> tuple[Region, ...]:
     present = [int(i) for i in np.unique(volume) if i]
-    listed = _read_table(table_of(path))
+    listed = read_table(table_of(path))
     return tuple(listed.get(i) or Region(i, f"label-{i}") for i in sorted({*present, *listed}))
 
 
@@ -110,7 +119,8 @@ def table_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(ending) + ".tsv")
 
 
-def _read_table(path: Path) -> dict[int, Region]:
+def read_table(path: Path) -> dict[int, Region]:
+    """Regions by index of a table with the columns index, name, side, parent, code; none where there is no such file."""
     if not path.exists():
         return {}
     table, name = read_tsv(path), printable(path.name)
@@ -146,6 +156,14 @@ def _region(row: Mapping[str, str], where: str) -> Region:
         raise DataError("E-LABELS", where=f"{where}, column side", needed=f"one of {', '.join(get_args(Side))}",
                         found=repr(told), remedy="mend that cell")  # fmt: skip
     return Region(int(float(index)), _hyphened([name]), side, _hyphened([row.get("parent", "")]), row.get("code", ""))
+
+
+def named(text: str) -> tuple[str, Side]:
+    """A region's name and side out of what somebody typed: letters and digits of any script, hyphens between words, lower case,
+    no longer than 64 characters; the word left or right in it is the side. The name is empty where nothing of it is left."""
+    words = "".join(c if c.isalnum() else " " for c in unicodedata.normalize("NFKC", text[:_MOST_TYPED])).split()
+    name, told = _side_in(" ".join(words))
+    return _hyphened([name])[:_LONGEST_NAME].strip("-"), _SIDES.get(told.lower(), "none")
 
 
 def _side_in(name: str) -> tuple[str, str]:

@@ -76,6 +76,7 @@ def pack_labels(labels: Labels) -> bytes:
         "grid": _grid_out(labels.grid),
         "regions": [asdict(r) for r in labels.regions],
         "source": labels.source,
+        "above": dict(labels.above),
     }
     return _archive({"volume": labels.volume}, about)
 
@@ -84,7 +85,7 @@ def unpack_labels(data: bytes) -> Labels:
     """The inverse of `pack_labels`."""
     arrays, about = _opened(data)
     regions = tuple(Region(**r) for r in about["regions"])
-    return Labels(arrays["volume"], _grid_in(about["grid"]), regions, about["source"])
+    return Labels(arrays["volume"], _grid_in(about["grid"]), regions, about["source"], about["above"])
 
 
 def pack_table(table: Measurements, samples: Sequence[Any]) -> bytes:

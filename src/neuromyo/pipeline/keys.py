@@ -30,6 +30,7 @@ def of_labels(labels: Labels) -> dict[str, Any]:
         "volume": labels.volume,
         "affine": labels.grid.flat_affine,
         "regions": [[r.index, r.name, r.side, r.parent, r.code] for r in labels.regions],
+        "above": dict(labels.above),
     }
 
 

@@ -13,7 +13,7 @@ from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.report import qa_figures, wording
 from neuromyo.report.html import render
 from neuromyo.report.tables import Grid2D
-from neuromyo.study.intervals import Interval
+from neuromyo.stats.intervals import Interval
 from neuromyo.study.limits import Limit
 from neuromyo.study.qualify import FAIL, NOT_YET, PASS, UNDECIDED, Judgement, Qualification, SiteFigures
 from neuromyo.study.vialset import VialSet

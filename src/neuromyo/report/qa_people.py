@@ -15,7 +15,7 @@ from neuromyo.report import qa_figures, wording
 from neuromyo.report.html import render
 from neuromyo.report.qa import CLASSES, interval_text
 from neuromyo.report.tables import Grid2D
-from neuromyo.study.intervals import UNKNOWN, decide
+from neuromyo.stats.intervals import UNKNOWN, decide
 from neuromyo.study.limits import Limit
 from neuromyo.study.repeats import People
 

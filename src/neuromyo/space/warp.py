@@ -7,6 +7,7 @@ noise a little, so that it is done only where something moved. Voxels without da
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import binary_dilation, map_coordinates, spline_filter
@@ -44,7 +45,8 @@ def apply(
 
 def apply_labels(transform: Transform, labels: Labels, onto: Grid) -> Labels:
     """Labels drawn on the moving image, on the fixed image's grid; the nearest voxel decides."""
-    return Labels(_nearest(transform, labels.volume, labels.grid, onto), onto, labels.regions, labels.source)
+    volume = _nearest(transform, labels.volume, labels.grid, onto)
+    return replace(labels, volume=volume, grid=onto)
 
 
 def _volume(transform: Transform, volume: np.ndarray, grid: Grid, onto: Grid) -> np.ndarray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuromyo.study.intervals import Interval, sum_interval
+from neuromyo.stats.intervals import Interval, sum_interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from math import lgamma
 
 import numpy as np
 
-from neuromyo.study.intervals import UNKNOWN, Interval, t_interval
+from neuromyo.stats.intervals import UNKNOWN, Interval, t_interval
 
 DAYS_A_YEAR = 365.25
 #: (how many, of how many in a row, beyond how many sigma, in words)

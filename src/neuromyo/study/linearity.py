@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neuromyo.study.intervals import UNKNOWN, Interval, t_interval
+from neuromyo.stats.intervals import UNKNOWN, Interval, t_interval
 
 #: vials needed for a line with an interval, and for a test of curvature
 LEAST_LINE, LEAST_CURVE = 3, 5

@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuromyo.study import components, drift, linearity, repeats, upgrade
-from neuromyo.study.intervals import (
+from neuromyo.stats.intervals import (
     UNKNOWN,
     Interval,
     decide,
@@ -27,6 +26,7 @@ from neuromyo.study.intervals import (
     sd_interval,
     t_interval,
 )
+from neuromyo.study import components, drift, linearity, repeats, upgrade
 from neuromyo.study.limits import Limit, Limits
 from neuromyo.study.readings import Scan, Table
 

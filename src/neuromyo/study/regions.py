@@ -47,7 +47,7 @@ def extents(
     barred = [np.isin(one.volume, list(out)) for one, out in zip(labels, left_out, strict=True) if out]
     for one, out in zip(labels, left_out, strict=True):
         inner, kept_whole = _interiors(one, erode, least_voxels, least_share)
-        for name, side, indices in _groups(one):
+        for name, side, indices in merged_groups(one):
             own = set(indices) <= out
             parts = [k for k in indices if own or k not in out]
             used = np.isin(inner, parts)
@@ -93,13 +93,22 @@ def interior(
     return inner, False
 
 
+def reaches_edge(mask: np.ndarray, grid: Grid) -> bool:
+    """Whether a region (x, y, z) bool has a voxel in the first or last slice or on the in-plane border: it may go on outside.
+
+    An axis with a single voxel has no border of its own, but a single slice is first and last.
+    """
+    ends = [mask.take((0, -1), axis) for axis in range(3) if axis == grid.slice_axis or mask.shape[axis] > 1]
+    return any(bool(one.any()) for one in ends)
+
+
 def is_left_out(region: Region, leave_out: tuple[str, ...]) -> bool:
     """Whether a region's name holds one of the words (``popliteal-artery``), or its code is one of them."""
     words = set(re.split(r"[\s_.\-]+", region.name.lower()))
     return any(word.lower() in words or word == region.code for word in leave_out)
 
 
-def _groups(labels: Labels) -> list[tuple[str, Side, tuple[int, ...]]]:
+def merged_groups(labels: Labels) -> list[tuple[str, Side, tuple[int, ...]]]:
     """`Labels.groups` with indices of one name and side drawn together: a region in two pieces is one region."""
     merged: dict[tuple[str, Side], tuple[int, ...]] = {}
     for name, side, indices in labels.groups():

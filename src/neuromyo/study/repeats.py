@@ -22,9 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from neuromyo.study.intervals import LEVEL, UNKNOWN, Interval, sd_interval, sum_interval
+from neuromyo.stats.icc import one_way
+from neuromyo.stats.intervals import UNKNOWN, Interval, sd_interval, sum_interval
 
 #: repeatability coefficient over within-subject standard deviation
 RC_FACTOR = 1.96 * np.sqrt(2.0)
@@ -148,19 +148,10 @@ def of_people(people: list[np.ndarray]) -> People:
 
 def _icc(rows: list[np.ndarray], within: float) -> tuple[Interval, str]:
     """ICC(1,1): the share of the variance that is between people."""
-    n, scans = len(rows), sum(p.size for p in rows)
+    n = len(rows)
     if n < 3:
         return UNKNOWN, f"{n} {'person' if n == 1 else 'people'} with repeats: three are needed to tell people apart"
-    sizes = {p.size for p in rows}
     if within <= 0:
         return UNKNOWN, "repeats are identical to the last digit: they are copies, not scans"
-    grand = np.concatenate(rows).mean()
-    between = sum(p.size * float(p.mean() - grand) ** 2 for p in rows) / (n - 1)
-    k = (scans - sum(p.size**2 for p in rows) / scans) / (n - 1)
-    ratio = between / within
-    value = (ratio - 1) / (ratio + k - 1)
-    tail = (1 - LEVEL) / 2
-    low = ratio / float(stats.f.ppf(1 - tail, n - 1, scans - n))
-    high = ratio / float(stats.f.ppf(tail, n - 1, scans - n))
-    why = "" if len(sizes) == 1 else "people differ in how often they were scanned: the interval is approximate"
-    return Interval(value, (low - 1) / (low + k - 1), (high - 1) / (high + k - 1), float(n - 1)), why
+    alike = len({p.size for p in rows}) == 1
+    return one_way(rows), "" if alike else "people differ in how often they were scanned: the interval is approximate"

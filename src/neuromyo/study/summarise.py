@@ -33,7 +33,7 @@ from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason, keeps_value
 from neuromyo.space.overlap import place_labels
 from neuromyo.space.sides import with_sides
-from neuromyo.study.regions import Extent, extents
+from neuromyo.study.regions import Extent, extents, reaches_edge
 from neuromyo.study.spread import MEDIAN_FACTOR, Spread, spread
 
 #: fits a region's mean signal: (x, y, z) bool -> {quantity: (value, standard uncertainty)} in SI
@@ -114,7 +114,9 @@ def summarise(
 
 def volumes(labels: Sequence[Labels], *, subject: str, session: str) -> Measurements:
     """One row a region, parent and side: its whole volume in ml, from the grid it was drawn on. Once a session,
-    whatever the biomarkers (column ``biomarker`` empty). Slice gaps count, since spacing is from slice to slice."""
+    whatever the biomarkers (column ``biomarker`` empty). Slice gaps count, since spacing is from slice to slice. TRUNCATED
+    where it reaches the edge of the field of view: the volume is then of the part in view, and so is that of a group with it
+    (`study.muscles` has the totals of whole muscles)."""
     sided = [with_sides(one) for one in labels]
     return Measurements.of({"subject": subject, "session": session, **row} for row in _volume_rows(sided))
 
@@ -200,7 +202,7 @@ class _Ask:
             there = tuple(slice(ras, ras + 1) if a == axis else box[a] for a in range(3))
             found, counts, flags = self._measure(there, used[tuple(cut)], whole[tuple(cut)])
             yield self._row(
-                "mean", self._shown(found.mean), slice=stored_slice(self.job.maps.grid, ras), flags=flags,
+                "mean", self._shown(found.mean), slice=self.job.maps.grid.stored_slice(ras), flags=flags,
                 sd_between=self._shown(found.sd_between), se=self._shown(found.se), **counts,
             )  # fmt: skip
 
@@ -260,12 +262,6 @@ class _Ask:
         return self._quantity.to_display(value)
 
 
-def stored_slice(grid: Grid, index: int) -> int:
-    """A slice index in RAS+ order -> the index of that slice in the image as stored and written."""
-    flipped = next(flip for axis, flip in grid.source_axes if axis == grid.slice_axis)
-    return grid.shape[grid.slice_axis] - 1 - index if flipped else index
-
-
 def _above(maps: Maps, exclude: tuple[str, float] | None) -> np.ndarray | None:
     """(x, y, z) bool: voxels left out of the concerned quantities' summaries for what this one is there."""
     if exclude is None:
@@ -312,6 +308,7 @@ def _volume_rows(labels: Sequence[Labels]) -> Iterator[dict[str, Any]]:
                 "region": extent.name, "region_source": extent.source, "side": extent.side, "quantity": "volume",
                 "unit": "ml", "statistic": "volume", "value": ml, "volume_ml": ml,
                 "n_voxels": int(extent.whole.sum()), "coverage": 1.0,
+                "flags": ["TRUNCATED"] if reaches_edge(extent.whole, one.grid) else [],
             }  # fmt: skip
 
 

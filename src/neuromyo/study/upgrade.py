@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neuromyo.study.intervals import UNKNOWN, Interval, t_interval
+from neuromyo.stats.intervals import UNKNOWN, Interval, t_interval
 
 
 @dataclass(frozen=True, slots=True)

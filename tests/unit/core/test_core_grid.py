@@ -46,6 +46,18 @@ def test_the_slice_axis_is_the_thick_one():
     assert Grid.of((8, 1, 8), np.diag([1.5, 1.0, 1.5, 1.0])).slice_axis == 1
 
 
+def test_a_slice_has_the_index_under_which_it_is_stored():
+    turned = ((2, True), (0, False), (1, True))
+    assert Grid.of((6, 8, 4), np.eye(4), 2, turned).stored_slice(3) == 0
+    assert Grid.of((6, 8, 4), np.eye(4), 2).stored_slice(3) == 3
+
+
+def test_the_normal_of_slices_is_square_to_both_axes_within_them():
+    sheared = np.array([[1.0, 0, 0, 0], [0, 1, 2.0, 0], [0, 0, 4.0, 0], [0, 0, 0, 1]])
+    np.testing.assert_allclose(Grid.of((4, 4, 4), sheared, 2).slice_normal, [0, 0, 1])
+    np.testing.assert_allclose(Grid.of((4, 4, 4), np.diag([1.0, 1, -5, 1]), 2).slice_normal, [0, 0, -1])
+
+
 def test_sameness_is_measured_in_voxels():
     grid = Grid.of((10, 10, 10), np.diag([2.0, 2.0, 2.0, 1.0]))
     moved = np.diag([2.0, 2.0, 2.0, 1.0])

@@ -10,8 +10,8 @@ import pytest
 
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.report import qa
+from neuromyo.stats.intervals import Interval
 from neuromyo.study import limits, vialset
-from neuromyo.study.intervals import Interval
 from neuromyo.study.limits import Limit
 from neuromyo.study.qualify import qualify
 from neuromyo.study.readings import Reading, Scan, tables

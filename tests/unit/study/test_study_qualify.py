@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from neuromyo.core.errors import OptionError
-from neuromyo.study import components, intervals, limits, linearity, repeats, upgrade, vialset
+from neuromyo.stats import intervals
+from neuromyo.study import components, limits, linearity, repeats, upgrade, vialset
 from neuromyo.study.qualify import FAIL, NOT_YET, PASS, UNDECIDED, qualify
 from neuromyo.study.readings import Reading, Scan, tables
 

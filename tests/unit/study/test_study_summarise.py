@@ -17,7 +17,7 @@ from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.study.summarise import SummaryOptions, stored_slice, summarise, volumes
+from neuromyo.study.summarise import SummaryOptions, summarise, volumes
 
 T2 = Quantity("T2", "water T2", "ms", (0.005, 0.2), "T2map")
 FF = Quantity("FF", "fat fraction", "%", (-0.05, 1.05), "PDFF")
@@ -242,8 +242,6 @@ def test_slices_carry_the_index_of_the_written_map():
     written = where.to_source(values)
     found = {r["slice"]: r["value"] for r in rows.where(statistic="mean").rows() if r["slice"]}
     assert found == {str(k): pytest.approx(1000 * written[k].mean()) for k in (0, 1, 2)}
-    assert stored_slice(where, 3) == 0
-    assert stored_slice(grid(), 3) == 3
 
 
 def test_slices_have_means_only_and_their_own_counts():

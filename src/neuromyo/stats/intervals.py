@@ -57,6 +57,19 @@ def mean_interval(values: np.ndarray, extra: float = 0.0, level: float = LEVEL) 
     return t_interval(float(x.mean()), float(np.sqrt(total)), df, level)
 
 
+def share_interval(count: int, of: int, level: float = LEVEL) -> Interval:
+    """A share with its exact interval (Clopper & Pearson, Biometrika 1934;26:404, doi:10.1093/biomet/26.4.404): its coverage is
+    never under the level, and above it for few. Unknown of none."""
+    if not 0 <= count <= of:
+        raise ValueError(f"{count} of {of} is no share")
+    if of == 0:
+        return UNKNOWN
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, count, of - count + 1)) if count else 0.0
+    high = float(stats.beta.ppf(1 - tail, count + 1, of - count)) if count < of else 1.0
+    return Interval(count / of, low, high, float(of))
+
+
 def sd_interval(variance: float, df: float, level: float = LEVEL) -> Interval:
     """A standard deviation from a mean square on ``df`` degrees of freedom: exact for normal errors (chi-square)."""
     if df <= 0 or not np.isfinite(variance):

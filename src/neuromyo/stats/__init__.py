@@ -1,0 +1,1 @@
+"""Statistics of small samples: intervals, agreement of readers."""
