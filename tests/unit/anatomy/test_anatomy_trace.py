@@ -137,8 +137,6 @@ def test_a_restart_goes_on_behind_a_long_loss():
     grid = grid_of(scene, (60, 60, 11))
     x, y, z = grid.to_world(np.array([*(centres[8] / 0.6), 8]))
     options = TraceOptions(gap_slices=0)
-    lost, _ = follow(scene, at=4, options=options)
-    assert lost.sections[-1].slice == 5
     found, truth = follow(scene, at=4, options=options, landmarks=[Landmark("restart", (x, y, z))])
     assert [s.slice for s in found.sections] == [0, 1, 2, 3, 4, 5, 8, 9, 10]
     assert "restart" in found.sections[6].flags
@@ -161,11 +159,11 @@ def test_another_image_on_its_own_grid_helps():
 
 
 def test_any_slice_axis_gives_the_same():
-    scene = Scene(pixel_mm=0.5, n_slices=5, slice_mm=6.0, seed=3)
+    scene = Scene(pixel_mm=0.5, n_slices=4, slice_mm=7.0, seed=3)
     values, _, centres = scene.make()
     grid = grid_of(scene, values.shape)
     x, y, z = grid.to_world(np.array([*(centres[2] / 0.5), 2]))
-    turned = Grid.of((5, *values.shape[:2]), grid.affine[:, [2, 0, 1, 3]], 0)
+    turned = Grid.of((4, *values.shape[:2]), grid.affine[:, [2, 0, 1, 3]], 0)
     one = trace([Image(values, grid, "T2w-fs")], Landmark("start", (x, y, z)), name=NAME)
     other = trace([Image(np.moveaxis(values, 2, 0), turned, "T2w-fs")], Landmark("start", (x, y, z)), name=NAME)
     np.testing.assert_allclose([s.area_mm2 for s in other.sections], [s.area_mm2 for s in one.sections], rtol=1e-6)
