@@ -105,7 +105,8 @@ def measure_drawn(labels: Labels, maps: Sequence[Maps] = ()) -> tuple[list[Mappi
     slice has no course, and is told."""
     rows: list[Mapping[str, Any]] = []
     findings: list[Finding] = []
-    for name, side in dict.fromkeys((r.name, r.side) for r in labels.regions if is_nerve(r)):
+    drawn: dict[tuple[str, Side], None] = {(r.name, r.side): None for r in labels.regions if is_nerve(r)}
+    for name, side in drawn:
         one = of_labels(labels, name, side)
         found = _measure(one, (), (), None, maps, {"region_source": labels.source})
         rows += found.rows

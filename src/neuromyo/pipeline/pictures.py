@@ -84,9 +84,7 @@ def _one(values: np.ndarray) -> np.ndarray:
     """(x, y, z) float32 of volumes (x, y, z, n), real or complex."""
     magnitude = np.abs(values)
     if magnitude.shape[3] == 1:
-        return np.ascontiguousarray(
-            values[..., 0].real if not np.iscomplexobj(values) else magnitude[..., 0], np.float32
-        )
+        return np.ascontiguousarray((magnitude if np.iscomplexobj(values) else values)[..., 0], np.float32)
     return np.sqrt(np.mean(magnitude.astype(np.float64) ** 2, axis=3)).astype(np.float32)
 
 
@@ -112,7 +110,7 @@ def _split(typed: str) -> tuple[Weighting | None, Path]:
     before, equals, after = typed.partition("=")
     if not equals or Path(typed).exists():
         return None, Path(typed)
-    word = next((w for w in WEIGHTINGS if w.lower() == before.lower()), None)
+    word: Weighting | None = next((w for w in WEIGHTINGS if w.lower() == before.lower()), None)
     if word is None:
         raise OptionError("E-OPTION", where=f"{before}=", needed=f"one of {', '.join(WEIGHTINGS)} before the file",
                           found=repr(before), remedy="say what the image is weighted by, or give the file alone")  # fmt: skip

@@ -52,7 +52,7 @@ def of_nerve(landmarks: Sequence[Landmark], name: str, side: Side) -> tuple[Land
 def nerves(landmarks: Sequence[Landmark], where: str) -> tuple[tuple[str, Side], ...]:
     """(name, side) of every nerve that somebody pointed at, in their order; a nerve that is only restarted, split or ended has
     no place to begin at, which is E-NEEDS."""
-    begun = dict.fromkeys((one.name, one.side) for one in landmarks if one.kind == "start")
+    begun: dict[tuple[str, Side], None] = {(one.name, one.side): None for one in landmarks if one.kind == "start"}
     for one in landmarks:
         if one.kind not in ("start", "bone") and not any(
             name == one.name and side in (one.side, "none") for name, side in begun

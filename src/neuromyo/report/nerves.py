@@ -123,9 +123,8 @@ def _montage(view: NerveView) -> Montage:
 
     def draw(k: int) -> np.ndarray:
         plane = np.take(stage.grey, k, axis=grid.slice_axis)[frame.box]
-        grey = np.clip(
-            np.rint(ndimage.zoom(plane.astype(np.float32), factor, order=1, grid_mode=True, mode="nearest")), 0, 63
-        )
+        finer = np.asarray(ndimage.zoom(plane.astype(np.float32), factor, order=1, grid_mode=True, mode="nearest"))
+        grey = np.clip(np.rint(finer), 0, paint.GREYS - 1)
         index = np.zeros(grey.shape, np.uint8)
         for i, one in enumerate(trace.all, 1):
             for section in (s for s in one.sections if s.slice == k):

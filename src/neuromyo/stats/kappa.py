@@ -6,7 +6,7 @@ grades; \|i-j\|/(K-1), linear; its square, quadratic):
 .. math:: \kappa = 1 - \frac{\sum v_{ij}\, p_{ij}}{\sum v_{ij}\, r_i c_j}
 
 Interval: the large-sample variance of Fleiss, Cohen & Everitt, laid on Fisher's z = artanh(kappa) with Student's t on n - 1. Drawn
-from a latent normal model (2 and 5 grades, kappa .3 to .9, 300 draws each) it covered 91 to 98 % at n = 10 to 40, where kappa +-
+from a latent normal model (2 and 5 grades, kappa .3 to .9, 300 draws each) it covered 90 to 98 % at n = 10 to 40, where kappa +-
 1.96 se covered 82 to 96 %: with ten cases, quadratic weights and kappa near .9 it is still too short. Where nobody disagreed no
 variance can be seen. Then the interval is exact under kappa's own story, that a share kappa of the cases is read alike and the rest
 by chance: n agreements in n have a probability over 2.5 % as long as kappa >= 1 - (1 - .025^(1/n)) / (1 - sum r_i c_i).
