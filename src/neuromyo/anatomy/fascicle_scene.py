@@ -72,8 +72,8 @@ def make(setting: Setting, rng: np.random.Generator) -> Scene:
     drawn = np.stack([_disc(x, y, cx, cy, own, step) for cx, cy, own in discs])
     relative = setting.contrast * np.where(bright, setting.bright, 1.0)
     signal = (1.0 - setting.contrast) + np.tensordot(relative, drawn, axes=1)
-    covered = sheet.see(np.ones(x.shape))
-    clean = sheet.see(signal) + MUSCLE * (1.0 - covered)
+    covered = sheet.see(sheet.inside)
+    clean = sheet.see(signal * sheet.inside) + MUSCLE * (1.0 - covered)
     sigma = 1.0 / setting.snr
     noise = sigma * rng.standard_normal((2, *clean.shape))
     plane = np.hypot(clean + noise[0], noise[1])

@@ -88,10 +88,13 @@ def measure(
     sigma: Sequence[float],
     brighter: Sequence[bool],
     psf_mm: float,
+    rim_mm: float = 0.0,
+    thin_mm: float = fascicle_fit.THIN_MM,
     muscle: Ratio = fascicle_muscle.NONE,
 ) -> FascicleSection:
     """Fit and split one section; ``planes`` (n, a, b) are whole slices."""
-    mixture = fit(planes, where, grid, sigma=sigma, brighter=brighter, psf_mm=psf_mm)
+    mixture = fit(planes, where, grid, sigma=sigma, brighter=brighter, psf_mm=psf_mm, rim_mm=rim_mm,
+                  thin_mm=thin_mm)  # fmt: skip
     pieces = fascicle_split.split(mixture)
     index = np.zeros((pieces.count, 3))
     a, b = grid.in_plane_axes
@@ -103,14 +106,16 @@ def measure(
 
 
 def fit(
-    planes: np.ndarray, where: Window, grid: Grid, *, sigma: Sequence[float], brighter: Sequence[bool], psf_mm: float
-) -> Mixture:
+    planes: np.ndarray, where: Window, grid: Grid, *, sigma: Sequence[float], brighter: Sequence[bool], psf_mm: float,
+    rim_mm: float = 0.0,
+    thin_mm: float = fascicle_fit.THIN_MM,
+) -> Mixture:  # fmt: skip
     """The mixture within a window of whole slices (n, a, b)."""
     cut = planes[:, where.at[0], where.at[1]]
     a, b = grid.in_plane_axes
     pixel = grid.spacing_mm[a], grid.spacing_mm[b]
     inside = fascicle_sheet.draw(where.polygons, (cut.shape[1], cut.shape[2]), fascicle_sheet.division(pixel))
-    return fascicle_fit.fit(fascicle_sheet.make(inside, pixel, psf_mm, where.smear_mm), cut, sigma, brighter)
+    return fascicle_fit.fit(fascicle_sheet.make(inside, pixel, psf_mm, where.smear_mm, rim_mm), cut, sigma, brighter, thin_mm)
 
 
 def share_map(mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
