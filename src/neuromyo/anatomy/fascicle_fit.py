@@ -50,7 +50,8 @@ EDGE = 0.5
 FLOOR = 0.01
 #: a layer against the rim that is thinner than this is no fascicle, where nothing is known of their sizes
 THIN_MM = 0.15
-#: turns at most, turns in which all fascicles are alike, steps a turn; a turn that moves the share less is the last
+#: turns at most, turns in which all fascicles are alike, steps a turn; a turn that moves the share less (and the coil less than thrice
+#: that) is the last
 _ROUNDS, _ALIKE, _STEPS, _STILL = 8, 2, 15, 1e-3
 
 
@@ -106,11 +107,18 @@ def fit(
     for turn in range(_ROUNDS):
         if turn >= _ALIKE:
             state.single_out(picture)
+        coil = state.gain.copy()
         state.steady(picture)
         last, picture = picture, state.without_slivers(state.descend(picture), thin_mm)
-        if turn > _ALIKE and abs(state.fraction(picture) - state.fraction(last)) < _STILL:
+        still = abs(state.fraction(picture) - state.fraction(last)) < _STILL
+        if turn > _ALIKE and still and float(np.abs(state.gain - coil).max()) < 3.0 * _STILL:
             break
     return state.result(picture)
+
+
+def thin_mm(fascicle_mm: tuple[float, float]) -> float:
+    """Half the smallest diameter: no fascicle is thinner."""
+    return 0.5 * fascicle_mm[0]
 
 
 class _State:

@@ -53,6 +53,7 @@ def judged(monkeypatch: pytest.MonkeyPatch):
 
     def judge(bias: float) -> None:
         by_kind = dict.fromkeys(("share", "count", "area", "largest", "bright"), bias)
+        monkeypatch.setattr(resolvable, "worst", lambda *_: None)
         monkeypatch.setattr(resolvable, "errors", lambda *_: resolvable.Errors(by_kind, by_kind, 12))
 
     return judge
