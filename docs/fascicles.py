@@ -12,7 +12,7 @@ from pathlib import Path
 PAGE = Path(__file__).with_suffix(".md")
 TABLE = PAGE.parents[1] / "src" / "neuromyo" / "anatomy" / "fascicle_table.tsv"
 PIXELS_MM = (0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.36, 0.42, 0.5, 0.6)
-FASCICLES_MM = ((0.3, 0.6), (0.5, 1.2))
+FASCICLES_MM = ((0.3, 0.6), (0.4, 1.2), (0.5, 1.2))
 CNR = (8.0, 15.0, 30.0)
 KINDS = ("share", "count", "area", "largest", "bright")
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"

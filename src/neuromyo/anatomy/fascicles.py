@@ -37,8 +37,8 @@ LARGE_MM, SMALL_MM = (0.5, 1.2), (0.3, 0.6)
 THICK = ("sciatic", "tibial", "fibular", "peroneal", "femoral", "median", "ulnar", "radial", "root", "plexus")
 #: widths of the blur besides the voxel's box, over the pixel, that are tried where none is stated
 WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5)
-#: thicknesses of a sheath in mm that are tried where none is stated; one is believed in where it is worth this (in log-likelihood)
-SHEATHS_MM, WORTH = (0.0, 0.1, 0.15, 0.2, 0.3), 5.0
+#: thicknesses of a sheath in mm that are tried where none is stated; every nerve has one, if only of the signal of other epineurium
+SHEATHS_MM = (0.1, 0.15, 0.2, 0.3)
 #: nothing more is fitted where nothing would be supported at so many times the contrast to noise
 SPARE = 1.3
 #: in these images epineurial fat is dark and fascicles are bright; in the others it is the other way round
@@ -175,8 +175,7 @@ class _Job:
             return self._fit(parts[at], windows[at], Model(width, sheath, thin_mm))
 
         first = [tried(widths[len(widths) // 3], sheath) for sheath in sheaths]
-        worth = [one.price + (WORTH if sheath > 0.0 else 0.0) for one, sheath in zip(first, sheaths, strict=True)]
-        best = int(np.argmin(worth))
+        best = int(np.argmin([one.price for one in first]))
         found = {widths[len(widths) // 3]: first[best]}
         found |= {width: tried(width, sheaths[best]) for width in widths if width not in found}
         width = min(found, key=lambda w: found[w].price)
@@ -255,7 +254,7 @@ def _verdicts(
     verdicts = _judged(trace, blur, smear, contrast, size)
     if not fitted:
         return {name: replace(v, ok=False) for name, v in verdicts.items()}, size
-    areas = np.concatenate([s.areas_mm2 for s in found])
+    areas = np.concatenate([np.zeros(0), *(s.areas_mm2 for s in found if s.misfit <= MISFIT)])
     if verdicts["fascicle_count"].ok and areas.size >= 5:
         least = round(float(np.sqrt(4.0 / np.pi * np.percentile(areas, 10.0))), 1)
         if 0.0 < least < size[0] - 0.05:
