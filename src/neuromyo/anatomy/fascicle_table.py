@@ -2,8 +2,8 @@ r"""The packaged simulations of what resolution supports (`docs/fascicles.md`), 
 
 A question is answered by the worst of its neighbours: the rows of the next smaller and the next larger pixel, of the next smaller
 fascicles, and of the next lower contrast to noise. Rows were simulated at the blur of an unfiltered k-space, 1.2 voxels in all. What
-is blurred more (by filters, or by an oblique nerve within a slice, which blurs along one direction only) is judged as the larger
-pixel that has this blur; what is blurred less, as if it had it.
+is blurred more (by filters, or by an oblique nerve within a slice) is judged as the larger pixel that has this blur, in the mean
+square over both directions, of which the nerve's slope blurs one; what is blurred less, as if it had it.
 
 *Assumes* that less blur, larger fascicles and more contrast never hurt by more than the rows' own scatter.
 """
@@ -50,7 +50,7 @@ def worst(
 ) -> dict[str, float] | None:
     """The worst neighbour's errors, kind by kind; None where the table does not reach, and says nothing by itself."""
     rows, reached = _column(cnr, fascicle_mm)
-    blur = FWHM * float(np.sqrt((pixel_mm**2 + smear_mm**2) / 12.0 + (psf_mm / FWHM) ** 2)) / LOBE
+    blur = FWHM * float(np.sqrt((pixel_mm**2 + 0.5 * smear_mm**2) / 12.0 + (psf_mm / FWHM) ** 2)) / LOBE
     pixel = max(pixel_mm, blur)
     below = [r for r in rows if r["pixel_mm"] <= pixel * (1.0 + _NEAR)]
     above = [r for r in rows if r["pixel_mm"] >= pixel * (1.0 - _NEAR)]
@@ -70,7 +70,7 @@ def worst(
 def needed_mm(kind: str, fascicle_mm: tuple[float, float], cnr: float, *, below: float = np.inf) -> float:
     """The largest pixel, smaller than ``below``, that supports fascicles no larger than these at a contrast to noise no higher than
     this one (or the lowest that was simulated); NaN where there is none."""
-    rows, reached = _column(cnr, fascicle_mm)
+    rows, _ = _column(cnr, fascicle_mm)
     if rows and rows[0]["low_mm"] > fascicle_mm[0] + 1e-9:
         return float("nan")
     return max((r["pixel_mm"] for r in rows if r["pixel_mm"] < below and supported(kind, r)), default=float("nan"))

@@ -2,8 +2,8 @@ r"""Whether a resolution supports a number about fascicles, judged by simulation
 
 Nerves with fascicles of a given range of diameters and a dark sheath are made up at the pixel size, blur, thickness and noise of the
 images (`fascicle_scene`), at a low and at a high share of fascicle, in either contrast, and with bright fascicles among them; each is
-measured as an image is. What was simulated beforehand (`fascicle_table`) answers for all that lies between; only beyond it nerves are made
-up when asked. The rule:
+measured as an image is. What was simulated beforehand (`fascicle_table`) answers for all that lies between; only beyond it nerves
+are made up when asked. The rule:
 
 * ``fascicle_to_nerve_ratio``, ``fascicular_volume``: the mean error of the share is below 0.03, at the low and at the high share;
 * ``fascicle_count``: the mean absolute error is 10 % at most;

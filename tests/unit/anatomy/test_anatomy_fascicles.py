@@ -149,6 +149,52 @@ def test_waists_divide_and_ovals_do_not() -> None:
     assert divided(np.zeros((5, 5), bool), (1.0, 1.0)).max() == 0
 
 
+# --- the sheath
+
+
+def test_a_strip_has_its_thickness() -> None:
+    x, y = np.meshgrid(np.arange(120) * 0.04 - 2.4, np.arange(100) * 0.05 - 2.5, indexing="ij")
+    inside = (np.hypot(x, y) < 2.0).astype(float)
+    for rim_mm in (0.1, 0.17, 0.3):
+        area = fascicle_sheet.strip(inside, (0.04, 0.05), rim_mm).sum() * 0.002
+        assert area == pytest.approx(np.pi * (2.0**2 - (2.0 - rim_mm) ** 2), rel=0.12), rim_mm
+    assert not fascicle_sheet.strip(inside, (0.04, 0.05), 0.0).any()
+
+
+def sheathed(dark_mm: float) -> tuple[np.ndarray, fascicle_sheet.Sheet, float]:
+    """Dark fascicles in bright epineurium within fat, with a black sheath, as the sheet's own scanner sees them: (1, a, b), share."""
+    n, fine = 27, fascicle_sheet.division((PIXEL, PIXEL))[0]
+    line = (np.arange(n * fine) - 0.5 * (n * fine - 1)) * PIXEL / fine
+    x, y = np.meshgrid(line, line, indexing="ij")
+    inside = (np.hypot(x, y) < 1.1).astype(float)
+    signal = np.where(np.hypot(x, y) < 1.1 - dark_mm, 2.4, 0.1)
+    discs = np.zeros(x.shape, bool)
+    for k in range(5):
+        discs |= np.hypot(x - 0.6 * np.cos(1.25 * k), y - 0.6 * np.sin(1.25 * k)) < 0.24
+    signal = np.where(discs, 1.4, signal)
+    sheet = fascicle_sheet.make(inside, (PIXEL, PIXEL), PIXEL)
+    clean = sheet.see(signal * inside) + 3.4 * (1.0 - sheet.see(inside))
+    plane = clean + 0.04 * np.random.default_rng(8).standard_normal(clean.shape)
+    return plane[None], sheet, discs.sum() / inside.sum()
+
+
+def test_a_dark_sheath_is_no_fascicle() -> None:
+    plane, bare, true = sheathed(0.15)
+    rimmed = fascicle_sheet.make(bare.inside, bare.pixel_mm, PIXEL, rim_mm=0.15)
+    taken_for_fascicle, known = (fascicle_fit.fit(sheet, plane, [0.04], [False]) for sheet in (bare, rimmed))
+    assert taken_for_fascicle.fraction - true > 0.04 or fascicle_split.split(taken_for_fascicle).count > 6
+    assert abs(known.fraction - true) < 0.02 and fascicle_split.split(known).count == 5
+    assert known.rim[0] < 0.6 and known.price < taken_for_fascicle.price
+
+
+def test_slivers_against_the_rim_are_no_fascicles() -> None:
+    plane, bare, true = sheathed(0.2)  # thicker than the strip: a dark layer is left over within it
+    thin = fascicle_sheet.make(bare.inside, bare.pixel_mm, PIXEL, rim_mm=0.12)
+    kept, dropped = (fascicle_fit.fit(thin, plane, [0.04], [False], mm) for mm in (0.0, 0.2))
+    assert kept.fraction > true + 0.03 and dropped.fraction < kept.fraction - 0.03
+    assert fascicle_split.split(dropped).count == 5
+
+
 # --- muscle beside the nerve
 
 
@@ -213,6 +259,21 @@ def test_what_is_not_supported_is_not_given(judged) -> None:
         found.findings[0]
     )
     assert labels(found).regions == () and not labels(found).volume.any()
+
+
+def test_nothing_is_fitted_where_no_number_would_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, trace = traced(make(PIXEL, seed=5, slices=2, **SMALL))
+    affine = trace.grid.affine @ np.diag([4.0, 4.0, 1.0, 1.0])  # the same image, said to have pixels of 0.48 mm
+    grid = Grid.of(trace.grid.shape, affine, 2)
+    wide = tuple(replace(s, outlines_mm=tuple(o * [4, 4, 1] for o in s.outlines_mm)) for s in trace.sections)
+    monkeypatch.setattr(fascicle_fit, "fit", lambda *_, **__: pytest.fail("a section was fitted"))
+    found = fascicles(replace(image, grid=grid), replace(trace, grid=grid, sections=wide))
+    table = rows(found)
+    assert {r["quantity"] for r in table} == set(UNITS)
+    for row in table:
+        assert row["quantity"] == "nerve_to_muscle_T2w" or (np.isnan(row["value"]) and row["flags"] == ["COARSE"])
+    assert {f.code for f in found.findings} == {"W-COARSE"} and not np.isfinite(found.share).any()
+    assert labels(found).regions == ()
 
 
 def test_a_slice_that_is_not_explained_gives_nothing(judged, monkeypatch: pytest.MonkeyPatch) -> None:

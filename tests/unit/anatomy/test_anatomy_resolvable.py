@@ -7,6 +7,7 @@ import pytest
 
 from neuromyo.anatomy import fascicle_fit, fascicle_scene, fascicle_sheet, fascicle_split, resolvable
 from neuromyo.anatomy.fascicle_scene import Setting
+from neuromyo.anatomy.fascicle_table import KINDS, worst
 from neuromyo.core.errors import OptionError
 from tests.oracles.fascicle_discs import make
 
@@ -32,14 +33,14 @@ def test_packaged_table_supports_012_and_refuses_042() -> None:
             assert not any(
                 resolvable.supported(kind, row) for kind in ("share", "count", "area", "largest", "bright")
             ), row
-    assert len(small) == 30
+    assert len(small) == 30 and len(resolvable.table()) == 90
 
 
 def test_small_fascicles_in_large_pixels_are_refused(few) -> None:
-    coarse = resolvable.verdict("fascicle_count", pixel_mm=0.42, **ASKED)
+    coarse = resolvable.verdict("fascicle_count", pixel_mm=0.42, simulated=True, **ASKED)
     assert not coarse.ok and coarse.n == 3 and 0.12 <= coarse.needed_mm <= 0.25
     assert "0.3 to 0.6 mm in pixels of 0.42 mm" in coarse.why and "error of the count" in coarse.why
-    area = resolvable.verdict("fascicle_area", pixel_mm=0.42, **ASKED)
+    area = resolvable.verdict("fascicle_area", pixel_mm=0.42, simulated=True, **ASKED)
     assert not area.ok and "not told apart" in area.why
 
 
@@ -62,6 +63,30 @@ def test_verdict_agrees_with_nerves_of_another_making(pixel_mm: float, ok: bool)
     assert (abs(np.mean(share)) < 0.03) == ok and (np.mean(count) <= 0.1) == ok
 
 
+def test_what_lies_between_rows_is_judged_by_the_worse_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolvable, "errors", lambda *_: pytest.fail("nothing is to be simulated"))
+    rows = {(r["pixel_mm"], r["low_mm"], r["cnr"]): r for r in resolvable.table()}
+    found = worst(0.17, 0.1, 0.0, 20.0, (0.35, 0.7))
+    assert found is not None
+    near = [rows[0.15, 0.3, 15.0], rows[0.2, 0.3, 15.0]]
+    for kind in KINDS:
+        assert abs(found[kind]) == max(abs(r[kind]) for r in near), kind
+    asked = {"slice_mm": 3.0, "contrast": 1.0, "fascicle_mm": (0.3, 0.6), "psf_mm": 0.1}
+    ok = {
+        mm: resolvable.verdict("fascicle_to_nerve_ratio", pixel_mm=mm, snr=20.0, **asked).ok
+        for mm in (0.12, 0.2, 0.42, 2.0)
+    }
+    assert ok == {0.12: True, 0.2: True, 0.42: False, 2.0: False}
+    # an oblique nerve is blurred within the slice
+    assert not resolvable.verdict("fascicle_to_nerve_ratio", pixel_mm=0.12, snr=20.0, angle_deg=15.0, **asked).ok
+
+
+def test_beyond_the_table_nothing_is_known_unless_it_is_hopeless() -> None:
+    assert worst(0.05, 0.05, 0.0, 20.0, (0.3, 0.6)) is None  # finer than any row
+    assert worst(0.12, 0.1, 0.0, 4.0, (0.3, 0.6)) is None  # noisier than any row
+    assert worst(0.42, 0.4, 0.0, 4.0, (0.3, 0.6)) is not None  # but that fails with less noise
+
+
 @pytest.mark.slow
 def test_packaged_table_is_what_the_simulation_says() -> None:
     row = next(r for r in resolvable.table() if (r["pixel_mm"], r["low_mm"], r["cnr"]) == (0.15, 0.3, 15.0))
@@ -71,7 +96,7 @@ def test_packaged_table_is_what_the_simulation_says() -> None:
 
 
 def test_scenes_hold_what_was_asked_for() -> None:
-    setting = Setting(0.12, 0.12, 0.0, 30.0, 0.7, (0.3, 0.6), 0.45)
+    setting = Setting(0.12, 0.12, 0.0, 30.0, (0.3, 0.6), 0.45)
     scene = fascicle_scene.make(setting, np.random.default_rng(2))
     inside = scene.sheet.inside.sum() * scene.sheet.part_mm2
     assert scene.fraction == pytest.approx(scene.areas_mm2.sum() / inside, rel=0.01)
