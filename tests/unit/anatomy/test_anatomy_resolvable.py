@@ -96,11 +96,11 @@ def test_packaged_table_is_what_the_simulation_says() -> None:
 
 
 def test_scenes_hold_what_was_asked_for() -> None:
-    setting = Setting(0.12, 0.12, 0.0, 30.0, (0.3, 0.6), 0.45)
+    setting = Setting(0.12, 0.12, 0.0, 30.0, (0.3, 0.6), 0.3)
     scene = fascicle_scene.make(setting, np.random.default_rng(2))
     inside = scene.sheet.inside.sum() * scene.sheet.part_mm2
     assert scene.fraction == pytest.approx(scene.areas_mm2.sum() / inside, rel=0.01)
-    assert scene.fraction == pytest.approx(0.45, abs=0.1) and not scene.bright.any()
+    assert scene.fraction == pytest.approx(0.3, abs=0.1) and not scene.bright.any()
     diameters = np.sqrt(4 / np.pi * scene.areas_mm2)
     assert diameters.min() >= 0.3 and diameters.max() <= 0.6
     # voxel's box and Gaussian together have the width of a k-space that is cut off: 1.2 voxels
