@@ -10,7 +10,8 @@ are made up when asked. The rule:
 * ``fascicle_area``, ``largest_fascicle_area``: the count is supported, and the mean error is 10 % at most;
 * ``bright_fascicle_fraction``: the count is supported, and the mean error of the share is below 0.1.
 
-*Assumes* what `fascicle_scene` assumes, a blur and a sheath that are known. *Breaks* where the nerve holds fascicles smaller than those stated.
+*Assumes* what `fascicle_scene` assumes, a blur and a sheath that are known. *Breaks* where the nerve holds smaller
+fascicles than those stated.
 """
 
 from __future__ import annotations
