@@ -90,7 +90,7 @@ def _proposed(
         )
         told = Finding("warn", "W-PROPOSED", f"{name} ({side})", said, "look at the outlines, and give --start if it is another structure",
                        "its values are flagged PROPOSED")  # fmt: skip
-        return replace(followed, proposed=True), (told,)
+        return _as_proposed(followed), (told,)
     best = (
         f"the best of {len(found)} candidates scores {found[0].score:.2f} of 1 ({found[0].why})"
         if found
@@ -128,6 +128,11 @@ class _Measured:
     rows: tuple[Mapping[str, Any], ...] = ()
     lines: tuple[Line, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+def _as_proposed(one: Trace) -> Trace:
+    """The nerve and all its branches, marked as such."""
+    return replace(one, proposed=True, branches=tuple(_as_proposed(b) for b in one.branches))
 
 
 def _place(spot: Landmark) -> str:
