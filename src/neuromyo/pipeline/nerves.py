@@ -185,11 +185,9 @@ def _measure(
     ]
     found = [*told, *course.findings, *shape.findings(shapes, one)]
     lines = [_line("cross-section", area, area.se)]
-    here = [image for image in images if image.grid.same_as(one.grid)]
-    if here:
-        bundles = fascicles.fascicles(here, one, muscle=labels)
-        rows += fascicle_rows.rows(bundles, source=common["region_source"])
-        found += bundles.findings
+    made, remarks = _bundles(images, one, labels, common["region_source"])
+    rows += made
+    found += remarks
     for name, maps_, map_ in _scalars(maps):
         told = {**common, "acquisition": acquisition(maps_)}
         along, said = _along(name, map_, maps_, one, course)
@@ -199,6 +197,17 @@ def _measure(
             rows += gradient.rows(along, one, biomarker=maps_.biomarker, common=told)
             lines.append(_line(map_.quantity.title, along, along.sd))
     return _Measured(course, tuple(rows), tuple(lines), tuple(found))
+
+
+def _bundles(
+    images: Sequence[Image], one: Trace, labels: Labels | None, source: str
+) -> tuple[list[dict[str, Any]], Sequence[Finding]]:
+    """Rows of the fascicles on the images that share the trace's grid; none without such images."""
+    here = [image for image in images if image.grid.same_as(one.grid)]
+    if not here:
+        return [], ()
+    found = fascicles.fascicles(here, one, muscle=labels)
+    return fascicle_rows.rows(found, source=source), found.findings
 
 
 def _course(one: Trace, bones: Sequence[Landmark]) -> tuple[Course, list[Finding]]:
