@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -21,10 +22,10 @@ from scipy.spatial import cKDTree
 
 from neuromyo.core.grid import Grid
 from neuromyo.core.nerve import Course
+from neuromyo.fit.tensor_numbers import numbers_of
 
-#: place of a component xx, yy, zz, xy, xz, yz in a 3 x 3 matrix
-_PLACE = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
-#: diffusivities are brought near 1 before their eigenvalues are sought
+_CORNERS = np.array(list(product((0, 1), repeat=3)))
+#: diffusivities are brought near 1
 _SCALE = 1e9
 
 
@@ -75,20 +76,28 @@ class Field:
     course: Course | None = None
     most_off_deg: float = 90.0
 
-    def __post_init__(self) -> None:
-        tree = None if self.course is None else cKDTree(self.course.points_mm)
-        extent = None
-        if self.allowed is not None:
-            others = tuple(a for a in range(3) if a != self.grid.slice_axis)
-            there = np.flatnonzero(self.allowed.any(axis=others))
-            extent = (int(there[0]), int(there[-1])) if len(there) else (0, -1)
-        object.__setattr__(self, "_tree", tree)
-        object.__setattr__(self, "_extent", extent)
+    @cached_property
+    def _extent(self) -> tuple[int, int]:
+        """First and last slice in which lines may go."""
+        assert self.allowed is not None
+        others = tuple(a for a in range(3) if a != self.grid.slice_axis)
+        there = np.flatnonzero(self.allowed.any(axis=others))
+        return (int(there[0]), int(there[-1])) if len(there) else (0, -1)
 
-    def tangent(self, points: np.ndarray) -> np.ndarray:
-        """(m, 3) direction of the course where it is nearest to points (m, 3) mm."""
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """(voxels, 7) the tensor in 1e-9 m2/s and 1 where it is usable; 0 elsewhere."""
+        return np.concatenate([self.tensor * _SCALE, self.usable[..., None]], axis=3).reshape(-1, 7)
+
+    @cached_property
+    def _tangents(self) -> np.ndarray:
+        """(voxels, 3) direction of the course where it is nearest to a voxel's centre; 0 where no line may go."""
         assert self.course is not None
-        return self.course.tangents[self._tree.query(points)[1]]  # type: ignore[attr-defined]
+        out = np.zeros((*self.grid.shape, 3))
+        at = np.argwhere(self.usable)
+        nearest = cKDTree(self.course.points_mm).query(self.grid.to_world(at))[1]
+        out[tuple(at.T)] = self.course.tangents[nearest]
+        return out.reshape(-1, 3)
 
     def look(self, points: np.ndarray, heading: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Directions (m, 3) at points (m, 3) mm, signed like ``heading`` (m, 3), and why it goes no further there (m,)."""
@@ -96,42 +105,39 @@ class Field:
         near = np.floor(index + 0.5).astype(np.intp)
         inside = np.all((near >= 0) & (near < self.grid.shape), axis=1)
         near = np.where(inside[:, None], near, 0)
+        flat = np.ravel_multi_index(tuple(near.T), self.grid.shape)
         stop = np.where(inside, Stop.NONE, Stop.EDGE).astype(np.uint8)
         if self.allowed is not None:
-            low, high = self._extent  # type: ignore[attr-defined]
+            low, high = self._extent
             along = near[:, self.grid.slice_axis]
-            out = ~self.allowed[tuple(near.T)] & inside
+            out = ~self.allowed.ravel()[flat] & inside
             stop[out] = np.where((along < low) | (along > high), Stop.END, Stop.LEFT)[out]
-        stop[(stop == Stop.NONE) & ~self.usable[tuple(near.T)]] = Stop.NO_DATA
+        stop[(stop == Stop.NONE) & ~self.usable.ravel()[flat]] = Stop.NO_DATA
         direction, fa = principal(self._between(index))
         stop[(stop == Stop.NONE) & ~(fa >= self.least_fa)] = Stop.LOW_FA
         if heading is not None:
             direction = np.where((np.sum(direction * heading, axis=1) < 0)[:, None], -direction, direction)
         if self.course is not None:
-            cosine = np.abs(np.sum(direction * self.tangent(points), axis=1))
+            cosine = np.abs(np.sum(direction * self._tangents[flat], axis=1))
             stop[(stop == Stop.NONE) & (cosine < np.cos(np.deg2rad(self.most_off_deg)))] = Stop.OFF_COURSE
         return direction, stop
 
     def _between(self, index: np.ndarray) -> np.ndarray:
-        """(m, 6) tensors at continuous indices (m, 3), linear between the usable voxels around."""
+        """(m, 6) tensors at continuous indices (m, 3), linear between the usable voxels around; 0 where there are none."""
         base = np.floor(index).astype(np.intp)
         part = index - base
         last = np.array(self.grid.shape) - 1
-        total, weight = np.zeros((len(index), 6)), np.zeros(len(index))
-        for corner in product((0, 1), repeat=3):
-            at = tuple(np.clip(base + corner, 0, last).T)
-            share = np.prod(np.where(np.array(corner, bool), part, 1 - part), axis=1) * self.usable[at]
-            total += share[:, None] * self.tensor[at]
-            weight += share
-        return total / np.maximum(weight, 1e-12)[:, None]
+        at = np.clip(base[:, None] + _CORNERS, 0, last)
+        share = np.prod(np.where(_CORNERS == 1, part[:, None], 1 - part[:, None]), axis=2)
+        found = np.take(self._table, np.ravel_multi_index(tuple(np.moveaxis(at, 2, 0)), self.grid.shape), axis=0)
+        total = np.einsum("mc,mck->mk", share, found)
+        return total[:, :6] / np.maximum(total[:, 6:], 1e-12)
 
 
 def principal(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First eigenvectors (m, 3) and fractional anisotropies (m,) of tensors (m, 6); FA is 0 of a tensor that is 0."""
-    values, vectors = np.linalg.eigh(tensor[:, _PLACE] * _SCALE)
-    size = np.sum(values**2, axis=1)
-    apart = np.sum((values - values.mean(axis=1, keepdims=True)) ** 2, axis=1)
-    return vectors[:, :, 2], np.sqrt(1.5 * apart / np.where(size > 0, size, 1.0))
+    """First eigenvectors (m, 3) and fractional anisotropies (m,) of tensors (m, 6); NaN of a tensor that is 0."""
+    found = numbers_of(tensor, np.zeros((len(tensor), 6, 6)))
+    return found.V1, found.values[:, 0]
 
 
 def walk(
