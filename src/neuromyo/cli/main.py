@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, run, show
+from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, run, show, tract
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -30,6 +30,7 @@ for name, verb, short in (
     ("plan", plan.plan, "Print what a run would do, on which series, and why."),
     ("run", run.run, "Measure a BIDS dataset: maps, tables and report pages."),
     ("fit", fit.fit, "Fit one biomarker to NIfTI files."),
+    ("tract", tract.tract, "Follow a nerve by diffusion: lines, and FA along them."),
     ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
     ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
     ("phantom", phantom.phantom, "Make a phantom study as BIDS, with its truth."),
