@@ -85,7 +85,17 @@ def tensor_of(direction, along_across):
     along, across = along_across
     x, y, z = np.moveaxis(direction, -1, 0)
     extra = along - across
-    return np.stack([across + extra * x * x, across + extra * y * y, across + extra * z * z, extra * x * y, extra * x * z, extra * y * z], -1)
+    return np.stack(
+        [
+            across + extra * x * x,
+            across + extra * y * y,
+            across + extra * z * z,
+            extra * x * y,
+            extra * x * z,
+            extra * y * z,
+        ],
+        -1,
+    )
 
 
 def field(shape, affine, bundle, radius_mm, *, beside=None, gap_mm=None, fine=3):
@@ -94,7 +104,9 @@ def field(shape, affine, bundle, radius_mm, *, beside=None, gap_mm=None, fine=3)
     beside : direction of muscle-like fibres all around; isotropic without. gap_mm : (low, high) z between which the tube is isotropic
     """
     index = np.moveaxis(np.indices(shape), 0, -1).astype(float)
-    around = np.array([AROUND[0]] * 3 + [0.0] * 3) if beside is None else tensor_of(unit(np.array(beside, float)), MUSCLE)
+    around = (
+        np.array([AROUND[0]] * 3 + [0.0] * 3) if beside is None else tensor_of(unit(np.array(beside, float)), MUSCLE)
+    )
     tensor, share = np.zeros((*shape, 6)), np.zeros(shape)
     offsets = (np.arange(fine) + 0.5) / fine - 0.5
     for i in offsets:
@@ -127,7 +139,10 @@ def miss(line, bundle):
 def magnitudes(tensor, b, g, s0=1000.0, snr=None, seed=0):
     """Diffusion-weighted magnitudes (x, y, z, n) of tensors, b in s/m2, with Rician noise where ``snr`` of S0 is given."""
     g = np.asarray(g, float)
-    six = np.stack([g[:, 0] ** 2, g[:, 1] ** 2, g[:, 2] ** 2, 2 * g[:, 0] * g[:, 1], 2 * g[:, 0] * g[:, 2], 2 * g[:, 1] * g[:, 2]], 1)
+    six = np.stack(
+        [g[:, 0] ** 2, g[:, 1] ** 2, g[:, 2] ** 2, 2 * g[:, 0] * g[:, 1], 2 * g[:, 0] * g[:, 2], 2 * g[:, 1] * g[:, 2]],
+        1,
+    )
     clean = s0 * np.exp(-(tensor @ six.T) * np.asarray(b))
     if snr is None:
         return clean

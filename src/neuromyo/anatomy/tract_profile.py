@@ -47,7 +47,9 @@ def along_nerve(
 
     nerve : (x, y, z) share of each voxel within the nerve. Raises E-EMPTYROI where no slice has a value.
     """
-    dense = Trace(trace.name, trace.side, lines.grid, (), density(lines, nerve).astype(np.float32), trace.score, trace.proposed)
+    dense = Trace(
+        trace.name, trace.side, lines.grid, (), density(lines, nerve).astype(np.float32), trace.score, trace.proposed
+    )
     options = ProfileOptions(partial="weight", least_voxels=1.0)
     return profile(values, lines.grid, dense, course, sd=sd, valid=valid, quantity=quantity, unit=unit, options=options)
 
@@ -67,7 +69,9 @@ def mean_course(lines: Tracts) -> Course:
     lengths = lines.lengths_mm
     if not len(lengths):
         raise DataError("E-COURSE", where=lines.where, needed="lines to take the mean of", found="none")
-    long = [line for line, mm in zip(lines.streamlines, lengths, strict=True) if mm >= _LONG * np.percentile(lengths, 95)]
+    long = [
+        line for line, mm in zip(lines.streamlines, lengths, strict=True) if mm >= _LONG * np.percentile(lengths, 95)
+    ]
     nodes = np.array([_even(line, _NODES) for line in long])
     middle = nodes.mean(axis=0)
     apart = float(np.median(np.linalg.norm(nodes - middle, axis=2)))
@@ -79,7 +83,13 @@ def mean_course(lines: Tracts) -> Course:
 
 
 def along_mean(
-    values: np.ndarray, lines: Tracts, course: Course, *, valid: np.ndarray | None = None, quantity: str = "value", unit: str = "1"
+    values: np.ndarray,
+    lines: Tracts,
+    course: Course,
+    *,
+    valid: np.ndarray | None = None,
+    quantity: str = "value",
+    unit: str = "1",
 ) -> Profile:
     """The profile of a map (x, y, z) on the lines' grid along their mean line; sd over lines, n lines."""
     step = max(lines.grid.spacing_mm)
@@ -126,7 +136,15 @@ def rows(lines: Tracts, common: Mapping[str, Any] | None = None) -> list[dict[st
     between = float(lengths.std(ddof=1)) if len(lengths) > 1 else float("nan")
     found = [{"quantity": "tract_count", "unit": "1", "statistic": "count", "value": float(len(lengths))}]
     if len(lengths):
-        found.append({"quantity": "tract_length", "unit": "mm", "statistic": "mean", "value": float(lengths.mean()), "sd_between": between})
+        found.append(
+            {
+                "quantity": "tract_length",
+                "unit": "mm",
+                "statistic": "mean",
+                "value": float(lengths.mean()),
+                "sd_between": between,
+            }
+        )
         found.append({"quantity": "tract_length", "unit": "mm", "statistic": "max", "value": float(lengths.max())})
     for quantity, share in (("coverage_section", lines.section_share), ("coverage_length", lines.length_share)):
         if np.isfinite(share):

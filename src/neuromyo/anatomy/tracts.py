@@ -44,14 +44,23 @@ class TractOptions:
     least_fa: float = option(0.2, "anisotropy under which a line ends", low=0.0, high=0.99)
     most_turn_deg: float = option(30.0, "largest turn over one voxel of path", unit="deg", low=1.0, high=90.0)
     most_off_course_deg: float = option(45.0, "largest angle to the nerve's course", unit="deg", low=5.0, high=90.0)
-    margin_voxels: int = option(1, "voxels in the slice by which the nerve is widened before lines count as outside", low=0, high=10)
-    least_length_mm: float | None = option(
-        None, "shortest line kept; 30 mm, or a third of what is seen of the nerve where that is less", unit="mm", low=0.0
+    margin_voxels: int = option(
+        1, "voxels in the slice by which the nerve is widened before lines count as outside", low=0, high=10
     )
-    most_length_mm: float = option(1500.0, "longest line followed on either side of a seed", unit="mm", low=1.0, high=5000.0)
+    least_length_mm: float | None = option(
+        None,
+        "shortest line kept; 30 mm, or a third of what is seen of the nerve where that is less",
+        unit="mm",
+        low=0.0,
+    )
+    most_length_mm: float = option(
+        1500.0, "longest line followed on either side of a seed", unit="mm", low=1.0, high=5000.0
+    )
     step_voxels: float = option(0.5, "step, in pixels of the slice", low=0.05, high=1.0)
     seeds_per_voxel: int = option(8, "lines begun in each voxel of the nerve", low=1, high=1000)
-    most_seeds: int = option(20000, "lines begun at most; fewer a voxel where this does not suffice", low=1, high=1000000)
+    most_seeds: int = option(
+        20000, "lines begun at most; fewer a voxel where this does not suffice", low=1, high=1000000
+    )
     random_seed: int = option(0, "places of seeds within their voxels; the same number gives the same lines", low=0)
 
 
@@ -118,7 +127,9 @@ def tracts(
     seeds, told = _seeds(where, nerve, options, name)
     pixel = min(grid.spacing_mm[a] for a in grid.in_plane_axes)
     step = options.step_voxels * pixel
-    lines, ends, why = _both_ways(where, seeds, step, options.most_turn_deg * options.step_voxels, options.most_length_mm)
+    lines, ends, why = _both_ways(
+        where, seeds, step, options.most_turn_deg * options.step_voxels, options.most_length_mm
+    )
     least = _least_length(where, course, options)
     lengths = np.array([length_of(line) for line in lines])
     kept = [i for i in range(len(lines)) if lengths[i] >= max(least, step)]
@@ -128,7 +139,9 @@ def tracts(
     streamlines = tuple(proximal_first([lines[i] for i in kept], course))
     shares = cover(streamlines, grid, nerve, step)
     findings += told + _remarks(len(kept), shares[1], least, name)
-    return Tracts(name, side, grid, streamlines, len(seeds), step, _counts(ends[kept].ravel()), dropped, *shares, findings)
+    return Tracts(
+        name, side, grid, streamlines, len(seeds), step, _counts(ends[kept].ravel()), dropped, *shares, findings
+    )
 
 
 def length_of(line: np.ndarray) -> float:
@@ -204,7 +217,9 @@ def _seeds(
     begin = where.usable if nerve is None else where.usable & (nerve >= 0.5)
     voxels = np.argwhere(begin)
     if nerve is None and len(voxels):
-        fa = np.concatenate([principal(where.tensor[tuple(part.T)])[1] for part in np.array_split(voxels, len(voxels) // 65536 + 1)])
+        fa = np.concatenate(
+            [principal(where.tensor[tuple(part.T)])[1] for part in np.array_split(voxels, len(voxels) // 65536 + 1)]
+        )
         voxels = voxels[fa >= options.least_fa]
     if not len(voxels):
         raise DataError("E-EMPTYROI", where=name, needed="a voxel with a usable tensor to begin a line in", found="none",

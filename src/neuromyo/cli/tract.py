@@ -13,24 +13,31 @@ from neuromyo.cli.speak import speaker
 
 def tract(
     dwi: Annotated[
-        Path, typer.Argument(metavar="DWI", help="Diffusion-weighted NIfTI image, its .bval, .bvec and .json beside it.")
+        Path,
+        typer.Argument(metavar="DWI", help="Diffusion-weighted NIfTI image, its .bval, .bvec and .json beside it."),
     ],
     prefix: Annotated[
-        Path, typer.Option("-o", "--out", metavar="PREFIX", help="Results are PREFIX.trk, PREFIX_profile.tsv and so on.")
+        Path,
+        typer.Option("-o", "--out", metavar="PREFIX", help="Results are PREFIX.trk, PREFIX_profile.tsv and so on."),
     ],
     nerve: Annotated[
         Path | None,
-        typer.Option("--nerve", metavar="LABELS", help="Label image in which the nerve is drawn, on any grid (`neuromyo trace`)."),
+        typer.Option(
+            "--nerve", metavar="LABELS", help="Label image in which the nerve is drawn, on any grid (`neuromyo trace`)."
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Which of its labels: tibial-nerve ...")] = "",
     side: Annotated[str, typer.Option("--side", help="left or right.")] = "none",
     option: Annotated[
         list[str] | None,
-        typer.Option("--option", metavar="key=value", help="least_fa, least_length_mm ... or an option of dti; repeat it."),
+        typer.Option(
+            "--option", metavar="key=value", help="least_fa, least_length_mm ... or an option of dti; repeat it."
+        ),
     ] = None,
     format_: Annotated[str, typer.Option("--format", help="trk or trx.")] = "trk",
     tracts: Annotated[
-        Path | None, typer.Option("--tracts", metavar="FILE.trk", help="Measure along these lines instead of following new ones.")
+        Path | None,
+        typer.Option("--tracts", metavar="FILE.trk", help="Measure along these lines instead of following new ones."),
     ] = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
@@ -62,7 +69,8 @@ def tract(
             "dropped": dict(result.tracts.dropped),
             "zero": result.zero,
             "measurements": [
-                {k: row[k] for k in ("region", "side", "quantity", "unit", "value", "se", "statistic", "flags")} for row in whole
+                {k: row[k] for k in ("region", "side", "quantity", "unit", "value", "se", "statistic", "flags")}
+                for row in whole
             ],
             "files": list(result.files),
             "findings": [f.as_dict() for f in result.findings],

@@ -160,7 +160,9 @@ def _no_trk(name: str, found: str) -> DataError:
 
 
 def _cut_off(name: str, size: int, least: int) -> DataError:
-    return DataError("E-TRUNC", where=name, needed=f"at least {least} bytes", found=f"{size}", remedy="copy the file again")
+    return DataError(
+        "E-TRUNC", where=name, needed=f"at least {least} bytes", found=f"{size}", remedy="copy the file again"
+    )
 
 
 def _stored_shape(grid: Grid) -> tuple[int, ...]:

@@ -167,7 +167,10 @@ def _nerve(request: TractRequest, labels: Labels | None, side: Side, maps: Maps)
         if error.code != "E-COURSE":
             raise
         said = Finding.from_error(error)
-        course, told = None, (replace(said, level="warn", code="W-NERVE", consequence="lines are not held to the nerve's course"),)
+        course, told = (
+            None,
+            (replace(said, level="warn", code="W-NERVE", consequence="lines are not held to the nerve's course"),),
+        )
     findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
     return _Nerve(name, side, trace, course, share, findings)
 
@@ -207,7 +210,18 @@ def _lines(request: TractRequest, nerve: _Nerve, maps: Maps, options: TractOptio
         consequence="they are left out"),)  # fmt: skip
     turned = tuple(proximal_first(inside, nerve.course))
     step = float(np.median([np.linalg.norm(np.diff(line[:2], axis=0)) for line in turned]))
-    return Tracts(nerve.name, nerve.side, maps.grid, turned, len(given), step, {}, {}, *cover(turned, maps.grid, nerve.share, step), told)
+    return Tracts(
+        nerve.name,
+        nerve.side,
+        maps.grid,
+        turned,
+        len(given),
+        step,
+        {},
+        {},
+        *cover(turned, maps.grid, nerve.share, step),
+        told,
+    )
 
 
 def _profiles(lines: Tracts, nerve: _Nerve, maps: Maps) -> tuple[tuple[Profile, ...], str, tuple[Finding, ...]]:
@@ -242,7 +256,9 @@ def _rows(lines: Tracts, nerve: _Nerve, maps: Maps, profiles: Sequence[Profile])
     for name in ALONG:
         one = maps[name]
         show = one.quantity.to_display
-        whole = tract_profile.whole(show(one.values), lines, nerve=nerve.share, valid=one.valid, sd=None if one.sd is None else show(one.sd))
+        whole = tract_profile.whole(
+            show(one.values), lines, nerve=nerve.share, valid=one.valid, sd=None if one.sd is None else show(one.sd)
+        )
         rows.append({**common, "region": lines.name, "side": lines.side, "biomarker": tract_profile.BIOMARKER, "quantity": name,
                      "unit": one.quantity.display, "statistic": "mean", **whole})  # fmt: skip
     coarse = ["W-COARSE"] if any(f.code == "W-COARSE" for f in lines.findings) else []

@@ -99,7 +99,9 @@ def projection(view: TractView, axis: int) -> Markup:
     low, high = corners.min(axis=0) - 2.0, corners.max(axis=0) + 2.0
     scale = _LONGEST / max(float((high - low).max()), 1.0)
     width, height = np.maximum((high - low) * scale, 60.0)
-    plot = Plot(width + 2 * _ROOM, height + 2 * _ROOM, f"{view.title}, {'from the front' if axis == 1 else 'from the side'}")
+    plot = Plot(
+        width + 2 * _ROOM, height + 2 * _ROOM, f"{view.title}, {'from the front' if axis == 1 else 'from the side'}"
+    )
     # right and anterior are on the viewer's left
     x = Axis(float(high[0]), float(low[0]), _ROOM, _ROOM + float(width))
     y = Axis(float(high[1]), float(low[1]), _ROOM, _ROOM + float(height))

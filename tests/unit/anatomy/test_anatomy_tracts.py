@@ -81,7 +81,10 @@ def test_muscle_beside_does_not_enter():
     found = tracts(tensor, grid, nerve=share, course=course, options=FEW)
     radius = max(np.hypot(line[:, 0], line[:, 1]).max() for line in found.streamlines)
     assert radius < REACH
-    angles = [abs(np.diff(line, axis=0) @ (0, 0, 1)) / np.linalg.norm(np.diff(line, axis=0), axis=1) for line in found.streamlines]
+    angles = [
+        abs(np.diff(line, axis=0) @ (0, 0, 1)) / np.linalg.norm(np.diff(line, axis=0), axis=1)
+        for line in found.streamlines
+    ]
     assert np.concatenate(angles).min() > np.cos(np.deg2rad(45.0)) - 1e-6
     everywhere = tracts(tensor, grid, options=TractOptions(seeds_per_voxel=1, most_seeds=500))
     assert max(np.hypot(line[:, 0], line[:, 1]).max() for line in everywhere.streamlines) > 2 * radius
@@ -108,7 +111,9 @@ def test_a_nerve_under_two_pixels_is_refused():
     affine = affine_of(shape, (3.0, 3.0, 5.0))
     tensor, share = fields.field(shape, affine, fields.Straight(), 2.5, fine=4)
     course = Course("n", "none", fields.centre_line(fields.Straight(), (0, 0, 0), -35, 35)[::-1])
-    with pytest.raises(DataError, match="needed pixels of at most 2.4 mm.*found pixels of 3.0 mm and a nerve 4.8 mm wide") as caught:
+    with pytest.raises(
+        DataError, match="needed pixels of at most 2.4 mm.*found pixels of 3.0 mm and a nerve 4.8 mm wide"
+    ) as caught:
         tracts(tensor, Grid.of(shape, affine, 2), nerve=share, course=course, name="sural-nerve")
     assert caught.value.code == "E-RESOLUTION"
     wide = fields.field(shape, affine, fields.Straight(), 5.0, fine=4)
@@ -120,7 +125,10 @@ def test_voxels_that_are_no_numbers_are_kept_out():
     tensor, share, grid, course = scene(fields.Straight(), (0, 0, 0), 50)
     tensor[..., 13:, :] = np.nan
     found = tracts(tensor, grid, nerve=share, course=course, options=FEW)
-    assert found.streamlines and max(line[:, 2].max() for line in found.streamlines) <= grid.to_world(np.array([0, 0, 12.5]))[2]
+    assert (
+        found.streamlines
+        and max(line[:, 2].max() for line in found.streamlines) <= grid.to_world(np.array([0, 0, 12.5]))[2]
+    )
     assert Stop.NO_DATA.words in found.stops
     with pytest.raises(DataError) as caught:
         tracts(np.full_like(tensor, np.nan), grid, nerve=share, course=course)
@@ -155,7 +163,12 @@ def test_in_noise_lines_stay_with_the_nerve(snr):
     assert np.percentile(lengths, 75) > 0.8 * 23 * 4.0
     ends = np.array([bundle.off(line[[0, -1]]).max() for line in found.streamlines])
     assert ends.max() < REACH
-    drift = np.array([abs(np.hypot(line[:, 0] + 90, line[:, 2]) - np.hypot(line[0, 0] + 90, line[0, 2])).max() for line in found.streamlines])
+    drift = np.array(
+        [
+            abs(np.hypot(line[:, 0] + 90, line[:, 2]) - np.hypot(line[0, 0] + 90, line[0, 2])).max()
+            for line in found.streamlines
+        ]
+    )
     assert np.median(drift) < (3.0 if snr == 20 else 2.0)
 
 
@@ -177,17 +190,22 @@ def test_dipy_finds_the_same_lines():
     peaks.sphere = Sphere(xyz=default_sphere.vertices)
     peaks.peak_dirs = axis.reshape(*grid.shape, 1, 3)
     peaks.peak_values = fa.reshape(*grid.shape, 1)
-    peaks.peak_indices = np.array([[np.argmax(np.abs(default_sphere.vertices @ v))] for v in axis]).reshape(*grid.shape, 1)
+    peaks.peak_indices = np.array([[np.argmax(np.abs(default_sphere.vertices @ v))] for v in axis]).reshape(
+        *grid.shape, 1
+    )
     peaks.qa = peaks.peak_values
     stop = ThresholdStoppingCriterion(np.where(share > 0, fa.reshape(grid.shape), 0.0), 0.2)
     through = [line for line in ours.streamlines if np.ptp(line[:, 2]) > 90][::40]
     seeds = np.array([line[len(line) // 2] for line in through])
-    made = eudx_tracking(seeds, stop, grid.affine, pam=peaks, step_size=0.65, max_angle=45, random_seed=1, nbr_threads=1)
+    made = eudx_tracking(
+        seeds, stop, grid.affine, pam=peaks, step_size=0.65, max_angle=45, random_seed=1, nbr_threads=1
+    )
     theirs = [np.asarray(s) for s in getattr(made, "streamlines", made)]
     near = [min(np.linalg.norm(t - seed, axis=1).min() for t in theirs) for seed in seeds]
     assert max(near) < 0.7
     away = [
-        min(max(np.linalg.norm(t - p, axis=1).min() for p in line[::20]) for t in theirs if len(t) > 50) for line in through
+        min(max(np.linalg.norm(t - p, axis=1).min() for p in line[::20]) for t in theirs if len(t) > 50)
+        for line in through
     ]
     assert np.median(away) < 1.0 and max(away) < 2.6
     long = [t for t in theirs if len(t) > 50]

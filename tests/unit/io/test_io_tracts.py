@@ -46,7 +46,11 @@ def test_trk_is_where_it_was_by_nibabel_and_by_dipy(grid, lines, tmp_path):
     loaded = nib.streamlines.load(path)
     image = nib.Nifti1Image(grid.to_source(np.zeros(grid.shape, np.uint8)), grid.source_affine)
     nib.save(image, tmp_path / "image.nii")
-    for found in (loaded.streamlines, load_tractogram(str(path), str(tmp_path / "image.nii")).streamlines, tracts.read_trk(path)):
+    for found in (
+        loaded.streamlines,
+        load_tractogram(str(path), str(tmp_path / "image.nii")).streamlines,
+        tracts.read_trk(path),
+    ):
         assert len(found) == len(lines)
         for one, true in zip(found, lines, strict=True):
             np.testing.assert_allclose(one, true, atol=1e-3)
