@@ -112,7 +112,7 @@ def field(shape, affine, bundle, radius_mm, *, beside=None, gap_mm=None, fine=3)
     for i in offsets:
         for j in offsets:
             for k in offsets:
-                x = (index + (i, j, k)) @ affine[:3, :3].T + affine[:3, 3]
+                x = (index + np.array([i, j, k])) @ affine[:3, :3].T + affine[:3, 3]
                 within = bundle.off(x) <= radius_mm
                 inside = tensor_of(bundle.direction(x), NERVE)
                 if gap_mm is not None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from neuromyo.anatomy.profile import Profile, ProfileOptions, profile
 from neuromyo.anatomy.tracts import Tracts, length_of, visits
@@ -161,7 +161,7 @@ def _binned(
     at = tuple(index[inside].T)
     x = values[at].astype(float)
     x = np.where(np.isfinite(x) & (True if valid is None else valid[at]), x, np.nan)
-    arc = course.arc_mm[cKDTree(course.points_mm).query(line[inside])[1]]
+    arc = course.arc_mm[KDTree(course.points_mm).query(line[inside])[1]]
     which = np.clip(np.searchsorted(edges, arc, side="right") - 1, 0, len(edges) - 2)
     known = np.isfinite(x)
     total = np.bincount(which[known], x[known], len(edges) - 1)

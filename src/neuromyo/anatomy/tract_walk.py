@@ -3,7 +3,8 @@ r"""Many lines at once, step by step along the principal direction of a tensor f
     x_{k+1} = x_k + h v(x_k + h/2 v(x_k))        (midpoint rule, second order)
 
 v(x) is the first eigenvector of the tensor interpolated linearly at x, its sign that of the step before. Interpolating the tensor
-needs no choice of sign, and weighs what is well directed more. Voxels without a usable tensor take no part in it.
+needs no choice of sign, and weighs what is well directed more. Voxels without a usable tensor take no part in it; those only in part
+nerve take as much part, so that what lies beside a nerve does not turn the lines at its rim.
 
 Assumes: one direction a voxel. Breaks: where fibres cross or fan within a voxel, and where two structures share one.
 
@@ -18,7 +19,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from neuromyo.core.grid import Grid
 from neuromyo.core.nerve import Course
@@ -65,7 +66,7 @@ class Field:
     """Where a line may go, and which way it runs there.
 
     tensor : (x, y, z, 6) m2/s, world frame, xx yy zz xy xz yz; 0 where not ``usable`` (x, y, z) bool
-    allowed : (x, y, z) bool, or None where the whole image is
+    allowed : (x, y, z) bool, or None where the whole image is; weight : (x, y, z) above 0, part of a voxel in what lies between voxels
     """
 
     tensor: np.ndarray
@@ -73,6 +74,7 @@ class Field:
     grid: Grid
     least_fa: float
     allowed: np.ndarray | None = None
+    weight: np.ndarray | None = None
     course: Course | None = None
     most_off_deg: float = 90.0
 
@@ -86,8 +88,9 @@ class Field:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """(voxels, 7) the tensor in 1e-9 m2/s and 1 where it is usable; 0 elsewhere."""
-        return np.concatenate([self.tensor * _SCALE, self.usable[..., None]], axis=3).reshape(-1, 7)
+        """(voxels, 7) the tensor in 1e-9 m2/s times its weight, and the weight; 0 where it is not usable."""
+        weight = (self.usable * (1.0 if self.weight is None else self.weight))[..., None]
+        return np.concatenate([self.tensor * _SCALE * weight, weight], axis=3).reshape(-1, 7)
 
     @cached_property
     def _tangents(self) -> np.ndarray:
@@ -95,7 +98,7 @@ class Field:
         assert self.course is not None
         out = np.zeros((*self.grid.shape, 3))
         at = np.argwhere(self.usable)
-        nearest = cKDTree(self.course.points_mm).query(self.grid.to_world(at))[1]
+        nearest = KDTree(self.course.points_mm).query(self.grid.to_world(at))[1]
         out[tuple(at.T)] = self.course.tangents[nearest]
         return out.reshape(-1, 3)
 

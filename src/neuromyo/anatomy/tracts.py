@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from neuromyo.anatomy import tract_domain
 from neuromyo.anatomy.tract_walk import Field, Stop, principal, walk
@@ -33,6 +34,8 @@ from neuromyo.core.options import option
 
 #: lines followed at a time; bounds memory
 _BATCH = 4096
+#: part that a voxel of the margin takes in a direction between voxels
+_LEAST_WEIGHT = 0.05
 #: the shortest line kept, unless told: this, or this share of what is seen of the nerve, whichever is less
 SHORTEST_MM, SHORTEST_SHARE = 30.0, 1 / 3
 
@@ -138,7 +141,7 @@ def tracts(
     dropped |= {f"shorter than {least:.0f} mm": short} if short else {}
     streamlines = tuple(proximal_first([lines[i] for i in kept], course))
     shares = cover(streamlines, grid, nerve, step)
-    findings += told + _remarks(len(kept), shares[1], least, name)
+    findings += told + _remarks(len(kept), int(np.sum(why == Stop.OFF_COURSE)), len(seeds), shares[1], least, name)
     return Tracts(
         name, side, grid, streamlines, len(seeds), step, _counts(ends[kept].ravel()), dropped, *shares, findings
     )
@@ -197,17 +200,18 @@ def _field(
     tensor: np.ndarray, grid: Grid, nerve: np.ndarray | None, course: Course | None, valid: np.ndarray | None,
     options: TractOptions,
 ) -> Field:  # fmt: skip
-    usable = np.isfinite(tensor).all(axis=3)
+    usable: np.ndarray = np.isfinite(tensor).all(axis=3)
     usable = usable if valid is None else usable & valid
-    allowed = None
+    allowed = weight = None
     if nerve is not None:
         allowed = nerve >= 0.5
         if options.margin_voxels:
             disc = np.moveaxis(ndimage.generate_binary_structure(2, 1)[..., None], 2, grid.slice_axis)
             allowed = ndimage.binary_dilation(allowed, disc, iterations=options.margin_voxels)
-        usable = usable & allowed
+        usable = usable & np.asarray(allowed)
+        weight = np.maximum(nerve, _LEAST_WEIGHT)
     clean = np.where(usable[..., None], tensor, 0.0).astype(np.float64)
-    return Field(clean, usable, grid, options.least_fa, allowed, course, options.most_off_course_deg)
+    return Field(clean, usable, grid, options.least_fa, allowed, weight, course, options.most_off_course_deg)
 
 
 def _seeds(
@@ -270,10 +274,14 @@ def _counts(why: np.ndarray) -> dict[str, int]:
     return {Stop(i).words: int(number[i]) for i in np.argsort(-number, kind="stable") if number[i]}
 
 
-def _remarks(kept: int, length_share: float, least: float, name: str) -> tuple[Finding, ...]:
+def _remarks(kept: int, off: int, n_seeds: int, length_share: float, least: float, name: str) -> tuple[Finding, ...]:
+    if off > 0.5 * n_seeds:
+        return (Finding("warn", "W-GRAD", name, f"in {100 * off / n_seeds:.0f} % of the places where lines were begun, water moves most "
+                        "freely across the nerve's course", "check the bvec file against the images, and that the labels are this nerve's",
+                        "lines are few, and may be wrong"),)  # fmt: skip
     if not kept:
-        return (Finding("warn", "W-NERVE", name, f"no line of {least:.0f} mm or more was found",
-                        "look at the FA map there: noise, fat and too few directions lower it; least_fa and least_length_mm can be lowered"),)  # fmt: skip
+        return (Finding("warn", "W-NERVE", name, f"no line of {least:.0f} mm or more was found", "look at the FA map there: noise, fat and "
+                        "too few directions lower it; least_fa and least_length_mm can be lowered"),)  # fmt: skip
     if length_share < 0.9:
         return (Finding("warn", "W-NERVE", name, f"lines pass only {100 * length_share:.0f} % of the nerve's slices",
                         "look at which stops were met", "FA and diffusivities along the lines tell of that part only"),)  # fmt: skip
@@ -281,6 +289,4 @@ def _remarks(kept: int, length_share: float, least: float, name: str) -> tuple[F
 
 
 def _nearest(course: Course, points: np.ndarray) -> np.ndarray:
-    from scipy.spatial import cKDTree
-
-    return np.asarray(cKDTree(course.points_mm).query(points)[1])
+    return np.asarray(KDTree(course.points_mm).query(points)[1])

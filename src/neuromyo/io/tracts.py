@@ -45,7 +45,8 @@ def write(path: Path, streamlines: Sequence[np.ndarray], grid: Grid) -> str:
 def trk_bytes(streamlines: Sequence[np.ndarray], grid: Grid) -> bytes:
     """A TRK file of lines (k, 3) RAS+ mm followed on an image of that grid."""
     from nibabel.orientations import aff2axcodes
-    from nibabel.streamlines import Tractogram, TrkFile
+    from nibabel.streamlines.tractogram import Tractogram
+    from nibabel.streamlines.trk import TrkFile
 
     affine = grid.source_affine
     header = {

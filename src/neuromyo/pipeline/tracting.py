@@ -182,11 +182,11 @@ def _which(labels: Labels, name: str, side: Side) -> tuple[str, Side]:
         raise OptionError("E-OPTION", where="--name", needed="the name of one of the labels", found=f"none, and labels {drawn}",
                           remedy="say which nerve is meant")  # fmt: skip
     meant = labels.find(name, None if side == "none" else side) if name else labels.regions
-    sides = {r.side for r in meant}
+    sides: set[Side] = {r.side for r in meant}
     if len(sides) > 1:
         raise OptionError("E-OPTION", where="--side", needed="left or right, since the nerve is drawn on both", found="none",
                           remedy="lines are followed in one nerve at a time")  # fmt: skip
-    return name or meant[0].name, side if side != "none" or not sides else sides.pop()
+    return name or meant[0].name, sides.pop() if side == "none" and sides else side
 
 
 # --- lines and what is along them -------------------------------------------------------------------------------------

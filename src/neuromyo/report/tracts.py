@@ -79,7 +79,7 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
             said = wording.percent(value)
         else:
             said = wording.count(value) if row["statistic"] == "count" else wording.with_unit(value, unit)
-        spread = "" if sd is None or not np.isfinite(float(sd)) else wording.number(float(sd), value, 1)
+        spread = "" if sd is None or not np.isfinite(float(sd)) else wording.number(float(sd), value)
         found.append((name, said, spread))
     return found
 
