@@ -200,16 +200,16 @@ def _field(
     tensor: np.ndarray, grid: Grid, nerve: np.ndarray | None, course: Course | None, valid: np.ndarray | None,
     options: TractOptions,
 ) -> Field:  # fmt: skip
-    usable: np.ndarray = np.isfinite(tensor).all(axis=3)
+    usable = np.asarray(np.isfinite(tensor).all(axis=3))
     usable = usable if valid is None else usable & valid
-    allowed = weight = None
+    allowed: np.ndarray | None = None
+    weight: np.ndarray | None = None
     if nerve is not None:
-        allowed = nerve >= 0.5
+        allowed = np.asarray(nerve >= 0.5)
         if options.margin_voxels:
             disc = np.moveaxis(ndimage.generate_binary_structure(2, 1)[..., None], 2, grid.slice_axis)
-            allowed = ndimage.binary_dilation(allowed, disc, iterations=options.margin_voxels)
-        usable = usable & np.asarray(allowed)
-        weight = np.maximum(nerve, _LEAST_WEIGHT)
+            allowed = np.asarray(ndimage.binary_dilation(allowed, disc, iterations=options.margin_voxels))
+        usable, weight = usable & allowed, np.maximum(nerve, _LEAST_WEIGHT)
     clean = np.where(usable[..., None], tensor, 0.0).astype(np.float64)
     return Field(clean, usable, grid, options.least_fa, allowed, weight, course, options.most_off_course_deg)
 

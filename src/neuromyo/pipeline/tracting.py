@@ -103,7 +103,7 @@ def tract(request: TractRequest, tell: Tell = quiet) -> TractResult:
     if not lines.streamlines:
         why = "; ".join(f"{reason}: {n}" for reason, n in lines.dropped.items())
         raise DataError("E-NERVE", where=lines.where, needed="a line along it", found=f"none of {lines.n_seeds} begun ({why})",
-                        remedy="look at FA there: fat, noise or few directions lower it; see the options least_fa and least_length_mm")  # fmt: skip
+                        remedy=next((f.remedy for f in lines.findings if f.level == "warn" and f.code != "W-COARSE"), ""))  # fmt: skip
     profiles, zero, told = _profiles(lines, nerve, fitted.maps)
     rows = _rows(lines, nerve, fitted.maps, profiles)
     findings = tuple(dict.fromkeys((*fitted.findings, *nerve.findings, *lines.findings, *told)))
@@ -136,7 +136,8 @@ def _checked(request: TractRequest) -> tuple[Side, TractOptions, list[str]]:
     outputs = [Path(f"{request.prefix}{e}") for e in _endings(request.format)]
     sources = [p for p in (request.dwi, request.nerve, request.tracts) if p is not None]
     typed.refuse_overwriting(outputs, sources)
-    return request.side, options, [f"{k}={v}" for k, v in given.items() if k.replace("-", "_") not in own]  # type: ignore[return-value]
+    of_fit = [f"{k}={v}" for k, v in given.items() if k.replace("-", "_") not in own]
+    return request.side, options, of_fit  # type: ignore[return-value]
 
 
 def _endings(form: str) -> tuple[str, ...]:
