@@ -122,7 +122,9 @@ def test_noise_alone_is_no_nerve(good, tmp_path):
     folder = tmp_path / "in"
     shutil.copytree(good, folder)
     noise_alone(folder)
-    ended = neuromyo("tract", folder / "dwi.nii.gz", "-o", tmp_path / "out" / "n", "--nerve", folder / "nerve.nii.gz", *ASK)
+    ended = neuromyo(
+        "tract", folder / "dwi.nii.gz", "-o", tmp_path / "out" / "n", "--nerve", folder / "nerve.nii.gz", *ASK
+    )
     if ended.status == 0:
         rows = {(r["quantity"], r["statistic"]): r["value"] for r in ended.json["measurements"]}
         assert rows["tract_length", "mean"] < 0.7 * SHAPE[2] * 4.0, json.dumps(ended.json["measurements"])

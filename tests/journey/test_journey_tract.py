@@ -88,6 +88,12 @@ def test_lines_of_a_real_brain_run_where_dipys_do(realdata, tmp_path):
 
 @pytest.mark.realdata
 def test_a_scanners_own_images_give_lines_and_say_that_they_are_no_tube(realdata, tmp_path):
-    said = tract(realdata / "dti_uih_dicom" / "dti_tra_dir16_AP_9_134431.nii", "-o", tmp_path / "n", "--option", "most_seeds=1000")
+    said = tract(
+        realdata / "dti_uih_dicom" / "dti_tra_dir16_AP_9_134431.nii",
+        "-o",
+        tmp_path / "n",
+        "--option",
+        "most_seeds=1000",
+    )
     assert said["lines"] > 20 and any(f["code"] == "W-COARSE" for f in said["findings"])
     assert any("one tube" in f["message"] for f in said["findings"])

@@ -47,7 +47,9 @@ def test_lines_are_turned_so_that_they_run_down():
 
 def test_with_a_nerve_each_slice_has_its_value_at_its_distance():
     share, trace, course = nerve_of()
-    found = tract_profile.along_nerve(WORLD[..., 2], lines_of(bundle()), trace, course, share, quantity="height", unit="mm")
+    found = tract_profile.along_nerve(
+        WORLD[..., 2], lines_of(bundle()), trace, course, share, quantity="height", unit="mm"
+    )
     assert np.all(np.diff(found.distance_mm) > 0) and found.distance_mm[0] < 4.1
     height = np.array([course.points_mm[np.argmin(abs(course.arc_mm - d))][2] for d in found.distance_mm])
     np.testing.assert_allclose(found.value, height, atol=1.0)
@@ -106,7 +108,10 @@ def test_voxels_that_may_not_be_used_are_not():
 
 def test_a_brush_is_no_tube():
     rng = np.random.default_rng(2)
-    lines = tuple(np.cumsum(np.vstack([rng.uniform(-20, 20, 3), np.tile(rng.normal(0, 1, 3), (60, 1))]), axis=0) for _ in range(30))
+    lines = tuple(
+        np.cumsum(np.vstack([rng.uniform(-20, 20, 3), np.tile(rng.normal(0, 1, 3), (60, 1))]), axis=0)
+        for _ in range(30)
+    )
     with pytest.raises(DataError, match="run as one tube") as caught:
         tract_profile.mean_course(lines_of(tuple(proximal_first(list(lines)))))
     assert caught.value.code == "E-COURSE"
@@ -119,3 +124,14 @@ def test_rows_tell_how_many_how_long_and_how_much():
     assert made["tract_count", "count"]["value"] == 40
     assert made["tract_length", "mean"]["value"] == pytest.approx(80.0, rel=0.04)
     assert not any(q.startswith("coverage") for q, _ in made)
+
+
+def test_voxels_in_part_nerve_count_only_where_whole_ones_are_too_few():
+    share, _, _ = nerve_of()
+    part = np.where(share > 0, 0.7, 0.0)
+    rim = np.where(ARC.off(WORLD) < 2.5, share, part)
+    lines = lines_of(bundle())
+    used, few = tract_profile.counted(lines, rim)
+    assert not few and np.array_equal(used > 0, rim == 1.0)
+    used, few = tract_profile.counted(lines, part)
+    assert few and np.array_equal(used, part)
