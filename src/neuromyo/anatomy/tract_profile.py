@@ -4,8 +4,8 @@ Zero is told, never left open: the proximal end of the nerve (or its bony landma
 the mean line; distances grow distally.
 
 With a nerve, the profile is that of `anatomy.profile` (means over the voxels of each slice; the image is never resampled), each voxel
-weighing by its share within the nerve (`counted`) times the number of lines that pass it over the most in its slice. Without one, each line gives
-the mean of its own voxels within each stretch of the mean line, and the profile is the mean of lines with their sd.
+weighing by its share within the nerve (`counted`) times the number of lines that pass it over the most in its slice. Without one, each
+line gives the mean of its own voxels within each stretch of the mean line, and the profile is the mean of lines with their sd.
 
 Assumes: lines that run side by side as one tube; `mean_course` refuses others. Breaks: sd over lines that share voxels is smaller than
 that of lines that do not; it describes, and is no standard error.

@@ -175,7 +175,7 @@ def _nerve(request: TractRequest, labels: Labels | None, side: Side, maps: Maps)
             (replace(said, level="warn", code="W-NERVE", consequence="lines are not held to the nerve's course"),),
         )
     findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
-    return _Nerve(name, side, trace, course, share, findings)
+    return _Nerve(name, side, trace, course, share, findings=findings)
 
 
 def _which(labels: Labels, name: str, side: Side) -> tuple[str, Side]:
