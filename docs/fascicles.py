@@ -1,7 +1,7 @@
 """Simulates which resolution supports which number about fascicles, and writes it down.
 
-    python docs/fascicles.py --simulate    # the packaged table (about ten minutes), then the page
-    python docs/fascicles.py               # the page alone, from the packaged table
+python docs/fascicles.py --simulate    # the packaged table (about ten minutes), then the page
+python docs/fascicles.py               # the page alone, from the packaged table
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def page_table() -> str:
     head = "| pixel (mm) | " + " | ".join(f"{a:g} to {b:g} mm, CNR {c:g}" for a, b, c in columns) + " |"
     lines = [head, "| ---: |" + " --- |" * len(columns)]
     for pixel in sorted({key[3] for key in rows}):
-        cells = [_cell(rows[(*column, pixel)]) for column in columns]
+        cells = [_cell(rows[(*column, pixel)]) if (*column, pixel) in rows else "not simulated" for column in columns]
         lines.append(f"| {pixel:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

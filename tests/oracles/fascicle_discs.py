@@ -24,10 +24,29 @@ class Discs(NamedTuple):
     sigma: float
 
 
-def make(pixel_mm, *, seed, slices=1, diameters_mm=(0.3, 0.6), nerve_mm2=8.0, fraction=0.45, gap_mm=0.08, fwhm_mm=None, snr=25.0,
-         fascicle=1.0, epineurium=0.25, muscle=0.5, gain=0.0, spread=0.0, bright_share=0.0, bright=1.0, axes=1.3, margin_mm=2.5):
+def make(
+    pixel_mm,
+    *,
+    seed,
+    slices=1,
+    diameters_mm=(0.3, 0.6),
+    nerve_mm2=8.0,
+    fraction=0.45,
+    gap_mm=0.08,
+    fwhm_mm=None,
+    snr=25.0,
+    fascicle=1.0,
+    epineurium=0.25,
+    muscle=0.5,
+    gain=0.0,
+    spread=0.0,
+    bright_share=0.0,
+    bright=1.0,
+    axes=1.3,
+    margin_mm=2.5,
+):
     """``snr``: the brightest of fascicle and epineurium over sigma; ``gain``: relative change of the coil's sensitivity per mm;
-    ``spread``: relative sd of the signal between fascicles; ``bright_share`` of the fascicles are ``bright`` times as bright."""  # fmt: skip
+    ``spread``: relative sd of the signal between fascicles; ``bright_share`` of them are ``bright`` times as bright."""
     rng = np.random.default_rng(seed)
     fwhm_mm = pixel_mm if fwhm_mm is None else fwhm_mm
     sigma = max(fascicle, epineurium) / snr
@@ -43,7 +62,9 @@ def make(pixel_mm, *, seed, slices=1, diameters_mm=(0.3, 0.6), nerve_mm2=8.0, fr
                  column[2], column[3], sigma)  # fmt: skip
 
 
-def _slice(rng, pixel, n, fine, a, b, diameters, fraction, gap, fwhm, fascicle, epineurium, muscle, gain, spread, share, bright):
+def _slice(
+    rng, pixel, n, fine, a, b, diameters, fraction, gap, fwhm, fascicle, epineurium, muscle, gain, spread, share, bright
+):
     h = pixel / fine
     line = (np.arange(n * fine) - (n * fine - 1) / 2) * h
     x, y = np.meshgrid(line, line, indexing="ij")

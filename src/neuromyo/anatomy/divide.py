@@ -17,9 +17,10 @@ from scipy import ndimage
 
 from neuromyo.anatomy.contour import Outline
 from neuromyo.anatomy.follow import State, Step, judged
-from neuromyo.anatomy.section import settle
+from neuromyo.anatomy.section import Cut, settle
 from neuromyo.anatomy.trace_look import Look
 from neuromyo.anatomy.trace_stack import Piece, Stack
+from neuromyo.anatomy.trace_start import candidates
 
 _FINE_MM = 0.25
 _LEAST_SHARE = 0.12
@@ -65,22 +66,34 @@ def two(piece: Piece, outline: Outline, look: Look, area: float, told: bool) -> 
     parts = _parts(ratio, places, outline, area, told)
     if parts is None:
         return None
-    steps = []
+    for found in (_fresh, _familiar):
+        steps = [judged(piece, cut, look, cut.outline.area, 1.0, ("split",)) for cut in found(piece, parts, look)]
+        steps.sort(key=lambda one: -one.cut.outline.area)
+        if told or _credible(steps, area):
+            return steps[0], steps[1]
+    return None
+
+
+def _fresh(piece: Piece, parts: list[tuple[np.ndarray, float]], look: Look) -> list[Cut]:
+    """Each part outlined as if a person had pointed at it: with a look of its own."""
+    return [candidates(piece, middle, size)[0].cut for middle, size in parts]
+
+
+def _familiar(piece: Piece, parts: list[tuple[np.ndarray, float]], look: Look) -> list[Cut]:
+    """Each part outlined by the look of the undivided nerve."""
+    cuts = []
     for middle, size in parts:
         guess = Outline.circle(middle, 0.9 * float(np.sqrt(size / np.pi)))
-        cut = settle(
-            piece, guess, look, None, half_mm=0.5 * float(guess.radius[0]) + 0.4, rounds=4, relearn=0.3, harmonics=4
-        )
-        steps.append(judged(piece, cut, look, cut.outline.area, 1.0, ("split",)))
-    steps.sort(key=lambda one: -one.cut.outline.area)
-    return (steps[0], steps[1]) if told or _credible(steps, area) else None
+        half = 0.5 * float(guess.radius[0]) + 0.4
+        cuts.append(settle(piece, guess, look, None, half_mm=half, rounds=4, relearn=0.3, harmonics=4))
+    return cuts
 
 
 def _credible(steps: list[Step], area: float) -> bool:
     apart = np.linalg.norm(steps[0].cut.outline.middle - steps[1].cut.outline.middle)
     radii = [np.sqrt(one.cut.outline.area / np.pi) for one in steps]
     total = sum(one.cut.outline.area for one in steps)
-    alike = min(one.quality for one in steps) > 0.35 and min(one.closed for one in steps) > 0.7
+    alike = min(one.quality for one in steps) > 0.35 and min(one.closed for one in steps) > 0.45
     return bool(alike and apart > 0.75 * sum(radii) and 0.45 < total / area < 1.5)
 
 

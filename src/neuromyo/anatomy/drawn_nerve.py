@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from neuromyo.anatomy.shapes import islands
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Side
@@ -62,7 +63,7 @@ def _outlines(plane: np.ndarray) -> list[np.ndarray]:
     """Closed polygons (m, 2) in voxel indices around each piece, holes left out."""
     from skimage.measure import find_contours
 
-    label, count = ndimage.label(plane)
+    label, count = islands(plane)
     found = []
     for i in range(1, count + 1):
         filled = np.pad(np.asarray(ndimage.binary_fill_holes(label == i)), 1)

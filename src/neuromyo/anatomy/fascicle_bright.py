@@ -23,7 +23,9 @@ Reference = Literal["muscle", "fascicle"]
 def signals(mixture: Mixture, pieces: Pieces, image: int = 0) -> np.ndarray:
     """(n,) signal of each fascicle, as it would be in the middle of the section."""
     sums = np.bincount(pieces.which.ravel(), minlength=pieces.count + 1)[1:]
-    own = np.bincount(pieces.which.ravel(), mixture.own[image].ravel(), minlength=pieces.count + 1)[1:] / np.maximum(sums, 1)
+    own = np.bincount(pieces.which.ravel(), mixture.own[image].ravel(), minlength=pieces.count + 1)[1:] / np.maximum(
+        sums, 1
+    )
     return mixture.epineurium[image] + own * (mixture.fascicle[image] - mixture.epineurium[image])
 
 

@@ -45,6 +45,8 @@ LEAST_SHARE = 0.05
 SPREAD = 0.15
 #: the same of where its edge lies, in parts of the fine grid
 EDGE = 0.5
+#: no voxel is believed better than to this share of the brightest: the model is no truer
+FLOOR = 0.01
 _ROUNDS, _ALIKE, _STEPS = 8, 2, 15
 
 
@@ -107,7 +109,8 @@ class _State:
         self.covered = np.clip(sheet.see(np.ones(sheet.inside.shape)), 0.0, 1.0)
         outside, unsure = _outside(planes, self.covered)
         self.from_outside = (1.0 - self.covered) * outside
-        variance = sigma[:, None, None] ** 2 + ((1.0 - self.covered) * unsure[:, None, None]) ** 2
+        least = FLOOR * np.nanmax(np.abs(planes), axis=(1, 2))
+        variance = np.maximum(sigma, least)[:, None, None] ** 2 + ((1.0 - self.covered) * unsure[:, None, None]) ** 2
         used = np.isfinite(planes) & (self.covered > LEAST_SHARE)
         self.weight = np.where(used, 1.0 / variance, 0.0)
         self.planes = np.where(np.isfinite(planes), planes, 0.0)
@@ -126,7 +129,7 @@ class _State:
             low, high = np.percentile(plane[core], (8.0, 92.0))
             share = np.clip((plane / np.maximum(self.covered, 0.2) - low) / max(high - low, 1e-12), 0.0, 1.0)
             fine = ndimage.zoom(share if up else 1.0 - share, self.sheet.fine, order=1, grid_mode=True, mode="nearest")
-            first += fine / len(self.planes)
+            first = first + np.asarray(fine) / len(self.planes)
         return first * self.where
 
     def descend(self, picture: np.ndarray) -> np.ndarray:
@@ -142,7 +145,9 @@ class _State:
         flat = low[:, None, None] * self.covered + step[:, None, None] * share
         inner = self._inner()
         for k in range(len(self.planes)):
-            basis = np.stack([(flat[k] * at).ravel() for at in self.at_mm] + [self.covered.ravel(), share[k].ravel()], -1)
+            basis = np.stack(
+                [(flat[k] * at).ravel() for at in self.at_mm] + [self.covered.ravel(), share[k].ravel()], -1
+            )
             w = self.weight[k].ravel()[:, None]
             left = basis.T @ (w * basis) + np.diag([SLOPE**-2, SLOPE**-2, 0.0, 0.0])
             right = basis.T @ (w[:, 0] * inner[k].ravel())
@@ -158,8 +163,8 @@ class _State:
         inner = self._inner()
         misfit = np.sqrt(np.sum(self.weight * (inner - model) ** 2) / max(np.count_nonzero(self.weight), 1))
         fraction = float((picture * self.sheet.inside).sum() / self.sheet.inside.sum())
-        return Mixture(self.sheet, picture, low, low + step, self.gain.copy(), inner, self.covered, self.sheet.see(picture), self.own, self.sigma, fraction,
-                       self._noise_se(share, step, fraction), float(misfit))  # fmt: skip
+        return Mixture(self.sheet, picture, low, low + step, self.gain.copy(), inner, self.covered, self.sheet.see(picture),
+                       self.own, self.sigma, fraction, self._noise_se(share, step, fraction), float(misfit))  # fmt: skip
 
     def single_out(self, picture: np.ndarray) -> None:
         """Each fascicle's own signal, relative to that of all: some are brighter."""
@@ -169,7 +174,9 @@ class _State:
             return
         black = picture > 0.5
         ring = _ring(black)
-        seen = np.stack([self.sheet.see(what * (owner == index)).ravel() for what in (black, ring) for index in range(1, n + 1)], -1)
+        seen = np.stack(
+            [self.sheet.see(what * (owner == index)).ravel() for what in (black, ring) for index in range(1, n + 1)], -1
+        )
         prior = np.diag(np.repeat([SPREAD**-2, EDGE**-2], n))
         low, step = self.means
         for k, inner in enumerate(self._inner()):
@@ -223,7 +230,9 @@ class _State:
             information = np.array([[(w * a * a).sum(), (w * a * b).sum()], [(w * a * b).sum(), (w * b * b).sum()]])
             about = np.array([1.0, fraction]) / step[k]
             means = about @ np.linalg.pinv(information) @ about
-            sums = (np.where(w > 0, 1.0 / np.where(w > 0, w, 1.0), 0.0) * (self.covered > LEAST_SHARE)).sum() / (step[k] * total) ** 2
+            sums = (np.where(w > 0, 1.0 / np.where(w > 0, w, 1.0), 0.0) * (self.covered > LEAST_SHARE)).sum() / (
+                step[k] * total
+            ) ** 2
             precision += 1.0 / (means + sums)
         return float(precision**-0.5) if precision > 0.0 else float("nan")
 
@@ -247,7 +256,7 @@ def _border(picture: np.ndarray, where: np.ndarray, step_mm: tuple[float, float]
 
 def _ring(black: np.ndarray) -> np.ndarray:
     """A part to either side of the border of what is black."""
-    return ndimage.binary_dilation(black) ^ ndimage.binary_erosion(black)
+    return np.asarray(ndimage.binary_dilation(black), bool) ^ np.asarray(ndimage.binary_erosion(black), bool)
 
 
 def _ends(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +270,7 @@ def _end(axis: int, cut: slice) -> tuple[slice, slice]:
 def _outside(planes: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, a, b) what the tissue just outside gives, carried inwards; (n,) how unsure that is."""
     carried, unsure = np.zeros(planes.shape), np.zeros(len(planes))
-    near = ndimage.binary_dilation(covered > 0.02, iterations=3) & (covered <= 0.02)
+    near = np.asarray(ndimage.binary_dilation(covered > 0.02, iterations=3), bool) & (covered <= 0.02)
     for k, plane in enumerate(planes):
         known = (np.isfinite(plane) & (covered <= 0.02)).astype(float)
         if not known.any():

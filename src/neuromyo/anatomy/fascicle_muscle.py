@@ -44,7 +44,7 @@ def ratio(
     inner = (coverage >= WITHIN) & np.isfinite(plane)
     around = np.asarray(ndimage.distance_transform_edt(coverage <= 0.0, sampling=pixel_mm))
     ring = (around >= RING_MM[0]) & (around <= RING_MM[1]) & np.isfinite(plane)
-    taken = ring & ndimage.binary_erosion(muscle) if muscle is not None else _commonest(plane, ring)
+    taken = ring & np.asarray(ndimage.binary_erosion(muscle), bool) if muscle is not None else _commonest(plane, ring)
     if taken.sum() < LEAST_MUSCLE:
         return NONE
     level, level_se = _level(plane, taken, coverage, pixel_mm)

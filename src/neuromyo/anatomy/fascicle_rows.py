@@ -2,7 +2,8 @@ r"""Rows of the tidy table about fascicles, and fascicles and epineurium as regi
 
 Over the nerve, the ratio is fascicular over nerve area summed over slices; counts and areas are means over slices; the volume is
 :math:`\sum_k f_k A_k d` with d from slice to slice, slices that are missing between others interpolated (flag GAP). What the resolution
-does not support is NaN with the flag COARSE.
+does not support is NaN with the flag COARSE. A slice whose signals are not explained by two classes (the misfit is above
+`fascicles.MISFIT`) is NaN with the flag W-NERVE, and left out of what is said of the nerve.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.anatomy import fascicle_bright
+from neuromyo.anatomy import fascicle_bright, fascicles
 from neuromyo.anatomy.fascicle_section import FascicleSection
 from neuromyo.anatomy.fascicles import Fascicles
 from neuromyo.core.grid import Grid
@@ -39,8 +40,10 @@ def rows(
     common = {"subject": subject, "session": session, "acquisition": acquisition, "region": found.trace.name,
               "region_source": source, "side": found.trace.side, "biomarker": BIOMARKER}  # fmt: skip
     limit = bright_limits(found)
-    made = [_row(found, section.slice, name, "slice", value, se) for section, at in zip(found.sections, limit, strict=True)
-            for name, value, se in _of_section(found, section, at)]  # fmt: skip
+    made = []
+    for section, at in zip(found.sections, limit, strict=True):
+        for name, value, se in _of_section(found, section, at):
+            made.append(_row(found, section, name, "slice", value, se))
     made += [_row(found, None, *whole) for whole in _whole(found, limit)]
     return [{**common, **row} for row in made]
 
@@ -53,7 +56,7 @@ def labels(found: Fascicles, *, first: int = 1, source: str = "fascicles") -> La
     if not found.verdicts["fascicle_to_nerve_ratio"].ok:
         return Labels(volume, trace.grid, (), source)
     a, b = trace.grid.in_plane_axes
-    for one in found.sections:
+    for one in filter(explained, found.sections):
         where: list[slice | int] = [one.slice] * 3
         where[a], where[b] = one.window.at
         mixture = one.mixture
@@ -63,6 +66,11 @@ def labels(found: Fascicles, *, first: int = 1, source: str = "fascicles") -> La
     names = (f"{trace.name}-fascicles", f"{trace.name}-epineurium")
     regions = tuple(Region(first + i, name, trace.side, trace.name) for i, name in enumerate(names))
     return Labels(volume, trace.grid, regions, source)
+
+
+def explained(one: FascicleSection) -> bool:
+    """Whether fascicle and epineurium explain what is seen within the outline."""
+    return one.misfit <= fascicles.MISFIT
 
 
 def bright_limits(found: Fascicles) -> list[float]:
@@ -106,7 +114,8 @@ def _whole(found: Fascicles, limits: list[float]) -> Iterator[tuple[str, str, fl
     by_slice: dict[str, list[tuple[float, float]]] = {}
     for one, limit in zip(found.sections, limits, strict=True):
         for name, value, se in _of_section(found, one, limit):
-            by_slice.setdefault(name, []).append((value, se))
+            given = explained(one) or name not in found.verdicts
+            by_slice.setdefault(name, []).append((value, se) if given else (float("nan"), float("nan")))
     nerve = np.array([s.nerve_mm2 for s in found.sections])
     fascicle = np.array([s.areas_mm2.sum() for s in found.sections])
     for name, pairs in by_slice.items():
@@ -114,7 +123,7 @@ def _whole(found: Fascicles, limits: list[float]) -> Iterator[tuple[str, str, fl
         weight = {"fascicle_to_nerve_ratio": nerve, "bright_fascicle_fraction": fascicle}.get(name, np.ones(len(nerve)))
         yield name, "mean", *_mean(value, se, weight, _bias(found, name))
         if name == "largest_fascicle_area":
-            top = int(np.argmax(np.nan_to_num(value, nan=-1.0)))
+            top = int(np.argmax(np.where(np.isfinite(value), value, -1.0)))
             yield name, "max", float(value[top]), float(se[top])
         if name == "fascicle_to_nerve_ratio":
             ratio, ratio_se = _mean(value, se, weight, _bias(found, name))
@@ -138,22 +147,35 @@ def _bias(found: Fascicles, name: str) -> float:
     bias = abs(found.verdicts[name].bias)
     if name not in _RELATIVE:
         return bias
-    counts = [s.pieces.count if name == "fascicle_count" else float(s.areas_mm2.mean()) for s in found.sections if s.pieces.count]
+    counts = [
+        s.pieces.count if name == "fascicle_count" else float(s.areas_mm2.mean())
+        for s in found.sections
+        if s.pieces.count
+    ]
     return bias * float(np.mean(counts)) if counts else 0.0
 
 
 def _volume_ml(found: Fascicles) -> float:
     grid = found.trace.grid
-    at = np.array([s.slice for s in found.sections])
-    area = np.interp(np.arange(at[0], at[-1] + 1), at, [s.fraction * s.nerve_mm2 for s in found.sections])
+    used = [s for s in found.sections if explained(s)]
+    if not used:
+        return float("nan")
+    at = [s.slice for s in used]
+    every = np.arange(found.sections[0].slice, found.sections[-1].slice + 1)
+    area = np.interp(every, at, [s.fraction * s.nerve_mm2 for s in used])
     a, b = grid.in_plane_axes
     apart = grid.voxel_volume_mm3 / (grid.spacing_mm[a] * grid.spacing_mm[b])
     return float(area.sum()) * apart / 1000.0
 
 
-def _row(found: Fascicles, at: int | None, name: str, statistic: str, value: float, se: float) -> dict[str, Any]:
-    given = name not in found.verdicts or found.verdicts[name].ok
-    flags = [] if given else ["COARSE"]
+def _row(
+    found: Fascicles, one: FascicleSection | None, name: str, statistic: str, value: float, se: float
+) -> dict[str, Any]:
+    judged = name in found.verdicts
+    coarse, unexplained = judged and not found.verdicts[name].ok, judged and one is not None and not explained(one)
+    given = not coarse and not unexplained
+    at = None if one is None else one.slice
+    flags = (["COARSE"] if coarse else []) + (["W-NERVE"] if unexplained else [])
     flags += ["PROPOSED"] if found.trace.proposed else []
     flags += ["GAP"] if name == "fascicular_volume" and _has_gap(found) else []
     nan = float("nan")
@@ -162,7 +184,7 @@ def _row(found: Fascicles, at: int | None, name: str, statistic: str, value: flo
 
 
 def _has_gap(found: Fascicles) -> bool:
-    return found.sections[-1].slice - found.sections[0].slice + 1 > len(found.sections)
+    return found.sections[-1].slice - found.sections[0].slice + 1 > sum(map(explained, found.sections))
 
 
 def stored_slice(grid: Grid, index: int) -> int:

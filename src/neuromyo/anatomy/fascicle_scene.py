@@ -69,7 +69,7 @@ def make(setting: Setting, rng: np.random.Generator) -> Scene:
     x, y = np.meshgrid(line - shift[0], line - shift[1], indexing="ij")
     sheet = fascicle_sheet.make(_disc(x, y, 0.0, 0.0, radius, step), pixel, setting.psf_mm, (setting.smear_mm, 0.0))
     bright = rng.uniform(size=len(discs)) < setting.bright_share
-    drawn = np.stack([_disc(x, y, *disc, step) for disc in discs])
+    drawn = np.stack([_disc(x, y, cx, cy, own, step) for cx, cy, own in discs])
     relative = setting.contrast * np.where(bright, setting.bright, 1.0)
     signal = (1.0 - setting.contrast) + np.tensordot(relative, drawn, axes=1)
     covered = sheet.see(np.ones(x.shape))

@@ -17,6 +17,7 @@ WAIST = 0.2
 
 def divided(mask: np.ndarray, step_mm: tuple[float, float]) -> np.ndarray:
     """Parts of a plane's mask, numbered from 1; 0 outside the mask."""
+    from skimage.measure import label
     from skimage.morphology import reconstruction
     from skimage.segmentation import watershed
 
@@ -24,7 +25,7 @@ def divided(mask: np.ndarray, step_mm: tuple[float, float]) -> np.ndarray:
     least = 0.5 * float(np.sqrt(step_mm[0] * step_mm[1]))
     floor = np.maximum(np.minimum((1.0 - WAIST) * deep, deep - least), 0.0)
     raised = reconstruction(floor, deep, method="dilation")
-    tops = ndimage.label((deep > raised) & mask, structure=np.ones((3, 3)))[0]
+    tops = np.asarray(label((deep > raised) & mask, connectivity=2), int)
     return watershed(-deep, _each_has_one(tops, mask, deep), mask=mask)
 
 
@@ -38,9 +39,11 @@ def owners(parts: np.ndarray) -> np.ndarray:
 
 def _each_has_one(tops: np.ndarray, mask: np.ndarray, deep: np.ndarray) -> np.ndarray:
     """Every connected part has a top at least: the deepest point of those that were left without."""
-    whole, n = ndimage.label(mask)
+    from skimage.measure import label
+
+    whole = np.asarray(label(mask, connectivity=1))
     tops = tops.copy()
-    for index in np.setdiff1d(np.arange(1, n + 1), np.unique(whole[tops > 0])):
+    for index in np.setdiff1d(np.unique(whole[mask]), np.unique(whole[tops > 0])):
         at = np.unravel_index(np.argmax(np.where(whole == index, deep, -1.0)), deep.shape)
         tops[at] = tops.max() + 1
     return tops

@@ -6,8 +6,10 @@ in the same way. A number that fails there is not given: its rows hold NaN and t
 which pixel size would do.
 
 *Assumes* an outline that is the epineurium's; fascicles of one signal each. *Breaks* where a vessel or muscle lies within the
-outline (the misfit rises, and a finding says so). Sizes are taken from the literature, not from the image, since what cannot be resolved looks
-large; only fascicles that turn out smaller than expected make the verdict stricter.
+outline (the misfit rises, and a finding says so).
+
+Sizes are what is known of the nerve, not what the image shows, since what cannot be resolved looks large; only fascicles that turn
+out smaller than expected change them, and make the verdict stricter.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuromyo.anatomy import fascicle_muscle, fascicle_scene, fascicle_section, resolvable
+from neuromyo.anatomy import fascicle_muscle, fascicle_section, resolvable
 from neuromyo.anatomy.fascicle_muscle import Ratio
 from neuromyo.anatomy.fascicle_section import FascicleSection, Window
 from neuromyo.anatomy.resolvable import Verdict
@@ -45,12 +47,16 @@ T2_WEIGHTED = ("T2w", "T2w-fs")
 class FascicleOptions:
     """How fascicles are looked for."""
 
-    psf_mm: float | None = option(None, "width (FWHM) of the blur besides the voxel's own box; the one that explains the largest sections best where not given", unit="mm", low=0.0, high=5.0)  # fmt: skip  # noqa: E501
+    psf_mm: float | None = option(None, "width (FWHM) of the blur besides the voxel's own box; the one that explains the largest section best where not given", unit="mm", low=0.0, high=5.0)  # fmt: skip  # noqa: E501
     fascicle_mm: tuple[float, float] | None = option(None, "smallest and largest diameter expected; by the nerve's name where not given", unit="mm", low=0.05, high=5.0)  # fmt: skip  # noqa: E501
-    noise: float | None = option(None, "noise per channel of the images, in their unit; estimated where not given", low=0.0)
+    noise: float | None = option(
+        None, "noise per channel of the images, in their unit; estimated where not given", low=0.0
+    )
     fascicles: str = option("auto", "whether fascicles are brighter or darker than epineurium; auto: by the weighting", choices=("auto", "bright", "dark"))  # fmt: skip  # noqa: E501
     bright_reference: str = option("fascicle", "what T2-bright fascicles are held against: the nerve's normal fascicles, or muscle beside it", choices=("fascicle", "muscle"))  # fmt: skip  # noqa: E501
-    bright_factor: float = option(1.25, "signal over that reference from which a fascicle is T2-bright", low=0.1, high=20.0)
+    bright_factor: float = option(
+        1.25, "signal over that reference from which a fascicle is T2-bright", low=0.1, high=20.0
+    )
 
 
 DEFAULT = FascicleOptions()
@@ -100,7 +106,9 @@ def fascicles(
     if not parts:
         raise DataError("E-NERVE", where=trace.name, needed="a slice at least in which the nerve has an outline",
                         found="none", remedy="trace the nerve first")  # fmt: skip
-    job = _Job(trace, images, options, tuple(_brighter(i, options) for i in images), _sigmas(images, trace, parts, options))
+    job = _Job(
+        trace, images, options, tuple(_brighter(i, options) for i in images), _sigmas(images, trace, parts, options)
+    )
     windows = [fascicle_section.window(trace, s) for s in parts]
     psf_mm = job.width(parts, windows) if psf_mm is None else psf_mm
     region = muscle.mask("muscle") if muscle is not None and muscle.grid.same_as(trace.grid) else None
@@ -132,10 +140,10 @@ class _Job:
         return np.stack([np.take(i.values, section.slice, axis) for i in self.images]).astype(np.float64)
 
     def width(self, parts: Sequence[Section], windows: Sequence[Window]) -> float:
-        """The blur that leaves least of the largest sections unexplained."""
-        chosen = sorted(range(len(parts)), key=lambda i: -parts[i].area_mm2)[:2]
+        """The blur that leaves least of the largest section unexplained."""
+        largest = max(range(len(parts)), key=lambda i: parts[i].area_mm2)
         widths = [w * self.pixel_mm for w in WIDTHS]
-        left = [sum(self._misfit(parts[i], windows[i], w) ** 2 for i in chosen) for w in widths]
+        left = [self._misfit(parts[largest], windows[largest], w) for w in widths]
         return widths[int(np.argmin(left))]
 
     def section(self, section: Section, where: Window, psf_mm: float, region: np.ndarray | None) -> FascicleSection:
@@ -246,22 +254,25 @@ def _maps(found: Sequence[FascicleSection], trace: Trace) -> tuple[np.ndarray, n
     return share, sd
 
 
-def _findings(
-    found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[str, Verdict]
-) -> tuple[Finding, ...]:
+def _findings(found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[str, Verdict]) -> tuple[Finding, ...]:
     out = []
     refused = [v for v in verdicts.values() if not v.ok]
     for why in dict.fromkeys(v.why for v in refused):
         same = [v for v in refused if v.why == why]
         needed = min(v.needed_mm for v in same)
         names = ", ".join(v.quantity.replace("_", " ") for v in same)
-        remedy = f"pixels of {needed:g} mm would do" if np.isfinite(needed) else "no pixel size tried would do at this contrast to noise"
+        remedy = (
+            f"pixels of {needed:g} mm would do"
+            if np.isfinite(needed)
+            else "no pixel size tried would do at this contrast to noise"
+        )
         out.append(Finding("warn", "W-COARSE", trace.name, f"not given: {names}; {why}", remedy))
     poor = [s.slice for s in found if s.misfit > MISFIT]
     if poor:
         said = ", ".join(map(str, poor[:8])) + (f" and {len(poor) - 8} more" if len(poor) > 8 else "")
-        out.append(Finding("warn", "W-NERVE", trace.name, f"slices {said}: not only fascicles and epineurium within the outline",
-                           "look for vessels within it, or state the blur (psf_mm)"))  # fmt: skip
+        found_there = f"slices {said}: fascicle and epineurium alone do not explain what is within the outline; nothing is given there"
+        remedy = "look for a vessel or a dark sheath within it, or state the blur (psf_mm) and the noise"
+        out.append(Finding("warn", "W-NERVE", trace.name, found_there, remedy))
     return tuple(out)
 
 

@@ -105,7 +105,7 @@ def advance(stack: Stack, state: State, before: Piece, slice_index: int) -> Step
     dz = (slice_index - state.step.slice) * stack.flat.apart_mm
     outline = state.step.cut.outline
     moved = state.slope * dz
-    reach = min(STEEPEST * abs(dz), np.linalg.norm(moved) + 2.2 * state.slope_sd * abs(dz) + 0.5) + 0.5
+    reach = float(min(STEEPEST * abs(dz), np.linalg.norm(moved) + 2.2 * state.slope_sd * abs(dz) + 0.5)) + 0.5
     piece = stack.piece(slice_index, outline.centre + moved, reach + 1.6 * float(outline.radius.max()) + 4.0)
     if piece is None or not piece.known_at(outline.moved(moved).points).mean() > 0.8:
         return None
@@ -124,7 +124,7 @@ def _apart(one: Step, other: Step) -> bool:
 
 def _settled(piece: Piece, before: Piece, state: State, outline: Outline) -> Step:
     size = float(outline.radius.mean())
-    expected = Expected(outline.radius, 0.08 * size + 0.1 + 0.1 * piece.flat.pixel_mm)
+    expected = Expected(outline.radius, 0.1 * size + 0.12 + 0.1 * piece.flat.pixel_mm)
     cut = settle(piece, outline, state.look, expected, half_mm=0.45 * size + 0.4, rounds=3)
     last = state.step.cut.outline
     match = float(correlations(before, piece, last, (cut.outline.middle - last.middle)[None])[0])

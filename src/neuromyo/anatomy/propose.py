@@ -28,12 +28,12 @@ from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
 
 #: nothing below this score is proposed; `bench/nerve_proposals.py` shows scores with and without a nerve
-LEAST_SCORE = 0.30
+LEAST_SCORE = 0.40
 #: at most so many are given, and so many looked at in each of the middle slices
 MOST, _LOOKED_AT = 5, 16
-_LEAST_RESPONSE = 0.15
-#: likeness is judged after smoothing by this share of the nerve's shorter diameter
-_SMOOTH = 0.10
+_LEAST_RESPONSE = 0.12
+#: finer pixels are pooled to about this (mm), or to a seventh of the nerve's shorter diameter
+_WORK_MM = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,18 @@ def propose(
     found: list[tuple[float, tuple[int, int, int], Parts]] = []
     for k in range(first, stop):
         apart = 0.8 * usual.narrow_mm
-        for i, j in peaks(seen.response[..., k] * place[..., k], seen.pixel_mm, apart, _LEAST_RESPONSE, _LOOKED_AT):
+        likely = place[seen.coarser[0] // 2 :: seen.coarser[0], seen.coarser[1] // 2 :: seen.coarser[1], k]
+        likely = likely[: seen.response.shape[0], : seen.response.shape[1]]
+        for i, j in peaks(seen.response[..., k] * likely, seen.pixel_mm, apart, _LEAST_RESPONSE, _LOOKED_AT):
             parts = propose_judge.judge(seen, (i, j, k), usual.area_mm2)
-            found.append((parts.score(float(place[i, j, k])), (i, j, k), parts))
-    best = _distinct(sorted(found, key=lambda f: -f[0]), grid, usual.narrow_mm)
+            found.append((parts.score(float(likely[i, j])), (i, j, k), parts))
+    best = _distinct(sorted(found, key=lambda f: -f[0]), seen, usual.narrow_mm)
     return tuple(
-        Proposal(_landmark(grid, at, name, side), round(score, 3), _why(parts, name, usual.area_mm2, where.said))
+        Proposal(
+            _landmark(grid, at, seen.coarser, name, side),
+            round(score, 3),
+            _why(parts, name, usual.area_mm2, where.said),
+        )
         for score, at, parts in best
         if score >= LEAST_SCORE
     )
@@ -94,22 +100,32 @@ def _middle(grid: Grid) -> tuple[int, int]:
 def _seen(images: Sequence[Image], grid: Grid, name: str) -> Seen:
     usual = NERVES.get(name, OTHER)
     a, b = grid.in_plane_axes
-    pixel = (grid.spacing_mm[a], grid.spacing_mm[b])
-    looked = looks(images, grid, _SMOOTH * usual.narrow_mm)
-    likeness = propose_judge.shares(looked)
+    fine = (grid.spacing_mm[a], grid.spacing_mm[b])
+    wanted_mm = min(_WORK_MM, 0.15 * usual.narrow_mm)
+    coarser = (max(1, round(wanted_mm / fine[0])), max(1, round(wanted_mm / fine[1])))
+    pixel = (fine[0] * coarser[0], fine[1] * coarser[1])
+    looked = looks(images, grid, coarser)
+    likeness = np.prod([np.maximum(look.likeness, 1e-3) for look in looked], axis=0) ** (1.0 / len(looked))
     wanted = ovals(usual.area_mm2)
-    response, which = responses(likeness, pixel, wanted)
-    return Seen(likeness, response, which, wanted, pixel, grid.spacing_mm[grid.slice_axis], looked)
+    response, which = np.zeros(likeness.shape, np.float32), np.zeros(likeness.shape, np.int16)
+    for k in range(*_looked_at(grid)):
+        response[..., k], which[..., k] = responses(looked, k, pixel, wanted, usual.area_mm2, usual.flatness)
+    return Seen(likeness, response, which, wanted, pixel, coarser, grid.spacing_mm[grid.slice_axis], looked)
+
+
+def _looked_at(grid: Grid) -> tuple[int, int]:
+    """The slices in which candidates of the middle ones may be followed."""
+    first, stop = _middle(grid)
+    reach = int(np.ceil(propose_judge.FOLLOW_MM / grid.spacing_mm[grid.slice_axis]))
+    return max(0, first - reach), min(grid.shape[grid.slice_axis], stop + reach)
 
 
 def _distinct(
-    found: list[tuple[float, tuple[int, int, int], Parts]], grid: Grid, apart_mm: float
+    found: list[tuple[float, tuple[int, int, int], Parts]], seen: Seen, apart_mm: float
 ) -> list[tuple[float, tuple[int, int, int], Parts]]:
     """One of those that lie on top of each other in neighbouring slices, the best."""
     kept: list[tuple[float, tuple[int, int, int], Parts]] = []
-    a, b = grid.in_plane_axes
-    pixel = np.array([grid.spacing_mm[a], grid.spacing_mm[b]])
-    drift = grid.spacing_mm[grid.slice_axis]
+    pixel, drift = np.array(seen.pixel_mm), seen.apart_mm
     for one in found:
         gaps = [(np.linalg.norm((np.array(one[1][:2]) - k[1][:2]) * pixel), abs(one[1][2] - k[1][2])) for k in kept]
         if all(across > apart_mm + 0.6 * drift * slices for across, slices in gaps):
@@ -119,9 +135,9 @@ def _distinct(
     return kept
 
 
-def _landmark(grid: Grid, at: tuple[int, int, int], name: str, side: Side) -> Landmark:
+def _landmark(grid: Grid, at: tuple[int, int, int], coarser: tuple[int, int], name: str, side: Side) -> Landmark:
     index = np.zeros(3)
-    index[list(grid.in_plane_axes)] = at[:2]
+    index[list(grid.in_plane_axes)] = [(i + 0.5) * c - 0.5 for i, c in zip(at[:2], coarser, strict=True)]
     index[grid.slice_axis] = at[2]
     x, y, z = (float(v) for v in grid.to_world(index))
     return Landmark("start", (x, y, z), name, side)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from neuromyo.anatomy.propose_look import Look
-from neuromyo.anatomy.propose_ovals import Oval
+from neuromyo.anatomy.propose_ovals import SIZE_SPREAD, Oval
 
 #: a candidate is followed this far (mm) to either side, drifting by at most this many mm per mm of slice distance
 FOLLOW_MM, DRIFT = 15.0, 0.75
@@ -17,17 +16,17 @@ FOLLOW_MM, DRIFT = 15.0, 0.75
 NODE_MM = 14.0
 #: texture of fascicles can be seen below this pixel size (mm)
 TEXTURE_MM = 0.45
-#: spread of areas about the usual, as the sd of the logarithm
-_SIZE_SPREAD = 0.75
 _ANGLES = 2.0 * np.pi * np.arange(32) / 32
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What speaks for a nerve, each 0 to 1: ``clear`` (unlike its ring), ``closed`` (share of the outline with a rim), ``size``,
+    """What speaks for a nerve, each 0 to 1: ``clear`` (unlike its ring), ``solid`` (like nerve throughout, and of the
+    oval's shape), ``closed`` (share of the outline with a rim), ``size``,
     ``lasting`` (goes on over slices), ``texture``, ``place``; and the figures behind them."""
 
     clear: float
+    solid: float
     closed: float
     size: float
     lasting: float
@@ -40,11 +39,12 @@ class Parts:
     def score(self, place: float) -> float:
         """Product of all, tempered: 1 only where everything speaks for a nerve."""
         weighed = (
-            (self.clear, 0.8),
+            (self.clear, 1.2),
+            (self.solid, 1.3),
             (self.closed, 1.0),
             (self.size, 0.7),
             (self.lasting, 1.2),
-            (self.texture, 0.6),
+            (self.texture, 1.2),
             (place, 1.0),
         )
         total = sum(w for _, w in weighed)
@@ -61,6 +61,7 @@ class Seen:
     which: np.ndarray
     ovals: tuple[Oval, ...]
     pixel_mm: tuple[float, float]
+    coarser: tuple[int, int]
     apart_mm: float
     looks: tuple[Look, ...]
 
@@ -69,11 +70,22 @@ def judge(seen: Seen, place: tuple[int, int, int], usual_mm2: float) -> Parts:
     """All that can be said of the candidate at a pixel (a, b, slice) without knowing where in the body it is."""
     i, j, k = place
     oval = seen.ovals[int(seen.which[place])]
-    clear = float(np.clip(seen.response[place] / 0.65, 0.0, 1.0))
+    clear = float(np.clip(seen.response[place] / 0.6, 0.0, 1.0))
     lasting, seen_mm, held_mm = _lasting(seen, place)
-    size = float(np.exp(-0.5 * (np.log(oval.area_mm2 / usual_mm2) / _SIZE_SPREAD) ** 2))
+    size = float(np.exp(-0.5 * (np.log(oval.area_mm2 / usual_mm2) / SIZE_SPREAD) ** 2))
     texture, spread = _texture(seen, (i, j, k), oval)
-    return Parts(clear, _closed(seen, place, oval), size, lasting, texture, oval.area_mm2, seen_mm, held_mm, spread)
+    return Parts(
+        clear,
+        _solid(seen, place, oval),
+        _closed(seen, place, oval),
+        size,
+        lasting,
+        texture,
+        oval.area_mm2,
+        seen_mm,
+        held_mm,
+        spread,
+    )
 
 
 def _closed(seen: Seen, place: tuple[int, int, int], oval: Oval) -> float:
@@ -84,6 +96,33 @@ def _closed(seen: Seen, place: tuple[int, int, int], oval: Oval) -> float:
     along = ndimage.map_coordinates(seen.likeness[..., place[2]], at, order=1, cval=0.0)
     within = max(float(seen.likeness[place]), 0.5)
     return float(np.mean(along.min(axis=0) < 0.5 * within))
+
+
+def _solid(seen: Seen, place: tuple[int, int, int], oval: Oval) -> float:
+    """How well the connected patch of likeness and the oval cover each other (0 below a Dice of 0.55, 1 above 0.9)."""
+    beyond = _distances(seen, place) / oval.radius(_bearings(seen, place))
+    near = beyond < 1.7
+    within = beyond <= 1.0
+    patches = np.zeros(near.shape, np.intp)
+    ndimage.label((seen.likeness[..., place[2]] > 0.5) & near, output=patches)
+    counts = np.bincount(patches[within], minlength=2)
+    if counts[1:].max(initial=0) == 0:
+        return 0.0
+    patch = patches == 1 + int(np.argmax(counts[1:]))
+    dice = 2.0 * np.count_nonzero(patch & within) / (np.count_nonzero(patch) + np.count_nonzero(within))
+    return float(np.clip((dice - 0.55) / 0.35, 0.0, 1.0))
+
+
+def _distances(seen: Seen, place: tuple[int, int, int]) -> np.ndarray:
+    """(a, b) mm from a pixel."""
+    x, y = (np.arange(n) for n in seen.likeness.shape[:2])
+    return np.hypot((x[:, None] - place[0]) * seen.pixel_mm[0], (y[None] - place[1]) * seen.pixel_mm[1])
+
+
+def _bearings(seen: Seen, place: tuple[int, int, int]) -> np.ndarray:
+    """(a, b) directions (rad) from a pixel."""
+    x, y = (np.arange(n) for n in seen.likeness.shape[:2])
+    return np.arctan2((y[None] - place[1]) * seen.pixel_mm[1], (x[:, None] - place[0]) * seen.pixel_mm[0])
 
 
 def _lasting(seen: Seen, place: tuple[int, int, int]) -> tuple[float, float, float]:
@@ -131,25 +170,15 @@ def _nearest(seen: Seen, about: np.ndarray, k: int, freedom: float) -> tuple[int
 
 def _texture(seen: Seen, place: tuple[int, int, int], oval: Oval) -> tuple[float, float]:
     """(0 to 1, sd within over noise): fascicles make a nerve uneven, blood is even. 0.75 where pixels are too coarse to tell."""
-    if max(seen.pixel_mm) > TEXTURE_MM:
+    fine = tuple(p / c for p, c in zip(seen.pixel_mm, seen.coarser, strict=True))
+    if max(fine) > TEXTURE_MM:
         return 0.75, float("nan")
-    x, y = (np.arange(n) for n in seen.likeness.shape[:2])
-    dx, dy = (x[:, None] - place[0]) * seen.pixel_mm[0], (y[None] - place[1]) * seen.pixel_mm[1]
-    within = np.hypot(dx, dy) < 0.75 * oval.radius(np.arctan2(dy, dx))
-    ratios = [
-        float(np.std(look.relative[..., place[2]][within])) / look.noise
-        for look in seen.looks
-        if look.weighting != "FA"
-    ]
+    inside = _distances(seen, place) < 0.75 * oval.radius(_bearings(seen, place))
+    within = np.repeat(np.repeat(inside, seen.coarser[0], 0), seen.coarser[1], 1)
+    a, b = within.shape
+    pictures = [look.relative[:a, :b, place[2]] / look.noise for look in seen.looks if look.weighting != "FA"]
+    ratios = [float(np.std(one[within])) for one in pictures]
     if not ratios or within.sum() < 8:
         return 0.75, float("nan")
     most = max(ratios)
     return float(np.clip((most - 1.0) / 2.5, 0.15, 1.0)), most
-
-
-def shares(looks: Sequence[Look]) -> np.ndarray:
-    """Geometric mean of the images' likeness (a, b, z): nerve must look like nerve on all of them."""
-    product = np.ones_like(looks[0].likeness)
-    for look in looks:
-        product = product * np.maximum(look.likeness, 1e-3)
-    return product ** np.float32(1.0 / len(looks))

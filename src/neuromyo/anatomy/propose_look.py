@@ -1,12 +1,13 @@
-"""How much each pixel looks like nerve, image by image: between muscle and fat, or bright where fat is suppressed.
+"""What each pixel looks like beside muscle and fat: the classes of brightness by which nerve is told from what is around it.
 
 An image is first made relative to muscle (its most common tissue), slowly varying coil sensitivity taken out. Then
 
-    fat bright (T2w, T1w, PDw, GRE, MTw)   t = (v - muscle) / (fat - muscle), nerve where 0.12 < t < 0.75
-    fat suppressed (T2w-fs)                nerve where 0.8 < v / muscle < 2.6
-    FA                                     nerve where FA > 0.4
+    fat bright (T2w, T1w, PDw, GRE, MTw)   t = (v - muscle) / (fat - muscle): nerve lies between muscle (0) and fat (1)
+    fat suppressed (T2w-fs)                v / muscle: fascicles above 1, fat between them below
+    FA                                     FA: nerve above muscle
 
-with soft limits. Vessels with fast flow are too dark, slow veins too dark on T1w and too bright on T2w-fs.
+is cut into classes, each with a weight: how well it fits nerve. Vessels with fast flow are too dark; slow veins too dark on T1w and
+too bright on T2w-fs.
 """
 
 from __future__ import annotations
@@ -23,50 +24,76 @@ from neuromyo.core.image import Image
 from neuromyo.space.interpolate import map_to_grid
 
 FAT_BRIGHT = ("T2w", "T1w", "PDw", "GRE", "MTw")
-#: limits (from, to) over which likeness rises and falls; wide, since nerves with more fat or oedema are nerves too
-_BETWEEN = ((0.06, 0.16), (0.70, 0.92))
-_SUPPRESSED = ((0.62, 0.88), (2.3, 2.9))
-_ANISOTROPIC = (0.33, 0.46)
+#: upper limits of all classes but the last, how well each class fits nerve, and how well the fat around it
+BETWEEN = ((-0.25, 0.08, 0.25, 0.42, 0.6, 0.78, 0.95), (0.0, 0.15, 1.0, 1.0, 1.0, 0.85, 0.25, 0.0),
+           (0.0, 0.0, 0.0, 0.0, 0.3, 0.7, 1.0, 1.0))  # fmt: skip
+SUPPRESSED = ((0.3, 0.6, 0.85, 1.1, 1.4, 1.9, 2.6), (0.1, 0.5, 0.8, 0.8, 1.0, 1.0, 0.9, 0.1),
+              (1.0, 1.0, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0))  # fmt: skip
+ANISOTROPIC = ((0.15, 0.28, 0.38, 0.48, 0.58, 0.75), (0.0, 0.1, 0.5, 1.0, 1.0, 1.0, 0.6),
+               (1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0))  # fmt: skip
 #: the coil's sensitivity changes over such distances (mm)
 _COIL_MM = 14.0
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """One image made ready, slice axis last: ``likeness`` (a, b, z) 0 to 1, ``relative`` (a, b, z) to muscle, ``noise`` its sd
-    in the same unit; ``fat`` the level of fat relative to muscle, 0 where fat is not bright."""
+    """One image made ready, slice axis last.
 
-    likeness: np.ndarray
+    classes : (classes, a, b, z) share of each (coarser) pixel in each class of brightness
+    fits : (classes,) how well each class fits nerve, 0 to 1
+    rims : (classes,) how well each fits the fat around a nerve
+    relative : (a, b, z) at full resolution, brightness over muscle's (or FA); noise : its sd
+    """
+
+    classes: np.ndarray
+    fits: np.ndarray
+    rims: np.ndarray
     relative: np.ndarray
     noise: float
-    fat: float
     weighting: str
 
+    @property
+    def likeness(self) -> np.ndarray:
+        """(a, b, z) mean fit of each pixel."""
+        return np.tensordot(self.fits, self.classes, 1)
 
-def looks(images: Sequence[Image], grid: Grid, smooth_mm: float) -> tuple[Look, ...]:
-    """Each image on ``grid`` as likeness to nerve; ``smooth_mm`` is the sd of the Gaussian that likeness is judged after."""
-    return tuple(_look(image, grid, smooth_mm) for image in images)
+
+def looks(images: Sequence[Image], grid: Grid, coarser: tuple[int, int]) -> tuple[Look, ...]:
+    """Each image on ``grid``, in classes; ``coarser`` pixels along each in-plane axis are pooled into one."""
+    return tuple(_look(image, grid, coarser) for image in images)
 
 
-def _look(image: Image, grid: Grid, smooth_mm: float) -> Look:
+def _look(image: Image, grid: Grid, coarser: tuple[int, int]) -> Look:
     values = np.moveaxis(map_to_grid(image.values, image.grid, grid), grid.slice_axis, 2).astype(np.float32)
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    a, b = grid.in_plane_axes
-    pixel = (grid.spacing_mm[a], grid.spacing_mm[b])
-    sigma = (smooth_mm / pixel[0], smooth_mm / pixel[1], 0.0)
     if image.weighting == "FA":
-        soft = ndimage.gaussian_filter(values, sigma)
-        return Look(_rise(soft, *_ANISOTROPIC), values, _scatter(values, soft > 0.1), 0.0, "FA")
-    relative, muscle = _to_muscle(values, pixel, image.name)
-    soft = ndimage.gaussian_filter(relative, sigma)
+        return _cut(values, values, _scatter(values, values > 0.1), ANISOTROPIC, "FA", coarser)
+    a, b = grid.in_plane_axes
+    relative, muscle = _to_muscle(values, (grid.spacing_mm[a], grid.spacing_mm[b]), image.name)
     noise = _scatter(relative, muscle)
-    top = float(np.percentile(soft, 99.7))
+    top = float(np.percentile(relative, 99.7))
     if image.weighting in FAT_BRIGHT or (image.weighting != "T2w-fs" and top > 2.2):
-        fat = max(float(np.median(soft[soft > 1.0 + 0.6 * (top - 1.0)])), 1.3) if top > 1.0 else 2.0
-        t = (soft - 1.0) / (fat - 1.0)
-        return Look(_rise(t, *_BETWEEN[0]) * (1.0 - _rise(t, *_BETWEEN[1])), relative, noise, fat, image.weighting)
-    likeness = _rise(soft, *_SUPPRESSED[0]) * (1.0 - _rise(soft, *_SUPPRESSED[1]))
-    return Look(likeness, relative, noise, 0.0, image.weighting)
+        bright = relative[relative > 1.0 + 0.6 * (top - 1.0)]
+        fat = max(float(np.median(bright)) if bright.size else 2.0, 1.3)
+        return _cut((relative - 1.0) / (fat - 1.0), relative, noise, BETWEEN, image.weighting, coarser)
+    return _cut(relative, relative, noise, SUPPRESSED, image.weighting, coarser)
+
+
+def _cut(
+    scaled: np.ndarray,
+    relative: np.ndarray,
+    noise: float,
+    table: tuple[tuple[float, ...], ...],
+    weighting: str,
+    coarser: tuple[int, int],
+) -> Look:
+    limits, fits, rims = table
+    number = np.searchsorted(np.array(limits), scaled)
+    na, nb = (n // c for n, c in zip(scaled.shape[:2], coarser, strict=True))
+    pooled = (na, coarser[0], nb, coarser[1], scaled.shape[2])
+    kept = number[: na * coarser[0], : nb * coarser[1]].reshape(pooled)
+    classes = np.stack([(kept == i).mean(axis=(1, 3), dtype=np.float32) for i in range(len(fits))])
+    return Look(classes, np.array(fits, np.float32), np.array(rims, np.float32), relative, noise, weighting)
 
 
 def _to_muscle(values: np.ndarray, pixel: tuple[float, float], name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -100,9 +127,3 @@ def _scatter(relative: np.ndarray, mask: np.ndarray) -> float:
     """Noise's sd from differences between neighbours within a mask (fine texture counts as noise)."""
     apart = (relative[1:] - relative[:-1])[mask[1:] & mask[:-1]]
     return max(float(1.4826 * np.median(np.abs(apart)) / np.sqrt(2.0)), 1e-3) if apart.size else 1e-3
-
-
-def _rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below ``low``, 1 above ``high``, smooth between."""
-    x = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return (x * x * (3.0 - 2.0 * x)).astype(np.float32)

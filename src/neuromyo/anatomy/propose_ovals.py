@@ -1,17 +1,22 @@
-"""Ovals that look like nerve within a ring that does not: where in a slice, how large, how clearly."""
+"""Ovals whose brightness fits nerve and is another than that of the ring around: where in a slice, how large, how clearly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage
+
+from neuromyo.anatomy.propose_look import Look
 
 #: sizes tried, relative to the nerve's usual area; flattenings; directions (rad)
 SIZES = (0.4, 0.62, 0.95, 1.45, 2.2)
 _SHAPES = ((1.0, 0.0), *((0.55, turn * np.pi / 4.0) for turn in range(4)))
 #: width of the ring in which there is fat, sheath or muscle, and the gap to it (mm)
-_RING_MM, _GAP_MM = 1.2, 0.2
+_RING_MM, _GAP_MM = 0.9, 0.15
+#: spread of areas about the usual, as the sd of the logarithm
+SIZE_SPREAD = 0.9
 _FINE = 5
 
 
@@ -40,28 +45,67 @@ def ovals(usual_mm2: float) -> tuple[Oval, ...]:
 
 
 def responses(
-    likeness: np.ndarray, pixel_mm: tuple[float, float], wanted: tuple[Oval, ...]
+    looks: tuple[Look, ...],
+    k: int,
+    pixel_mm: tuple[float, float],
+    wanted: tuple[Oval, ...],
+    usual_mm2: float,
+    flatness: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Slices (a, b, z) -> best over all ovals of (mean within - mean in the ring), and which oval that was (both (a, b, z)).
+    """The best oval about each pixel of slice k: (a, b) response 0 to 1, and which oval (a, b).
 
-    Beyond the edge of the picture everything counts as not like nerve.
+        response = size x product over images of (fit within)
+                        x mean over images of rim (1 - sum over classes sqrt(p_in p_ring))
+
+    ``rim`` is 1 where at least half of the ring is fat, 0.7 without. The last is 1 less Bhattacharyya's overlap of the classes
+    within and in the ring. Ovals whose ring leaves the picture are not looked at. ``size`` falls off slowly with the ratio to the
+    nerve's usual area; where the nerve is usually flat, a round oval counts a little less.
     """
-    kernels = [_kernel(one, pixel_mm) for one in wanted]
-    half = np.max([k.shape for k in kernels], axis=0) // 2
-    size = [fft.next_fast_len(n + int(h), real=True) for n, h in zip(likeness.shape[:2], half, strict=True)]
-    spectrum = fft.rfft2(likeness, size, axes=(0, 1))
-    best = np.full(likeness.shape, -1.0, np.float32)
-    which = np.zeros(likeness.shape, np.int16)
-    for i, kernel in enumerate(kernels):
-        place = np.zeros(size, np.float32)
-        place[: kernel.shape[0], : kernel.shape[1]] = kernel
-        place = np.roll(place, [-(n // 2) for n in kernel.shape], (0, 1))
-        # kernels are symmetric about their middle, so that convolving is correlating
-        found = fft.irfft2(spectrum * fft.rfft2(place)[..., None], size, axes=(0, 1))
-        found = found[: likeness.shape[0], : likeness.shape[1]]
+    shape = looks[0].classes.shape[1:3]
+    longest = max(one.axes_mm[0] for one in wanted) + _GAP_MM + max(_RING_MM, *pixel_mm)
+    height, width = (
+        int(np.asarray(fft.next_fast_len(n + int(longest / p) + 2, real=True)))
+        for n, p in zip(shape, pixel_mm, strict=True)
+    )
+    size = (height, width)
+    spectra = [np.asarray(fft.rfft2(look.classes[..., k], size)) for look in looks]
+    best, which = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
+    for i, one in enumerate(wanted):
+        turned = _spectra(one, pixel_mm, size)
+        fit, apart, whole = np.ones(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, np.float32)
+        for look, spectrum in zip(looks, spectra, strict=True):
+            within, around = (
+                np.maximum(np.asarray(fft.irfft2(spectrum * t, size))[:, : shape[0], : shape[1]], 0.0) for t in turned
+            )
+            fit *= np.tensordot(look.fits, within, 1)
+            whole = around.sum(axis=0)
+            rim = 0.7 + 0.3 * np.minimum(2.0 * np.tensordot(look.rims, around, 1), 1.0)
+            apart += rim * (1.0 - np.sqrt(within * around).sum(axis=0)) * within.sum(axis=0) / len(looks)
+        apart[whole < 0.9] = 0.0
+        found = fit ** (1.0 / len(looks)) * np.clip(apart, 0.0, 1.0) * _size(one, usual_mm2) * _shape(one, flatness)
         better = found > best
         best[better], which[better] = found[better], i
     return best, which
+
+
+def _size(one: Oval, usual_mm2: float) -> float:
+    return float(np.exp(-0.5 * (np.log(one.area_mm2 / usual_mm2) / SIZE_SPREAD) ** 2))
+
+
+def _shape(one: Oval, flatness: float) -> float:
+    """Round where the nerve is usually flat (longer over shorter diameter above 1.5) is a little less likely: vessels are round."""
+    return 0.8 if one.flattening == 1.0 and flatness >= 1.5 else 1.0
+
+
+@lru_cache(maxsize=64)
+def _spectra(one: Oval, pixel_mm: tuple[float, float], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Of the weights within and in the ring, about the origin; they are symmetric, so that convolving is correlating."""
+    found = []
+    for kernel in _kernels(one, pixel_mm):
+        place = np.zeros(size, np.float32)
+        place[: kernel.shape[0], : kernel.shape[1]] = kernel
+        found.append(np.asarray(fft.rfft2(np.roll(place, [-(n // 2) for n in kernel.shape], (0, 1)))))
+    return found[0], found[1]
 
 
 def peaks(
@@ -74,15 +118,17 @@ def peaks(
     return [(int(i), int(j)) for i, j in tops[order]]
 
 
-def _kernel(one: Oval, pixel_mm: tuple[float, float]) -> np.ndarray:
-    """1 / n within, -1 / m in the ring: soft-edged weights of an odd number of pixels."""
-    reach = one.axes_mm[0] + _GAP_MM + max(_RING_MM, *pixel_mm)
+def _kernels(one: Oval, pixel_mm: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Soft-edged weights within the oval and in the ring, each adding up to 1, of an odd number of pixels."""
+    width = max(_RING_MM, *pixel_mm)
+    reach = one.axes_mm[0] + _GAP_MM + width
     n = [2 * int(np.ceil(reach / p)) + 1 for p in pixel_mm]
     fine = [(np.arange(k * _FINE) + 0.5) / _FINE - 0.5 - k // 2 for k in n]
     x, y = np.meshgrid(fine[0] * pixel_mm[0], fine[1] * pixel_mm[1], indexing="ij")
     beyond = np.hypot(x, y) - one.radius(np.arctan2(y, x))
-    width = max(_RING_MM, *pixel_mm)
-    inside, ring = beyond <= 0.0, (beyond > _GAP_MM) & (beyond <= _GAP_MM + width)
-    coarse = [m.reshape(n[0], _FINE, n[1], _FINE).mean(axis=(1, 3)) for m in (inside, ring)]
-    kernel = coarse[0] / coarse[0].sum() - coarse[1] / coarse[1].sum()
-    return (0.5 * (kernel + kernel[::-1, ::-1])).astype(np.float32)
+    found = []
+    for part in (beyond <= 0.0, (beyond > _GAP_MM) & (beyond <= _GAP_MM + width)):
+        coarse = part.reshape(n[0], _FINE, n[1], _FINE).mean(axis=(1, 3))
+        coarse = coarse + coarse[::-1, ::-1]
+        found.append((coarse / coarse.sum()).astype(np.float32))
+    return found[0], found[1]

@@ -59,8 +59,9 @@ def _behind(grid: Grid, marrow: np.ndarray, limits: tuple[float, float, float]) 
     out = np.full(grid.shape, 0.5, np.float32)
     moved, places, bones = (np.moveaxis(v, grid.slice_axis, 0) for v in (out, world, marrow))
     for k, bone in enumerate(bones):
-        named, n = ndimage.label(bone)
-        if n == 0:
+        named = np.zeros(bone.shape, np.intp)
+        ndimage.label(bone, output=named)
+        if not named.any():
             continue
         largest = named == 1 + int(np.argmax(np.bincount(named.ravel())[1:]))
         x, y, _ = places[k][largest].mean(axis=0)

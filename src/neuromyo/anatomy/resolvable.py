@@ -1,7 +1,8 @@
 r"""Whether a resolution supports a number about fascicles, judged by simulation with the very estimator that gives the number.
 
 Nerves with fascicles of a given range of diameters are made up at the pixel size, blur, thickness and noise of the images
-(`fascicle_scene`), at a low and at a high share of fascicle, and with bright fascicles among them; each is measured as an image is. The rule:
+(`fascicle_scene`), at a low and at a high share of fascicle, and with bright fascicles among them; each is measured as an image
+is. The rule:
 
 * ``fascicle_to_nerve_ratio``, ``fascicular_volume``: the mean error of the share is below 0.03, at the low and at the high share;
 * ``fascicle_count``: the mean absolute error is 10 % at most;
@@ -109,14 +110,22 @@ def errors(pixel_mm: float, psf_mm: float, smear_mm: float, cnr: float, fascicle
     contrast = 0.7
     groups = []
     for fraction, bright_share in ((LOW, 0.0), (HIGH, 0.0), (0.5 * (LOW + HIGH), _BRIGHT_SHARE)):
-        setting = Setting(pixel_mm, psf_mm, smear_mm, cnr / contrast, contrast, fascicle_mm, fraction, bright_share, _BRIGHT)
+        setting = Setting(
+            pixel_mm, psf_mm, smear_mm, cnr / contrast, contrast, fascicle_mm, fraction, bright_share, _BRIGHT
+        )
         rng = np.random.default_rng(round(1000 * fraction))
         groups.append(np.array([_one(fascicle_scene.make(setting, rng)) for _ in range(NERVES)]))
     plain = np.concatenate(groups[:2])
     share = max((float(g[:, 0].mean()) for g in groups[:2]), key=abs)
     bias = {"share": share, "count": float(np.abs(plain[:, 1]).mean()), "area": float(plain[:, 2].mean()),
             "largest": float(plain[:, 3].mean()), "bright": float(groups[2][:, 4].mean())}  # fmt: skip
-    columns = {"share": plain[:, 0], "count": plain[:, 1], "area": plain[:, 2], "largest": plain[:, 3], "bright": groups[2][:, 4]}
+    columns = {
+        "share": plain[:, 0],
+        "count": plain[:, 1],
+        "area": plain[:, 2],
+        "largest": plain[:, 3],
+        "bright": groups[2][:, 4],
+    }
     return Errors(bias, {k: float(np.sqrt((v**2).mean())) for k, v in columns.items()}, 3 * NERVES)
 
 
@@ -149,20 +158,28 @@ def _judge(quantity: str, found: Errors, pixel_mm: float, fascicle_mm: tuple[flo
 
 def supported(kind: str, bias: Mapping[str, float]) -> bool:
     """The rule, applied to simulated errors."""
-    limit = {"share": SHARE_BIAS, "count": COUNT_ERROR, "area": AREA_BIAS, "largest": AREA_BIAS, "bright": BRIGHT_BIAS}[kind]
+    limit = {"share": SHARE_BIAS, "count": COUNT_ERROR, "area": AREA_BIAS, "largest": AREA_BIAS, "bright": BRIGHT_BIAS}[
+        kind
+    ]
     within = abs(bias[kind]) <= limit
     return within if kind in ("share", "count") else within and abs(bias["count"]) <= COUNT_ERROR
 
 
 def needed_mm(kind: str, fascicle_mm: tuple[float, float], cnr: float, *, below: float = np.inf) -> float:
-    """The largest pixel of the packaged table, smaller than ``below``, that supports fascicles no larger than these at a contrast to noise no
-    higher than this one; NaN where there is none."""
+    """The largest pixel of the packaged table, smaller than ``below``, that supports fascicles no larger than these at a contrast
+    to noise no higher than this one; NaN where there is none."""
     rows = table()
-    sizes = [r for r in rows if r["low_mm"] <= fascicle_mm[0] + 1e-9 and r["cnr"] <= max(cnr, min(s["cnr"] for s in rows))]
+    sizes = [
+        r for r in rows if r["low_mm"] <= fascicle_mm[0] + 1e-9 and r["cnr"] <= max(cnr, min(s["cnr"] for s in rows))
+    ]
     if not sizes:
         return float("nan")
     nearest = max((r["low_mm"], r["cnr"]) for r in sizes)
-    fits = [r["pixel_mm"] for r in sizes if (r["low_mm"], r["cnr"]) == nearest and r["pixel_mm"] < below and supported(kind, r)]
+    fits = [
+        r["pixel_mm"]
+        for r in sizes
+        if (r["low_mm"], r["cnr"]) == nearest and r["pixel_mm"] < below and supported(kind, r)
+    ]
     return max(fits, default=float("nan"))
 
 

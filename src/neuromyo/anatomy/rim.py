@@ -17,6 +17,8 @@ from scipy import optimize, special
 
 #: width of a sheath, mm, and the margin of a nerve outside of its outermost fascicles where that cannot be seen
 SHEATH_MM, MARGIN_MM = 0.15, 0.25
+#: no sheath of that width shifts an edge by more
+FARTHEST_MM = 0.14
 #: blur tried, in pixels (standard deviation)
 _BLURS = (0.35, 0.45, 0.55, 0.7)
 
@@ -28,7 +30,7 @@ def shift(offsets: np.ndarray, profile: np.ndarray, pixel_mm: float) -> float:
     best = (np.inf, 0.0)
     for blur in _BLURS:
         s = np.hypot(blur * pixel_mm, 0.03)
-        for rho in np.arange(-0.3, 0.201, 0.02):
+        for rho in np.arange(-FARTHEST_MM, FARTHEST_MM + 1e-9, 0.01):
             basis = _basis(at, rho, s)
             found, left = optimize.nnls(basis, values)
             # a sheath cannot be darker than nothing

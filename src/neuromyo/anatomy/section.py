@@ -30,7 +30,11 @@ LOOK_WEIGHT = 1.0
 HARMONICS = 6
 #: how far around a nerve its surroundings are learned
 SURROUND_MM = 1.0
+#: spread that an edge must exceed, as a share of the range of brightness; worth of an edge of the wrong sense
 _FLOOR = 0.04
+WRONG_SENSE = 0.3
+#: stiffness of an outline where pixels are fine (natural units for a step of 0.12 mm from ray to ray)
+STIFF = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +89,12 @@ def gains(
     *,
     band_mm: float,
     smear_mm: np.ndarray | None = None,
+    by_fat: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
 
     band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
+    by_fat : edges are taken from images in which fat is bright, if there are such: in others the nerve's rim is as dark as fat
     """
     pixel = piece.flat.pixel_mm
     spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
@@ -102,16 +108,23 @@ def gains(
     turn = 0.35 * min(1.0, pixel) / (outline.radius.mean() * _TURN)
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
-    for image, low, high in zip(values, look.low, look.high, strict=True):
+    for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
+        if by_fat and rises <= 0 and max(piece.fat_is) > 0:
+            continue
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide
             template = _template(0.3 * wide, band_mm, step_mm, pixel)
-            edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template) * area[rows]
+            edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template, rises) * area[rows]
     speaks = look.ratio(values) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
     return offsets[kept], edge[:, kept], total[:, kept] - total[:, [pad + n]]
+
+
+def _stiffness(piece: Piece, step_mm: float) -> float:
+    """Cost of a step of one column from ray to ray: less where coarse pixels say less along a ray."""
+    return STIFF * min(1.0, 0.4 / piece.flat.pixel_mm) * (step_mm / 0.12) ** 2
 
 
 def _template(spread_mm: float, band_mm: float, step_mm: float, pixel: float) -> np.ndarray:
@@ -124,16 +137,19 @@ def _template(spread_mm: float, band_mm: float, step_mm: float, pixel: float) ->
     return template - template.mean()
 
 
-def _step_gain(profile: np.ndarray, noise: float, template: np.ndarray) -> np.ndarray:
-    """Half the log ratio of sums of squares, one level to two, for an edge at each sample."""
+def _step_gain(profile: np.ndarray, noise: float, template: np.ndarray, rises: int) -> np.ndarray:
+    """Half the log ratio of sums of squares, one level to two, for an edge at each sample; less for edges of the sense that fat
+    around a nerve does not make, such as its own outer edge against muscle."""
     n = len(template)
     one = np.ones(n)
     mean = ndimage.correlate1d(profile, one / n, axis=1, mode="nearest")
     flat = ndimage.correlate1d(profile**2, one, axis=1, mode="nearest") - n * mean**2
-    told = ndimage.correlate1d(profile, template, axis=1, mode="nearest") ** 2 / np.sum(template**2)
+    size = ndimage.correlate1d(profile, template, axis=1, mode="nearest")
+    told = size**2 / np.sum(template**2)
     flat = np.maximum(flat, told)
     floor = n * noise**2
-    return 0.5 * np.log((flat + floor) / (flat - told + floor))
+    gain = 0.5 * np.log((flat + floor) / (flat - told + floor))
+    return np.where(size * rises < 0, WRONG_SENSE * gain, gain)
 
 
 def settle(
@@ -153,14 +169,14 @@ def settle(
     edge_at, rough = np.zeros(N_ANGLES), 0.0
     for turn in range(rounds):
         step = max(0.06, min(0.12, 0.25 * piece.flat.pixel_mm))
-        half = min(half_mm / (1 + turn), 0.85 * float(outline.radius.max()))
+        half = min(half_mm / (1 + 0.5 * turn), 0.85 * float(outline.radius.max()))
         offsets, edge, inside = gains(piece, outline, look, half, step, band_mm=band, smear_mm=smear_mm)
         total = edge + LOOK_WEIGHT * inside
         r = outline.radius[:, None] + offsets[None]
         if expected is not None:
             total = total - 0.5 * ((r - expected.radius[:, None]) / expected.sd_mm) ** 2
         total = np.where(r > 0.35, total, total - 50.0)
-        path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
+        path = best_path(total, stiffness=_stiffness(piece, step), reach=5)
         between = peak_between(total, path)
         rows = np.arange(N_ANGLES)
         found = outline.radius + np.interp(between, np.arange(len(offsets)), offsets)
@@ -182,10 +198,10 @@ def polished(piece: Piece, cut: Cut, smear_mm: np.ndarray | None = None, *, harm
     outline, rough = cut.outline, cut.rough
     for _ in range(2):
         offsets, edge, _ = gains(
-            piece, outline, cut.look, half, step, band_mm=max(0.35, 0.9 * pixel), smear_mm=smear_mm
+            piece, outline, cut.look, half, step, band_mm=max(0.35, 0.8 * pixel), smear_mm=smear_mm
         )
         total = edge - 0.5 * (offsets[None] / max(0.3, 0.5 * half)) ** 2
-        path = best_path(total, stiffness=0.5 * (step / 0.12) ** 2)
+        path = best_path(total, stiffness=_stiffness(piece, step), reach=5)
         found = outline.radius + np.interp(peak_between(total, path), np.arange(len(offsets)), offsets)
         weight = 0.2 + np.clip(around(edge[np.arange(N_ANGLES), path][:, None], 1.0)[:, 0], 0.0, 5.0)
         radius = np.maximum(smoothed(found, harmonics, weight), 0.3)

@@ -154,7 +154,7 @@ def _shape(section: Section, arc: float, trace: Trace, course: Course, field: np
     flattening = square.short / square.long
     flat_se = float(np.hypot(4 * np.sqrt(2) * shift / square.long, flattening * np.tan(angle) * turn))
     to_field = float(np.rad2deg(np.arccos(min(abs(float(tangent @ field)), 1.0))))
-    spacing = trace.grid.voxel_volume_mm3 / _pixel_area(trace)
+    spacing = trace.grid.voxel_volume_mm3 / trace.grid.pixel_area_mm2
     flags = [f for f in section.flags if f not in ("start", "restart", "proposed")]
     flags += ["MAGIC"] if MAGIC_DEG[0] <= to_field <= MAGIC_DEG[1] else []
     flags += ["COARSE"] if spacing * np.tan(angle) > square.short else []
@@ -164,11 +164,6 @@ def _shape(section: Section, arc: float, trace: Trace, course: Course, field: np
         4 * np.pi * square.area / square.perimeter**2, _roundness_se(square, flat_se), flattening, flat_se,
         square.long, square.short, 2 * np.sqrt(3) * shift, to_field, section.confidence, tuple(flags),
     )  # fmt: skip
-
-
-def _pixel_area(trace: Trace) -> float:
-    a, b = trace.grid.in_plane_axes
-    return float(np.linalg.norm(np.cross(trace.grid.affine[:3, a], trace.grid.affine[:3, b])))
 
 
 def _projected(outline: np.ndarray, centre: np.ndarray, tangent: np.ndarray) -> np.ndarray:

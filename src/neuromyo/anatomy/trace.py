@@ -23,7 +23,7 @@ from neuromyo.anatomy.trace_stack import Stack
 from neuromyo.anatomy.trace_start import candidates
 from neuromyo.anatomy.trace_told import Told, told
 from neuromyo.anatomy.trace_write import Followed, written
-from neuromyo.anatomy.usual import branches, usual
+from neuromyo.anatomy.usual import DIVIDES, branches, usual
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Side
@@ -41,7 +41,7 @@ class TraceOptions:
 
     gap_slices: int = option(3, "slices in a row that may be lost and are bridged", low=0, high=10)
     gap_mm: float = option(15.0, "the longest gap that is bridged", unit="mm", low=0.0, high=60.0)
-    least_quality: float = option(0.2, "quality under which a slice counts as lost", low=0.01, high=0.9)
+    least_quality: float = option(0.3, "quality under which a slice counts as lost", low=0.01, high=0.9)
     divide: bool = option(True, "look for the place where the nerve divides, and follow its branches")
 
 
@@ -52,7 +52,7 @@ def trace(
     name: str,
     side: Side = "none",
     landmarks: Sequence[Landmark] = (),
-    options: TraceOptions | None = None,
+    options: TraceOptions = TraceOptions(),
 ) -> Trace:
     """Follow the nerve ``name`` from ``start`` (RAS+ mm) through the slices of the first image.
 
@@ -62,7 +62,7 @@ def trace(
     Returns the trace with its branches. Raises E-OPTION without a start, E-RESOLUTION where voxels are too coarse, E-NERVE where
     there is no nerve at the start.
     """
-    options = check(options or TraceOptions())
+    check(options)
     if not images:
         raise OptionError("E-OPTION", where=f"trace of the {name}", needed="at least one image", found="none")
     if start is None:
@@ -80,7 +80,7 @@ def trace(
         )  # fmt: skip
     stack = Stack.of(images)
     rules = Rules(options.least_quality, _gap(options, stack), options.divide)
-    followed = _from(stack, told(stack, name, start, landmarks), name, rules, landmarks)
+    followed = _from(stack, told(stack, name, start, landmarks), name, side, rules, landmarks)
     return written(stack, followed, name, side, proposed=False)
 
 
@@ -88,7 +88,7 @@ def _gap(options: TraceOptions, stack: Stack) -> int:
     return min(options.gap_slices, int(options.gap_mm / stack.flat.apart_mm))
 
 
-def _from(stack: Stack, said: Told, name: str, rules: Rules, landmarks: Sequence[Landmark]) -> Followed:
+def _from(stack: Stack, said: Told, name: str, side: Side, rules: Rules, landmarks: Sequence[Landmark]) -> Followed:
     """The nerve from its start, both ways, its branches included; E-NERVE where it is none."""
     k, place = said.start
     piece = stack.piece(k, place, _WINDOW_MM)
@@ -96,7 +96,7 @@ def _from(stack: Stack, said: Told, name: str, rules: Rules, landmarks: Sequence
         raise _no_nerve(stack, name, said, "the start lies outside the images, or where they have no values")
     best = candidates(piece, place, usual(name).area_mm2)[0]
     first = judged(piece, best.cut, best.cut.look, best.cut.outline.area, 1.0, ("start",))
-    why = start_refusal(first)
+    why = start_refusal(piece, first, best.score)
     if why:
         raise _no_nerve(stack, name, said, why)
     state = begin(first, best.cut.look)
@@ -107,7 +107,7 @@ def _from(stack: Stack, said: Told, name: str, rules: Rules, landmarks: Sequence
         may = rules.may_divide and _distal(stack, step)
         ways.append(walk(stack, state, slices, Rules(rules.least, rules.gap, may), said.restarts, said.splits))
     _refuse(stack, said, name, first, ways)
-    return Followed(name, first, tuple(ways), _branches(stack, said, name, rules, ways, landmarks), state.look)
+    return Followed(name, first, tuple(ways), _branches(stack, said, name, side, rules, ways, landmarks), state.look)
 
 
 def _distal(stack: Stack, step: int) -> bool:
@@ -134,7 +134,7 @@ def _no_nerve(stack: Stack, name: str, said: Told, why: str) -> DataError:
 
 
 def _branches(
-    stack: Stack, said: Told, name: str, rules: Rules, ways: Sequence[Way], landmarks: Sequence[Landmark]
+    stack: Stack, said: Told, name: str, side: Side, rules: Rules, ways: Sequence[Way], landmarks: Sequence[Landmark]
 ) -> tuple[Followed, ...]:
     """What the nerve divides into, each followed on from the division."""
     out = []
@@ -143,9 +143,20 @@ def _branches(
             continue
         last = said.first if sign < 0 else said.last
         slices = list(range(way.division.slice + sign, last + sign, sign))
-        for branch, step in zip(branches(name), way.division.steps, strict=True):
+        for branch, step in zip(branches(name), _ordered(stack, way.division.steps, name, side), strict=True):
             own = told(stack, branch, None, [one for one in landmarks if one.name == branch])
             look = way.state.look.blend(step.cut.look, 0.5)
             further = walk(stack, begin(step, look), slices, Rules(rules.least, rules.gap), own.restarts, {})
             out.append(Followed(branch, step, (further,), (), look))
     return tuple(out)
+
+
+def _ordered(stack: Stack, pair: tuple[Step, Step], name: str, side: Side) -> tuple[Step, Step]:
+    """Two branches in the order of their names: of the sciatic nerve of a known side the medial one (tibial) first, else the larger."""
+    if name not in DIVIDES or side not in ("left", "right"):
+        return pair
+    x = [float(stack.flat.world(step.cut.outline.middle, step.slice)[0]) for step in pair]
+    if abs(x[0] - x[1]) < 1.5:
+        return pair
+    first_is_medial = (x[0] < x[1]) == (side == "right")
+    return pair if first_is_medial else (pair[1], pair[0])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from neuromyo.anatomy.contour import DIRECTIONS, Outline, smoothed
 from neuromyo.anatomy.follow import Step
@@ -25,16 +26,19 @@ _OFFSETS = np.arange(-1.0, 1.001, 0.05)
 def finished(stack: Stack, steps: Sequence[Step], look: Look) -> list[Step]:
     """Steps by ascending slice -> the same with their final outlines."""
     slopes = slants(stack, steps)
+    usual_area = ndimage.median_filter([step.cut.outline.area for step in steps], size=5, mode="nearest")
     cuts, profiles = [], []
     for i, step in enumerate(steps):
         piece = near(stack, step.cut.outline, step.slice)
         smear = slopes[i] * stack.flat.apart_mm
         radius = np.mean([one.cut.outline.recentred.radius for one in steps[max(0, i - 1) : i + 2]], axis=0)
         size = float(radius.mean())
-        expected = Expected(radius, 0.06 * size + 0.1 + 0.1 * stack.flat.pixel_mm)
+        expected = Expected(radius, 0.1 * size + 0.1 + 0.1 * stack.flat.pixel_mm)
         guess = Outline(step.cut.outline.middle, radius)
-        cut = settle(piece, guess, look, expected, half_mm=0.3 * size + 0.3, rounds=2, smear_mm=smear)
+        cut = settle(piece, guess, look, expected, half_mm=0.4 * size + 0.3, rounds=3, smear_mm=smear)
         cut = polished(piece, cut, smear)
+        if not 0.75 < cut.outline.area / usual_area[i] < 1.35:
+            cut = step.cut
         cuts.append(cut)
         clean = np.abs(DIRECTIONS @ smear) < max(0.4, 0.7 * float(np.linalg.norm(smear)))
         rays = cut.outline.centre + (cut.outline.radius[:, None] + _OFFSETS)[..., None] * DIRECTIONS[:, None, :]

@@ -14,7 +14,10 @@ import numpy as np
 from scipy import ndimage
 
 from neuromyo.core.grid import Grid
-from neuromyo.core.image import Image
+from neuromyo.core.image import Image, Weighting
+
+#: whether fat, and with it what usually surrounds a nerve, is brighter (+1) or darker (-1) than the nerve; 0: not known
+FAT_IS: dict[Weighting, int] = {"T2w": 1, "T1w": 1, "PDw": 1, "MTw": 1, "GRE": 1, "T2w-fs": -1, "FA": -1, "other": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,9 @@ class Piece:
     low: tuple[int, int]
     values: np.ndarray
     known: np.ndarray  #: (h, w) False where no image has a value
+    fat_is: tuple[
+        int, ...
+    ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
 
     @cached_property
     def _splines(self) -> np.ndarray:
@@ -126,10 +132,11 @@ class Stack:
         if any(b - a < 4 for a, b in zip(low, high, strict=True)):
             return None
         raw = np.stack([self._cut(image, slice_index, low, high) for image in self.images])
-        known = np.isfinite(raw).any(axis=0)
+        known = np.asarray(np.isfinite(raw).any(axis=0))
         if not known.any():
             return None
-        return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known)
+        return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
+                     tuple(FAT_IS[image.weighting] for image in self.images))  # fmt: skip
 
     def _cut(self, image: Image, slice_index: int, low: list[int], high: list[int]) -> np.ndarray:
         grid = self.flat.grid

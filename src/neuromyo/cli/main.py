@@ -8,7 +8,25 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.cli import check, demo, doctor, export, fit, import_, phantom, phenotype, plan, qa, run, show, tract
+from neuromyo.cli import (
+    check,
+    demo,
+    doctor,
+    export,
+    fit,
+    import_,
+    measure,
+    phantom,
+    phenotype,
+    plan,
+    qa,
+    read,
+    run,
+    segment,
+    show,
+    trace,
+    tract,
+)
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
 from neuromyo.cli.speak import speaker
@@ -30,6 +48,9 @@ for name, verb, short in (
     ("plan", plan.plan, "Print what a run would do, on which series, and why."),
     ("run", run.run, "Measure a BIDS dataset: maps, tables and report pages."),
     ("fit", fit.fit, "Fit one biomarker to NIfTI files."),
+    ("segment", segment.segment, "Draw regions on images, or carry them over."),
+    ("trace", trace.trace, "Follow a nerve through a stack of slices, and measure it."),
+    ("measure", measure.measure, "A table from regions and maps."),
     ("tract", tract.tract, "Follow a nerve by diffusion: lines, and FA along them."),
     ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
     ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
@@ -43,6 +64,8 @@ for name, verb, short in (
         short_help=short,
         epilog="Every verb takes --json (one object on stdout, all else on stderr) and --debug (tracebacks).",
     )(verb)
+
+app.add_typer(read.read, name="read", short_help="Have images graded by people, blinded.")
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 

@@ -17,7 +17,7 @@ def phantom(
         typer.Option(
             "--set",
             metavar="NAME|FILE",
-            help="A packaged set (demo, calf, thigh, nerve_3t, nerve_small, vials) or a TOML file.",
+            help="A packaged set (demo, calf, thigh, nerve_3t, nerve_small, nerves, vials) or a TOML file.",
         ),
     ] = "demo",
     seed: Annotated[

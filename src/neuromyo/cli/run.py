@@ -29,6 +29,22 @@ def run(
     flip_labels: Annotated[
         str, typer.Option("--flip-labels", help="left-right mirrors the label maps of --regions; none leaves them.")
     ] = "none",
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(
+            "--landmarks",
+            metavar="FILE.tsv",
+            help="Where people pointed at nerves: participant_id, session_id, kind, name, side, x, y, z (mm).",
+        ),
+    ] = None,
+    nerves: Annotated[
+        str,
+        typer.Option(
+            "--nerves",
+            metavar="NAME,...",
+            help="Follow these (sciatic-nerve, ...) from a proposal where nobody pointed; NAME/right for one side.",
+        ),
+    ] = "",
     option: t.Assignments = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
@@ -48,6 +64,8 @@ def run(
         protocol=protocol,
         regions=regions,
         flip_labels=flip_labels,
+        landmarks=landmarks,
+        nerves=nerves,
         option=option,
         max_input_gb=max_input_gb,
         geometry=geometry,

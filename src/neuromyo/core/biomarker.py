@@ -337,6 +337,13 @@ class Segmenter:
     def slug(self) -> str:
         return self.id.replace("-", "")
 
+    @property
+    def series_roles(self) -> tuple[str, ...]:
+        return tuple(self.needs)
+
+    def series_need(self, role: str) -> SeriesNeed:
+        return self.needs[role]
+
 
 def fill_assumptions(
     need: SeriesNeed, acquisition: Acquisition, role: str

@@ -66,6 +66,12 @@ class Grid:
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
     @property
+    def pixel_area_mm2(self) -> float:
+        """Area of a voxel's face within the slice."""
+        a, b = self.in_plane_axes
+        return float(np.linalg.norm(np.cross(self.affine[:3, a], self.affine[:3, b])))
+
+    @property
     def in_plane_axes(self) -> tuple[int, int]:
         a, b = (axis for axis in range(3) if axis != self.slice_axis)
         return a, b

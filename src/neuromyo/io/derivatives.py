@@ -111,7 +111,7 @@ def dataset_files(
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "neuromyo", "Version": neuromyo.__version__}],
     } | dict(also or {})
-    fixed = ["measurements.*", "**/*_measurements.*", "*.html", "methods.md", "record", "record/**"]
+    fixed = ["measurements.*", "**/*_measurements.*", "**/*_profile.*", "*.html", "methods.md", "record", "record/**"]
     ignore = "\n".join([*fixed, *_unnamed_in_bids(out)]) + "\n"
     return {
         "dataset_description.json": store.write_json(out / "dataset_description.json", _plain(description)),

@@ -19,14 +19,14 @@ _PREFIX, _SUFFIX = ".neuromyo-", ".tmp"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_stream(path: Path, pieces: Iterable[bytes]) -> str:
-    """Write ``pieces`` one after the other; the SHA-256 (hex) of what stands in the file."""
+def write_stream(path: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> str:
+    """Write ``pieces`` one after the other; the SHA-256 (hex) of what stands in the file. ``mode``: 0o600 for the owner alone."""
     digest = hashlib.sha256()
     temporary = path.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _fill(temporary, pieces, digest)
+            _fill(temporary, pieces, digest, mode)
             os.replace(temporary, path)
             _flush_folder(path.parent)
         except BaseException:
@@ -90,8 +90,8 @@ def cannot_write(name: str, error: OSError) -> ResourceError:
                          remedy="check the disk and the permissions, then run again")  # fmt: skip
 
 
-def _fill(temporary: Path, pieces: Iterable[bytes], digest: Any) -> None:
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+def _fill(temporary: Path, pieces: Iterable[bytes], digest: Any, mode: int) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
     with os.fdopen(descriptor, "wb") as stream:
         for piece in pieces:
             stream.write(piece)

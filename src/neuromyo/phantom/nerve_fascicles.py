@@ -14,6 +14,8 @@ SMALLEST_MM, LARGEST_MM = 0.3, 1.2
 #: how far a fascicle drifts to either side of its place, and over which length along the nerve, mm
 DRIFT_MM, DRIFT_LENGTH_MM = 0.04, (60.0, 120.0)
 _PUSHES, _TRIES = 1000, 20
+#: more than this share is never reached within a sheath; not tried
+_MOST = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ def pack(outline: Outline, share: float, mean_mm: float, sheath_mm: float, seed:
     Raises ValueError where so much cannot be packed (shares of about 0.6 and more).
     """
     rng = np.random.default_rng([seed, 71])
-    for _ in range(_TRIES):
+    for _ in range(_TRIES if share <= _MOST else 0):
         radius = _radii(rng, share * float(outline.area(np.zeros(()))), mean_mm)
         placed = _settle(rng, outline, radius + DRIFT_MM, sheath_mm)
         if placed is not None:

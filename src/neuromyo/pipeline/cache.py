@@ -35,7 +35,7 @@ def pack_maps(maps: Maps) -> bytes:
                         "sd": None if one.sd is None else _put(arrays, shared, one.sd)}  # fmt: skip
     about = {
         "biomarker": maps.biomarker,
-        "grid": _grid_out(maps.grid),
+        "grid": grid_out(maps.grid),
         "maps": layout,
         "scalars": {n: {"value": s.value, "sd": s.sd, "source": s.source} for n, s in maps.scalars.items()},
         "assumptions": [a.as_dict() for a in maps.assumptions],
@@ -46,17 +46,17 @@ def pack_maps(maps: Maps) -> bytes:
         "calibrated": dict(maps.calibrated),
         "flags": list(maps.flags),
     }
-    return _archive(arrays, about)
+    return archive(arrays, about)
 
 
 def unpack_maps(data: bytes, biomarker: Biomarker) -> Maps:
     """The inverse of `pack_maps`; quantities come from the declaration."""
-    arrays, about = _opened(data)
+    arrays, about = opened(data)
     layout = about["maps"]
     quantities = {q.name: q for q in biomarker.gives}
     return Maps(
         biomarker=about["biomarker"],
-        grid=_grid_in(about["grid"]),
+        grid=grid_in(about["grid"]),
         maps={n: Map(quantities[n], arrays[m["values"]], arrays.get(m["sd"]), arrays[m["reason"]])
               for n, m in layout.items()},
         scalars={n: Scalar(quantities[n], s["value"], s["sd"], s["source"]) for n, s in about["scalars"].items()},
@@ -73,19 +73,19 @@ def unpack_maps(data: bytes, biomarker: Biomarker) -> Maps:
 def pack_labels(labels: Labels) -> bytes:
     """A label volume and its table -> bytes."""
     about = {
-        "grid": _grid_out(labels.grid),
+        "grid": grid_out(labels.grid),
         "regions": [asdict(r) for r in labels.regions],
         "source": labels.source,
         "above": dict(labels.above),
     }
-    return _archive({"volume": labels.volume}, about)
+    return archive({"volume": labels.volume}, about)
 
 
 def unpack_labels(data: bytes) -> Labels:
     """The inverse of `pack_labels`."""
-    arrays, about = _opened(data)
+    arrays, about = opened(data)
     regions = tuple(Region(**r) for r in about["regions"])
-    return Labels(arrays["volume"], _grid_in(about["grid"]), regions, about["source"], about["above"])
+    return Labels(arrays["volume"], grid_in(about["grid"]), regions, about["source"], about["above"])
 
 
 def pack_table(table: Measurements, samples: Sequence[Any]) -> bytes:
@@ -111,25 +111,29 @@ def _put(arrays: dict[str, np.ndarray], shared: dict[int, str], array: np.ndarra
     return name
 
 
-def _archive(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
+def archive(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
+    """Arrays by name, and what can be written as JSON, as one archive."""
     stream = io.BytesIO()
     note = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     np.savez(stream, allow_pickle=False, **{_ABOUT: note}, **arrays)
     return stream.getvalue()
 
 
-def _opened(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def opened(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The inverse of `archive`; nothing is unpickled."""
     with np.load(io.BytesIO(data), allow_pickle=False) as held:
         arrays = {name: held[name] for name in held.files}
     return arrays, json.loads(arrays.pop(_ABOUT).tobytes())
 
 
-def _grid_out(grid: Grid) -> dict[str, Any]:
+def grid_out(grid: Grid) -> dict[str, Any]:
+    """A grid as JSON."""
     return {"shape": grid.shape, "flat_affine": grid.flat_affine, "slice_axis": grid.slice_axis,
             "source_axes": grid.source_axes}  # fmt: skip
 
 
-def _grid_in(said: Mapping[str, Any]) -> Grid:
+def grid_in(said: Mapping[str, Any]) -> Grid:
+    """The inverse of `grid_out`."""
     x, y, z = said["shape"]
     axes = tuple((int(a), bool(f)) for a, f in said["source_axes"])
     return Grid((x, y, z), tuple(said["flat_affine"]), said["slice_axis"], axes)

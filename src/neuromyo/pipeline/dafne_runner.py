@@ -20,11 +20,14 @@ def main(image_file, masks_file, model_file):
     kind = str(told.get("metadata", {}).get("orientation") or "")
     with np.load(image_file) as given:
         image, pixel, apart = given["image"], given["pixel_mm"], float(given["slice_mm"])
+    stated = kind.lower()[:1] in ("a", "t")
+    if not stated:
+        print("ORIENTATION not stated by the model", flush=True)
     # models without a stated orientation were trained on slices as scanners store them: rows from front to back, columns from the right
-    turn = (lambda a: a) if kind.lower()[:1] in ("a", "t") else (lambda a: np.swapaxes(a[::-1], 0, 1))
-    back = (lambda a: a) if kind.lower()[:1] in ("a", "t") else (lambda a: np.swapaxes(a, 0, 1)[::-1])
+    turn = (lambda a: a) if stated else (lambda a: np.swapaxes(a[::-1], 0, 1))
+    back = (lambda a: a) if stated else (lambda a: np.swapaxes(a, 0, 1)[::-1])
     turned = turn(image)
-    size = [float(p) for p in (pixel if kind.lower()[:1] in ("a", "t") else pixel[::-1])]
+    size = [float(p) for p in (pixel if stated else pixel[::-1])]
     fixed = {"options": {}, "split_laterality": False, "classification": ""}
     masks = {}
     if getattr(model, "data_dimensionality", 2) == 2:

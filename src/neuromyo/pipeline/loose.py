@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuromyo.core.biomarker import Biomarker, SeriesNeed
+from neuromyo.core.biomarker import Biomarker, Segmenter, SeriesNeed
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.series import Series
 
@@ -33,7 +33,7 @@ class Opened:
 
 
 def open_files(
-    biomarker: Biomarker,
+    declaration: Biomarker | Segmenter,
     files: Mapping[str, Sequence[Path]],
     scratch: Path,
     *,
@@ -49,8 +49,8 @@ def open_files(
     marked: list[Marked] = []
     for number, (role, paths) in enumerate(files.items()):
         root = scratch / f"role{number}"
-        given = _link(root, biomarker.series_need(role), paths)
-        part = biomarker.series_need(role).part
+        given = _link(root, declaration.series_need(role), paths)
+        part = declaration.series_need(role).part
         one, found, used, looked = _open(root, role, part, given, memory_mb, max_input_gb, geometry)
         series[role] = replace(one, files=tuple(given.get(f, f) for f in one.files), entities={})
         findings += found

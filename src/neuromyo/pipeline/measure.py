@@ -17,7 +17,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.series import Series
 from neuromyo.fit.runner import known_maps
-from neuromyo.pipeline import code_version, inputs, keys, ledger, match, nearest, samples
+from neuromyo.pipeline import code_version, inputs, keys, ledger, match, nearest, samples, sizes
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
@@ -93,7 +93,7 @@ def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
     """The key of the table: the steps before it, the user's regions, and the code that summarises."""
     return ledger.key(
         step="measure",
-        code=code_version.of_rooms("study", "space", "fit", "stats", "io", "pipeline"),
+        code=code_version.of_rooms("anatomy", "study", "space", "fit", "stats", "io", "pipeline"),
         versions=code_version.versions(),
         done=dict(done),
         given=[keys.of_labels(one) for one in given],
@@ -123,9 +123,12 @@ def first_volume(series: Series) -> np.ndarray:
     return first
 
 
-def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measurements, tuple[SampleFit, ...]]:
-    """Every region's measurements, and the sample fits for the page."""
+def table(
+    all_: Sequence[Fitted], subject: str, session: str, more: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Measurements, tuple[SampleFit, ...]]:
+    """Every region's measurements with ``more`` rows of what is no map (nerves), and the sample fits for the page."""
     tables, shown, seen = [], [], set()
+    maps = [one.maps for one in all_]
     for one in all_:
         scalars = one.maps.calibrated
         known = known_maps(one.biomarker, one.task.series, one.options, one.known)
@@ -148,4 +151,5 @@ def table(all_: Sequence[Fitted], subject: str, session: str) -> tuple[Measureme
         seen |= {labels.source for labels in fresh}
         if fresh:
             tables.append(volumes(fresh, subject=subject, session=session))
-    return Measurements.join(tables), tuple(shown)
+            tables.append(sizes.table(fresh, maps, subject, session))
+    return Measurements.join([*tables, Measurements.of(more)]), tuple(shown)

@@ -106,7 +106,7 @@ def run(
         labels, findings = network_files.read_output(
             one, Path(room) / "output", given.grid, network_weights.labels_of(one, weights)
         )
-    told = (*doubts, *_unused_gpu(one, ended, device), *findings)
+    told = (*doubts, *_unused_gpu(one, ended, device), *_orientation(one, ended), *findings)
     return labels, told, _provenance(one, given, weights, digest, licence, device, command)
 
 
@@ -281,6 +281,15 @@ def _unused_gpu(one: Network, ended: outside.Ended, device: str) -> tuple[Findin
         return (Finding("warn", "W-NETWORK", one.id, "the GPU was asked for and not used",
                         "install the torch that fits the machine's driver"),)  # fmt: skip
     return ()
+
+
+def _orientation(one: Network, ended: outside.Ended) -> tuple[Finding, ...]:
+    """A model that does not say which way its slices must lie."""
+    if not (one.runner and "ORIENTATION not stated" in ended.said):
+        return ()
+    said = "the model does not state which way its slices must lie; it is given them as scanners store them"
+    consequence = "where it learnt otherwise, its labels are of the other leg, or wrong throughout"
+    return (Finding("warn", "W-NETWORK", one.id, said, "look at the overlay", consequence),)
 
 
 def _provenance(

@@ -22,7 +22,10 @@ def usable_cores() -> int:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of `neuromyo run`. Labels without ``sub-`` and ``ses-``; memory in megabytes, sizes in gigabytes."""
+    """The options of `neuromyo run`. Labels without ``sub-`` and ``ses-``; memory in megabytes, sizes in gigabytes.
+
+    landmarks : table of where people pointed at nerves; nerves : those to follow from a proposal where nobody did
+    """
 
     participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
@@ -30,6 +33,8 @@ class RunOptions:
     protocol: str = ""
     regions: Path | None = None
     flip_labels: bool = False
+    landmarks: Path | None = None
+    nerves: tuple[str, ...] = ()
     option: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     max_input_gb: float = 16.0
     geometry: str = "strict"
@@ -78,7 +83,15 @@ class RunOptions:
                 found="no such folder",
                 remedy="check the name given to --regions",
             )
+        if self.landmarks is not None:
+            from neuromyo.io.landmarks import read_landmarks
+
+            read_landmarks(self.landmarks)
         return self
+
+    @property
+    def follows_nerves(self) -> bool:
+        return self.landmarks is not None or bool(self.nerves)
 
     def of(self, id_: str, kind: type) -> Any:
         """The options of one biomarker or segmenter, as given for it, else its defaults."""

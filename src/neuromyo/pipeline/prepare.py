@@ -11,7 +11,7 @@ from neuromyo.core.biomarker import Biomarker, MapNeed, Need, SeriesNeed, answer
 from neuromyo.core.errors import Finding, ProtocolError
 from neuromyo.core.labels import Labels
 from neuromyo.core.series import Series
-from neuromyo.pipeline import plan, registries
+from neuromyo.pipeline import pictures, plan, registries
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Failure
 from neuromyo.protocol.needs import NO_NUMBERS, Numbers
@@ -68,7 +68,7 @@ def session(dataset: Any, files: Any, options: RunOptions, scratch: Path, memory
         made = _stopped(made, planned(opened.series, options, labels), stops)
     if options.biomarkers:
         failures += [Failure.of(label, id_, error) for id_, error in made.unmet]
-    elif not any(not t.segments for t in made.tasks) and not failures:
+    elif not any(not t.segments for t in made.tasks) and not failures and not options.follows_nerves:
         failures.append(Failure.of(label, "plan", _nothing_to_do(label, opened.series)))
     findings = (
         *opened.findings,
@@ -104,6 +104,8 @@ def kinds(options: RunOptions) -> frozenset[str]:
         from neuromyo.protocol import protocol as protocols
 
         series |= {declared.kind for declared in protocols.load(options.protocol).sequences.values()}
+    if options.follows_nerves:
+        series |= pictures.KINDS
     return frozenset(
         series | {plan.MAP_SUFFIX.get(n.quantity, f"{n.quantity}map") for n in needs if isinstance(n, MapNeed)}
     )

@@ -37,12 +37,15 @@ def phantom(
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Makes a phantom study in the new folder ``out``; ``name`` is a packaged set or a TOML file."""
-    from neuromyo.phantom import sets, vial_study, write
+    from neuromyo.phantom import nerve_study, sets, vial_study, write
 
     text = sets.text(Path(name) if name.endswith(".toml") else name)
     if vial_study.describes(text):
         vials = vial_study.with_noise(vial_study.parse(text, name), seed=seed, snr=snr)
         return vial_study.write_study(out, vials, registries.biomarkers(), progress=say)
+    if nerve_study.describes(text):
+        nerves = nerve_study.with_noise(nerve_study.parse(text, name), seed=seed, snr=snr)
+        return nerve_study.write_study(out, nerves, progress=say)
     study = sets.load(Path(name) if name.endswith(".toml") else name)
     if seed is not None:
         study = replace(study, seed=seed)

@@ -19,6 +19,7 @@ from neuromyo.core.series import Series
 from neuromyo.pipeline import cache, cohort, inputs, keys, measure, moving, outputs, prepare, session_page
 from neuromyo.pipeline.foreground import worth_fitting
 from neuromyo.pipeline.ledger import Entry, Ledger
+from neuromyo.pipeline.nerve_work import NerveWork
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Event, Failure, Outcome, Tell
 from neuromyo.pipeline.plan import Task
@@ -89,6 +90,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.job.out, self.job.folder)
+        self.nerves = NerveWork(self)
 
     def go(self) -> None:
         job = self.job
@@ -103,9 +105,12 @@ class _Work:
         for labels in self.ready.labels:
             for series in measure.distinct_grids([t.main for t in tasks if not t.segments]):
                 self.attempt(f"place {labels.source}", lambda labels=labels, series=series: self.place(labels, series))
+        if job.options.follows_nerves:
+            self.nerves.follow()
         for task in [t for t in tasks if not t.segments]:
             self.attempt(task.name, lambda task=task: self.do_task(task))
-        if len(self.maps):
+        self.nerves.examine()
+        if len(self.maps) or len(self.nerves.examined):
             self.attempt("measure", self.do_measure)
         if self.ready.series:
             self.attempt("page", self.do_page)
@@ -261,7 +266,8 @@ class _Work:
             )
             for t in done
         ]
-        found = measure.table(fitted, self.ready.subject, self.ready.session)
+        subject, session = self.ready.subject, self.ready.session
+        found = measure.table(fitted, subject, session, tuple(self.nerves.rows(subject, session)))
         self.tables.put("measure", found)
         made = outputs.write_table(self.job.out, self.job.files, found[0])
         archive = f"record/{self.job.folder}/cache/{key}.json"
@@ -283,4 +289,4 @@ class _Work:
         table, samples = self.tables["measure"] if "measure" in self.tables else (Measurements.of(()), ())
         labels = measure.all_labels(self.labels, self.given)
         return session_page.write(self.job.out, self.ready, self.steps, self.findings, self.failures, self.maps, labels,
-                                  table, samples), {}  # fmt: skip
+                                  table, samples, self.nerves.views()), {}  # fmt: skip

@@ -42,6 +42,7 @@ def write(
     labels: Sequence[Labels],
     table: Measurements,
     samples: Sequence[Any],
+    nerves: Sequence[Any] = (),
 ) -> dict[str, str]:
     """Writes ``OUT/sub-X[_ses-Y].html``."""
     from neuromyo.io import store
@@ -63,6 +64,7 @@ def write(
         measurements=table,
         anatomy=tuple(_anatomy([t.main for t in ready.plan.tasks if t.name in maps] or list(ready.usable[:1]))),
         samples=tuple(samples),
+        nerves=tuple(nerves),
     )
     name = f"{ready.label}.html"
     return {name: store.write_text(out / name, report.page(view))}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,7 @@ from neuromyo.core.grid import Grid
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.reasons import Reason
 from neuromyo.core.series import Series
-from neuromyo.pipeline import code_version, inputs, known, loose, moving, registries
+from neuromyo.pipeline import code_version, inputs, known, loose, moving, registries, typed
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
 from neuromyo.protocol import scaling
@@ -57,10 +55,11 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
     from neuromyo.fit import runner
 
     biomarker = registries.biomarkers().get(request.id)
-    options = parsed(biomarker.options, _assignments(request.option))
+    options = parsed(biomarker.options, typed.assignments(request.option))
     mode = moving.checked(request.motion)
-    roles = _by_role(biomarker, request.files)
-    _refuse_overwriting(request.prefix, biomarker, [p for paths in roles.values() for p in paths])
+    roles = typed.by_role(biomarker, request.files)
+    results = [p for q in biomarker.voxel_quantities for p in _names(request.prefix, q.name).values()]
+    typed.refuse_overwriting(results, [p for paths in roles.values() for p in paths])
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
         scratch = Path(folder)
         opened = loose.open_files(
@@ -88,36 +87,6 @@ def fit(request: FitRequest, tell: Tell = quiet) -> FitResult:
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------
-
-
-def _by_role(biomarker: Biomarker, files: Sequence[str]) -> dict[str, list[Path]]:
-    """Files by series role, main role first; a name without a role belongs to the main one."""
-    main = biomarker.series_roles[0]
-    found: dict[str, list[Path]] = {}
-    for text in files:
-        role, equals, name = text.partition("=")
-        if not (equals and role in biomarker.series_roles):
-            if equals and re.fullmatch(r"[A-Za-z0-9_-]+", role) and not os.path.lexists(text) and os.path.lexists(name):
-                raise OptionError("E-UNKNOWN", where=f"{role}=", needed=f"one of the roles {', '.join(biomarker.series_roles)}",
-                                  found="another name", remedy=f"`neuromyo show {biomarker.id}` says what each of them is")  # fmt: skip
-            role, name = main, text
-        found.setdefault(role, []).append(Path(name))
-    if main not in found:
-        raise OptionError("E-NEEDS", where=biomarker.id, needed=f"files of the role {main}",
-                          found=", ".join(found) or "none", remedy=f"give {main}=FILE")  # fmt: skip
-    return {role: found[role] for role in biomarker.series_roles if role in found}
-
-
-def _assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]:
-    """``["key=value"]`` -> {key: value}."""
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (equals and name and value):
-            raise OptionError("E-OPTION", where=flag, needed="name=value", found=repr(text),
-                              remedy="write a name, an equals sign and a value, without spaces")  # fmt: skip
-        found[name] = value
-    return found
 
 
 def _role_of(biomarker: Biomarker, name: str, kind: type, flag: str) -> str:
@@ -159,7 +128,7 @@ def _known(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path)
     from neuromyo.io import nifti
 
     found = {}
-    for name, file in _assignments(request.known, "--known").items():
+    for name, file in typed.assignments(request.known, "--known").items():
         role = _role_of(biomarker, name, MapNeed, "--known")
         need = biomarker.needs[role]
         assert isinstance(need, MapNeed)
@@ -179,7 +148,7 @@ def _known(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path)
 
 def _regions(biomarker: Biomarker, request: FitRequest, grid: Grid, scratch: Path) -> dict[str, np.ndarray]:
     found = {}
-    for name, file in _assignments(request.regions, "--region").items():
+    for name, file in typed.assignments(request.regions, "--region").items():
         role = _role_of(biomarker, name, RegionNeed, "--region")
         found[role] = _mask(Path(file), grid, scratch, request)
     return found
@@ -201,15 +170,6 @@ def _mask(path: Path, grid: Grid, scratch: Path, request: FitRequest) -> np.ndar
 def _names(prefix: Path, quantity: str) -> dict[str, Path]:
     base = f"{prefix.name}_{quantity}"
     return {kind: prefix.with_name(f"{base}{kind}.nii.gz") for kind in ("", "_sd", "_reason")}
-
-
-def _refuse_overwriting(prefix: Path, biomarker: Biomarker, sources: Sequence[Path]) -> None:
-    taken = {os.path.realpath(p) for p in sources}
-    for quantity in biomarker.voxel_quantities:
-        for path in _names(prefix, quantity.name).values():
-            if os.path.realpath(path) in taken:
-                raise OptionError("E-OUTDIR", where=str(path), needed="a prefix that overwrites no input",
-                                  found="an input of that name", remedy="give another -o PREFIX")  # fmt: skip
 
 
 def _write(
@@ -256,14 +216,5 @@ def _write_one(path: Path, array: np.ndarray, grid: Grid, said: Mapping[str, Any
     beside = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
     return {
         str(path): nifti_write.write_image(path, array, grid),
-        str(beside): store.write_json(beside, _finite(said)),
+        str(beside): store.write_json(beside, typed.finite(said)),
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: such numbers become the words a reader knows."""
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,14 +1,34 @@
-"""What was typed after a verb: names with values, and where results are to go."""
+"""What was typed after a verb: files by role, and names with values."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neuromyo.core.biomarker import Biomarker, Segmenter
 from neuromyo.core.errors import OptionError
+
+
+def by_role(declaration: Biomarker | Segmenter, files: Sequence[str]) -> dict[str, list[Path]]:
+    """Files by series role, main role first; a name without a role belongs to the main one."""
+    main = declaration.series_roles[0]
+    found: dict[str, list[Path]] = {}
+    for text in files:
+        role, equals, name = text.partition("=")
+        if not (equals and role in declaration.series_roles):
+            if equals and re.fullmatch(r"[A-Za-z0-9_-]+", role) and not os.path.lexists(text) and os.path.lexists(name):
+                raise OptionError("E-UNKNOWN", where=f"{role}=", needed=f"one of the roles {', '.join(declaration.series_roles)}",
+                                  found="another name", remedy=f"`neuromyo show {declaration.id}` says what each of them is")  # fmt: skip
+            role, name = main, text
+        found.setdefault(role, []).append(Path(name))
+    if main not in found:
+        raise OptionError("E-NEEDS", where=declaration.id, needed=f"files of the role {main}",
+                          found=", ".join(found) or "none", remedy=f"give {main}=FILE")  # fmt: skip
+    return {role: found[role] for role in declaration.series_roles if role in found}
 
 
 def assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]:

@@ -21,10 +21,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
-def render(template: str, **context: Any) -> str:
+def render(template: str, *, policy: str = POLICY, **context: Any) -> str:
     """The page as text; whatever came from files is escaped, and what cannot stand in a page is replaced."""
     css = Markup(resources.text("report", "templates/style.css"))
-    text = _environment().get_template(template).render(css=css, policy=POLICY, **context)
+    text = _environment().get_template(template).render(css=css, policy=policy, **context)
     return clean(text)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
+from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.nerve import Course, Trace
 from neuromyo.core.record import Record
 from neuromyo.core.series import Series
 
@@ -76,12 +79,41 @@ class SampleFit:
 
 
 @dataclass(frozen=True, eq=False)
+class Line:
+    """A quantity along a nerve: ``distance_mm`` (n,), ``value`` and ``spread`` (n,) in ``unit``; ``title`` says what it is."""
+
+    title: str
+    unit: str
+    distance_mm: np.ndarray
+    value: np.ndarray
+    spread: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class NerveView:
+    """One nerve, with its branches, as a page shows it.
+
+    image : what it was followed on, on the trace's grid
+    courses : of the nerve and its branches; rows : of the measurement table
+    lines : quantities along it, by the name of the nerve or branch
+    """
+
+    trace: Trace
+    image: Image
+    courses: tuple[Course, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    lines: Mapping[str, tuple[Line, ...]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class SessionView:
     """Everything that the page of one session shows.
 
     biomarkers : id -> declaration, for titles, captions, options and citations of all ``maps``
     anatomy : grey images; a map is laid over the one on its own grid
     plan_lines : the plan as it was printed before the run
+    nerves : what was followed and measured along nerves
     record : versions, input hashes, options, steps; its durations and its own findings are not shown
     """
 
@@ -97,6 +129,7 @@ class SessionView:
     measurements: Measurements = field(default_factory=lambda: Measurements.of(()))
     anatomy: tuple[Anatomy, ...] = ()
     samples: tuple[SampleFit, ...] = ()
+    nerves: tuple[NerveView, ...] = ()
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_PRETTY = {"10^-3 mm2/s": "10⁻³ mm²/s", "m2/s": "m²/s", "mm2": "mm²", "1": "", "a.u.": "a.u."}
+_PRETTY = {"10^-3 mm2/s": "10⁻³ mm²/s", "m2/s": "m²/s", "mm2": "mm²", "deg": "°", "1": "", "a.u.": "a.u."}
 SIDE_ORDER = {"left": 0, "right": 1, "midline": 2, "none": 3, "": 3}
 
 

@@ -6,15 +6,16 @@ grades; \|i-j\|/(K-1), linear; its square, quadratic):
 .. math:: \kappa = 1 - \frac{\sum v_{ij}\, p_{ij}}{\sum v_{ij}\, r_i c_j}
 
 Interval: the large-sample variance of Fleiss, Cohen & Everitt, laid on Fisher's z = artanh(kappa) with Student's t on n - 1. Drawn
-from a latent normal model (2 and 5 grades, kappa .3 to .9, 300 draws each) it covered 91 to 98 % at n = 10 to 40, where kappa +-
+from a latent normal model (2 and 5 grades, kappa .3 to .9, 300 draws each) it covered 90 to 98 % at n = 10 to 40, where kappa +-
 1.96 se covered 82 to 96 %: with ten cases, quadratic weights and kappa near .9 it is still too short. Where nobody disagreed no
 variance can be seen. Then the interval is exact under kappa's own story, that a share kappa of the cases is read alike and the rest
 by chance: n agreements in n have a probability over 2.5 % as long as kappa >= 1 - (1 - .025^(1/n)) / (1 - sum r_i c_i).
 
 *Assumes* cases independent of each other, unless ``people`` says whose they are (muscles and legs of one person are alike: the
-linear part of kappa is then summed within people, whose number takes the place of n; Yang & Zhou), grades in order and equally far apart for weights.
-*Breaks* where nearly all cases have one grade: kappa is then low in spite of much agreement; the share of agreement is beside it,
-with its exact interval. Quadratic weights grow with the number of grades.
+linear part of kappa is then summed within people, whose number takes the place of n; Yang & Zhou); for weights, grades in order
+and equally far apart. *Breaks* where nearly all cases have one grade: kappa is then low in spite of much agreement; the share of
+agreement stands beside it, with its exact interval. Quadratic weights give more the more grades there are. On people
+with several cases the interval is good from some fifty people on.
 
 *Cites* Cohen, Psychol Bull 1968;70:213, doi:10.1037/h0026256; Fleiss, Cohen & Everitt, Psychol Bull 1969;72:323,
 doi:10.1037/h0028106; Yang & Zhou, Stat Med 2014;33:2612, doi:10.1002/sim.6113.

@@ -279,10 +279,15 @@ def _common(maps: Maps, subject: str, session: str) -> dict[str, Any]:
     return {
         "subject": subject,
         "session": session,
-        "acquisition": "_".join(f"{k}-{maps.entities[k]}" for k in _TELLING if k in maps.entities),
+        "acquisition": acquisition(maps),
         "biomarker": maps.biomarker,
         "flags": [*dict.fromkeys((*maps.flags, *assumed))],
     }
+
+
+def acquisition(maps: Maps) -> str:
+    """What tells the maps' series from others of its kind, for the table's column of that name."""
+    return "_".join(f"{k}-{maps.entities[k]}" for k in _TELLING if k in maps.entities)
 
 
 def _scalar_row(scalar: Scalar, common: Mapping[str, Any]) -> dict[str, Any]:

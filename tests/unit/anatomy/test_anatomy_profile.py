@@ -191,7 +191,7 @@ def test_too_little_gives_no_number_and_says_why():
 
 
 def test_the_area_has_a_profile_too(nerve):
-    trace, line = nerve
+    _, line = nerve
     tapered = trace_of(
         tubes.straight(LEAN, lambda u: np.repeat(3 - u[:, None] / 200, 2, axis=1), 400.0), area_noise=0.02
     )

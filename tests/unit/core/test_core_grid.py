@@ -55,6 +55,7 @@ def test_a_slice_has_the_index_under_which_it_is_stored():
 def test_the_normal_of_slices_is_square_to_both_axes_within_them():
     sheared = np.array([[1.0, 0, 0, 0], [0, 1, 2.0, 0], [0, 0, 4.0, 0], [0, 0, 0, 1]])
     np.testing.assert_allclose(Grid.of((4, 4, 4), sheared, 2).slice_normal, [0, 0, 1])
+    assert Grid.of((4, 4, 4), np.diag([0.5, 0.8, 5, 1]), 2).pixel_area_mm2 == pytest.approx(0.4)
     np.testing.assert_allclose(Grid.of((4, 4, 4), np.diag([1.0, 1, -5, 1]), 2).slice_normal, [0, 0, -1])
 
 

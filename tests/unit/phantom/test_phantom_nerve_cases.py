@@ -120,7 +120,7 @@ def test_fascicles_have_the_share_asked_for_and_never_touch() -> None:
 
 def test_more_than_fits_is_not_packed() -> None:
     with pytest.raises(ValueError, match="cannot be packed"):
-        _ = Nerve("n", STRAIGHT, Outline(6.0, 0.8), fascicle_share=0.85).bundle
+        _ = Nerve("n", STRAIGHT, Outline(1.5, 0.8), fascicle_share=0.9).bundle
 
 
 def test_noise_is_rician_and_of_the_size_asked_for() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -148,9 +149,16 @@ def box(grid_shape: tuple[int, int, int]) -> np.ndarray:
     return volume
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return not Path(f"/proc/{pid}/stat").exists() or Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+def gone(pid: int, within_s: float = 10.0) -> bool:
+    """Whether a process ends (a killed one takes a moment); one that only waits to be counted out has ended."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return True
+        state = Path(f"/proc/{pid}/stat")
+        if state.exists() and state.read_text().rsplit(") ", 1)[1].startswith("Z"):
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,96 @@
+"""A table from regions and maps on loose files: what `neuromyo measure` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuromyo.core.errors import Finding, OptionError
+from neuromyo.core.labels import Labels
+from neuromyo.core.maps import Maps
+from neuromyo.core.measurements import Measurements
+from neuromyo.pipeline import map_loose, typed
+
+
+@dataclass(frozen=True)
+class MeasureRequest:
+    """What `neuromyo measure` was asked. maps : as typed, ``[NAME=]FILE``; fat : a fat fraction map, or ``""``."""
+
+    labels: Sequence[Path]
+    table: Path
+    maps: Sequence[str] = ()
+    fat: str = ""
+    subject: str = ""
+    session: str = ""
+    flip_labels: str = "none"
+    mem_mb: int = 4000
+    geometry: str = "strict"
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureResult:
+    """The table, the files written, and what the user should know."""
+
+    measurements: Measurements
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def measure_files(request: MeasureRequest) -> MeasureResult:
+    """Measures regions: their volume, sections and sides (muscles), the shape along them (nerves), and maps within them."""
+    from neuromyo.io import table
+
+    if request.table.suffix != ".tsv":
+        raise OptionError("E-OPTION", where="-o", needed="a name that ends in .tsv", found=str(request.table),
+                          remedy="write TABLE.tsv; its columns are explained in TABLE.json")  # fmt: skip
+    maps_given = [Path(text.rpartition("=")[2]) for text in (*request.maps, *([request.fat] if request.fat else []))]
+    typed.refuse_overwriting([request.table, request.table.with_suffix(".json")], [*request.labels, *maps_given])
+    with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
+        scratch = Path(folder)
+        labels, remarks = _labels(request, scratch)
+        maps = [_map(text, request, scratch) for text in request.maps]
+        fat = _map(request.fat, request, scratch) if request.fat else None
+        found, more = measure(
+            labels, [m for m, _ in maps], None if fat is None else fat[0], request.subject, request.session
+        )
+    written = table.write_measurements(request.table, found)
+    files = tuple(str(request.table.with_name(name)) for name in written)
+    told = [f for _, fs in maps for f in fs] + list(fat[1] if fat else ())
+    return MeasureResult(found, files, tuple(dict.fromkeys([*remarks, *told, *more])))
+
+
+def _labels(request: MeasureRequest, scratch: Path) -> tuple[list[Labels], list[Finding]]:
+    from neuromyo.anatomy import muscles
+    from neuromyo.pipeline import masks
+    from neuromyo.space.sides import flip_left_right
+
+    found, findings = [], []
+    for path in request.labels:
+        labels = masks.open_masks(path, scratch=scratch)
+        if request.flip_labels == "left-right":
+            labels = flip_left_right(labels)
+        known, remarks = muscles.resolve(labels)
+        found.append(known)
+        findings += remarks
+    return found, findings
+
+
+def _map(text: str, request: MeasureRequest, scratch: Path) -> tuple[Maps, tuple[Finding, ...]]:
+    return map_loose.open_map(text, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
+
+
+def measure(
+    labels: Sequence[Labels], maps: Sequence[Maps], fat: Maps | None, subject: str, session: str
+) -> tuple[Measurements, tuple[Finding, ...]]:
+    """The rows of all regions: morphometry of every label volume once, and a summary of every map in every region."""
+    from neuromyo.pipeline import sizes
+    from neuromyo.study.areas import FatMap
+    from neuromyo.study.summarise import summarise, volumes
+
+    share = None if fat is None else FatMap(next(iter(fat.maps.values())), fat.grid)
+    tables = [summarise(one, labels, subject=subject, session=session) for one in maps]
+    tables.append(volumes(labels, subject=subject, session=session))
+    sized, findings = sizes.measure(labels, maps, subject, session, share)
+    return Measurements.join([*tables, sized]), findings
