@@ -29,6 +29,8 @@ BIOMARKER = "tracts"
 WHOLE = 0.9
 #: nodes of the mean line; lines shorter than this share of the long ones do not shape it
 _NODES, _LONG = 100, 0.8
+#: shortest stretch of the mean line that has a value of its own: whole millimetres tell stretches apart in tables
+_LEAST_STRETCH_MM = 2.0
 #: lines further apart than this share of their length, or than these mm, are no one tube
 APART_SHARE, APART_MM = 0.15, 15.0
 
@@ -107,7 +109,7 @@ def along_mean(
     unit: str = "1",
 ) -> Profile:
     """The profile of a map (x, y, z) on the lines' grid along their mean line; sd over lines, n lines."""
-    step = max(lines.grid.spacing_mm)
+    step = max(*lines.grid.spacing_mm, _LEAST_STRETCH_MM)
     edges = np.linspace(0.0, course.arc_mm[-1], max(int(course.arc_mm[-1] / step), 1) + 1)
     per_line = np.array([_binned(line, values, valid, lines, course, edges) for line in lines.streamlines])
     known = np.isfinite(per_line)

@@ -16,10 +16,11 @@ from neuromyo.anatomy.profile import rows as profile_rows
 from neuromyo.anatomy.tracts import TractOptions, Tracts, cover, proximal_first, tracts
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.labels import SIDES, Labels, Side
+from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import Course, Trace
-from neuromyo.pipeline import code_version, registries, typed
+from neuromyo.pipeline import code_version, pointing, registries, typed
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Tell, quiet
 from neuromyo.pipeline.single import FitRequest, fit
@@ -48,6 +49,7 @@ class TractRequest:
     dwi : diffusion images with bval and bvec beside; nerve : label image in which the nerve is drawn, on any grid
     name, side : which of its labels; may be left out where it holds one nerve
     option : ``key=value`` of `TractOptions` or of the biomarker ``dti``; tracts : a TRK file to be measured instead of following
+    zero : ``NAME=X,Y,Z`` of the bony place from whose level distances along a drawn nerve are counted
     """
 
     dwi: Path
@@ -58,6 +60,7 @@ class TractRequest:
     option: Sequence[str] = ()
     format: str = "trk"
     tracts: Path | None = None
+    zero: str = ""
     nprocs: int = 1
     mem_mb: int = 4000
     max_input_gb: float = 16.0
@@ -128,6 +131,9 @@ def _checked(request: TractRequest) -> tuple[Side, TractOptions, list[str]]:
         raise OptionError("E-OPTION", where="--format", needed=f"one of {', '.join(FORMATS)}", found=repr(request.format),
                           remedy="leave it out for trk, which most viewers read")  # fmt: skip
     given = typed.assignments(request.option)
+    if request.zero and request.nerve is None:
+        raise OptionError("E-OPTION", where="--zero", needed="--nerve beside it", found="none",
+                          remedy="a bony level is sought along a nerve that is drawn; leave --zero out, or give the labels")  # fmt: skip
     own = {f.name for f in fields(TractOptions)}
     of_dti = {f.name for f in fields(registries.biomarkers().get("dti").options)}
     for name in given:
@@ -164,18 +170,25 @@ def _nerve(request: TractRequest, labels: Labels | None, side: Side, maps: Maps)
     if not (share > 0).any():
         raise DataError("E-GRID", where=where, needed="labels that lie on the diffusion images", found="none of it within them",
                         remedy="check that both are of the same visit and the same place")  # fmt: skip
+    course, told = _course(trace, pointing.zero(request.zero, side))
+    findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
+    return _Nerve(name, side, trace, course, share, findings=findings)
+
+
+def _course(trace: Trace, bones: Sequence[Landmark]) -> tuple[Course | None, tuple[Finding, ...]]:
+    """The nerve's course; from its own upper end where the bony level lies beyond it, and none where none can be drawn: both told."""
     try:
-        course, told = centreline.course(trace), ()
+        return centreline.course(trace, landmarks=bones), ()
     except NeuromyoError as error:
         if error.code != "E-COURSE":
             raise
-        said = Finding.from_error(error)
-        course, told = (
-            None,
-            (replace(said, level="warn", code="W-NERVE", consequence="lines are not held to the nerve's course"),),
-        )
-    findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
-    return _Nerve(name, side, trace, course, share, findings=findings)
+        said = replace(Finding.from_error(error), level="warn", code="W-NERVE")
+    if bones:
+        course, told = _course(trace, ())
+        if course is not None:
+            return course, (replace(said, consequence="distances are counted from its upper end"),)
+        return course, told
+    return None, (replace(said, consequence="lines are not held to the nerve's course"),)
 
 
 def _which(labels: Labels, name: str, side: Side) -> tuple[str, Side]:
@@ -242,7 +255,7 @@ def _profiles(lines: Tracts, nerve: _Nerve, maps: Maps) -> tuple[tuple[Profile, 
     """Profiles of all maps, what lies at their zero in words, and why there are none where there are none."""
     try:
         course = nerve.course or tract_profile.mean_course(lines)
-        zero = "the nerve's upper end" if nerve.course is not None else "the upper end of the mean line"
+        zero = "the upper end of the mean line" if nerve.course is None else course.landmark or "the nerve's upper end"
         found = []
         for name in ALONG:
             one = maps[name]

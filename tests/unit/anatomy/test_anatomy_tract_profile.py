@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neuromyo.anatomy import tract_profile
+from neuromyo.anatomy.profile import rows as profile_rows
 from neuromyo.anatomy.tracts import Tracts, proximal_first
 from neuromyo.core.errors import DataError
 from neuromyo.core.grid import Grid
@@ -82,6 +83,21 @@ def test_without_one_the_mean_line_is_the_axis():
     found = tract_profile.along_mean(along, lines, course, quantity="arc", unit="mm")
     np.testing.assert_allclose(found.value, found.distance_mm, atol=2.5)
     assert np.all(found.n == 40) and np.all(found.sd < 3.0)
+
+
+def test_stretches_have_names_of_their_own_on_fine_grids():
+    """Rows are told apart by whole millimetres."""
+    from neuromyo.core.measurements import Measurements
+
+    fine = Grid.of((8, 8, 60), np.diag([0.5, 0.5, 0.5, 1.0]), 2)
+    z = np.arange(29.0, 0.5, -0.2)
+    lines = Tracts(
+        "n", "none", fine, tuple(np.stack([np.full(len(z), x), np.full(len(z), 1.5), z], axis=1) for x in (1.0, 2.0))
+    )
+    found = tract_profile.along_mean(np.ones(fine.shape), lines, tract_profile.mean_course(lines))
+    assert np.diff(found.distance_mm).min() >= 2.0
+    trace = Trace("n", "none", fine, (), np.zeros(fine.shape, np.float32), 1.0)
+    assert len(Measurements.of(profile_rows(found, trace, biomarker="tracts"))) == len(found.value) == 14
 
 
 def test_short_lines_do_not_bend_the_mean_and_count_where_they_are():

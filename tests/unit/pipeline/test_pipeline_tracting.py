@@ -141,7 +141,31 @@ def test_labels_on_a_finer_grid_are_brought_over(study, tmp_path):
     assert fa == pytest.approx(0.55, abs=0.05)
 
 
+def test_distances_begin_at_a_bony_level(study, done):
+    ended = neuromyo("tract", study / "dwi.nii.gz", "-o", study / "bone" / "n", "--nerve", study / "nerve.nii.gz", "--zero",
+                     "fibular-head=-20,5,0", *ASK)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert ended.json["zero"] == "fibular-head"
+    distance = [float(r["distance_mm"]) for r in table(study / "bone" / "n_profile.tsv") if r["quantity"] == "FA"]
+    assert distance[0] == pytest.approx(-38.0, abs=3.0) and distance[-1] == pytest.approx(38.0, abs=3.0)
+
+
+def test_a_bony_level_beyond_the_nerve_is_told(study):
+    ended = neuromyo("tract", study / "dwi.nii.gz", "-o", study / "far" / "n", "--nerve", study / "nerve.nii.gz", "--zero",
+                     "fibular-head=-20,5,400", *ASK)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert ended.json["zero"] == "the nerve's upper end"
+    assert [f for f in ended.json["findings"] if f["consequence"] == "distances are counted from its upper end"]
+
+
+def test_the_table_has_the_columns_of_a_followed_nerve():
+    from neuromyo.pipeline import nerve_steps, tracting
+
+    assert list(tracting.PROFILE) == list(nerve_steps.PROFILE)
+
+
 ASKED_WRONGLY = {
+    "a zero without a nerve": (("--zero", "fibular-head=0,0,0"), "E-OPTION", "--nerve"),
     "another name": (("--nerve", "{}/nerve.nii.gz", "--name", "sural-nerve"), "E-EMPTYROI", "tibial-nerve (right)"),
     "the other side": (
         ("--nerve", "{}/nerve.nii.gz", "--name", "tibial-nerve", "--side", "left"),
