@@ -4,8 +4,8 @@ Zero is told, never left open: the proximal end of the nerve (or its bony landma
 the mean line; distances grow distally.
 
 With a nerve, the profile is that of `anatomy.profile` (means over the voxels of each slice; the image is never resampled), each voxel
-weighing by its share within the nerve times the number of lines that pass it over the most in its slice. Without one, each line gives
-the mean of its own voxels within each stretch of the mean line, and the profile is the mean of lines with their sd.
+weighing by its share within the nerve (`counted`) times the number of lines that pass it over the most in its slice. Without one, each
+line gives the mean of its own voxels within each stretch of the mean line, and the profile is the mean of lines with their sd.
 
 Assumes: lines that run side by side as one tube; `mean_course` refuses others. Breaks: sd over lines that share voxels is smaller than
 that of lines that do not; it describes, and is no standard error.
@@ -25,8 +25,12 @@ from neuromyo.core.errors import DataError
 from neuromyo.core.nerve import Course, Trace
 
 BIOMARKER = "tracts"
+#: share within the nerve from which a voxel counts as whole
+WHOLE = 0.9
 #: nodes of the mean line; lines shorter than this share of the long ones do not shape it
 _NODES, _LONG = 100, 0.8
+#: shortest stretch of the mean line that has a value of its own: whole millimetres tell stretches apart in tables
+_LEAST_STRETCH_MM = 2.0
 #: lines further apart than this share of their length, or than these mm, are no one tube
 APART_SHARE, APART_MM = 0.15, 15.0
 
@@ -52,6 +56,19 @@ def along_nerve(
     )
     options = ProfileOptions(partial="weight", least_voxels=1.0)
     return profile(values, lines.grid, dense, course, sd=sd, valid=valid, quantity=quantity, unit=unit, options=options)
+
+
+def counted(lines: Tracts, nerve: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(x, y, z) how much voxels count by their share within the nerve, and whether whole ones were too few.
+
+    Voxels that are only in part nerve do not count, since fat and muscle in them lower FA; where fewer than half of the nerve's slices
+    have a whole voxel on a line, all count by their share.
+    """
+    others = tuple(a for a in range(3) if a != lines.grid.slice_axis)
+    whole = np.where(nerve >= WHOLE, nerve, 0.0)
+    met = ((whole > 0) & (visits(lines.streamlines, lines.grid) > 0)).any(axis=others).sum()
+    few = bool(met < 0.5 * (nerve >= 0.5).any(axis=others).sum())
+    return (nerve if few else whole), few
 
 
 def density(lines: Tracts, nerve: np.ndarray | None = None) -> np.ndarray:
@@ -92,7 +109,7 @@ def along_mean(
     unit: str = "1",
 ) -> Profile:
     """The profile of a map (x, y, z) on the lines' grid along their mean line; sd over lines, n lines."""
-    step = max(lines.grid.spacing_mm)
+    step = max(*lines.grid.spacing_mm, _LEAST_STRETCH_MM)
     edges = np.linspace(0.0, course.arc_mm[-1], max(int(course.arc_mm[-1] / step), 1) + 1)
     per_line = np.array([_binned(line, values, valid, lines, course, edges) for line in lines.streamlines])
     known = np.isfinite(per_line)

@@ -39,6 +39,12 @@ def tract(
         Path | None,
         typer.Option("--tracts", metavar="FILE.trk", help="Measure along these lines instead of following new ones."),
     ] = None,
+    zero: Annotated[
+        str,
+        typer.Option(
+            "--zero", metavar="NAME=X,Y,Z", help="The bony place at which distances begin (fibular-head=...)."
+        ),
+    ] = "",
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
     motion: t.Motion = "correct",
@@ -52,7 +58,7 @@ def tract(
     from neuromyo.pipeline.tracting import tract as follow
 
     request = TractRequest(
-        dwi, prefix, nerve, name.strip().lower(), side, option or (), format_.strip().lower(), tracts, nprocs or usable_cores(),
+        dwi, prefix, nerve, name.strip().lower(), side, option or (), format_.strip().lower(), tracts, zero, nprocs or usable_cores(),
         mem_mb, max_input_gb, geometry, motion,
     )  # fmt: skip
     with shown() as tell:

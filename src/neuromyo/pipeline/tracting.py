@@ -16,10 +16,11 @@ from neuromyo.anatomy.profile import rows as profile_rows
 from neuromyo.anatomy.tracts import TractOptions, Tracts, cover, proximal_first, tracts
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.labels import SIDES, Labels, Side
+from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import Course, Trace
-from neuromyo.pipeline import code_version, registries, typed
+from neuromyo.pipeline import code_version, pointing, registries, typed
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Tell, quiet
 from neuromyo.pipeline.single import FitRequest, fit
@@ -48,6 +49,7 @@ class TractRequest:
     dwi : diffusion images with bval and bvec beside; nerve : label image in which the nerve is drawn, on any grid
     name, side : which of its labels; may be left out where it holds one nerve
     option : ``key=value`` of `TractOptions` or of the biomarker ``dti``; tracts : a TRK file to be measured instead of following
+    zero : ``NAME=X,Y,Z`` of the bony place from whose level distances along a drawn nerve are counted
     """
 
     dwi: Path
@@ -58,6 +60,7 @@ class TractRequest:
     option: Sequence[str] = ()
     format: str = "trk"
     tracts: Path | None = None
+    zero: str = ""
     nprocs: int = 1
     mem_mb: int = 4000
     max_input_gb: float = 16.0
@@ -86,6 +89,7 @@ class _Nerve:
     trace: Trace | None = None
     course: Course | None = None
     share: np.ndarray | None = None
+    counted: np.ndarray | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -104,6 +108,7 @@ def tract(request: TractRequest, tell: Tell = quiet) -> TractResult:
         why = "; ".join(f"{reason}: {n}" for reason, n in lines.dropped.items())
         raise DataError("E-NERVE", where=lines.where, needed="a line along it", found=f"none of {lines.n_seeds} begun ({why})",
                         remedy=next((f.remedy for f in lines.findings if f.level == "warn" and f.code != "W-COARSE"), ""))  # fmt: skip
+    nerve = _counted(lines, nerve)
     profiles, zero, told = _profiles(lines, nerve, fitted.maps)
     rows = _rows(lines, nerve, fitted.maps, profiles)
     findings = tuple(dict.fromkeys((*fitted.findings, *nerve.findings, *lines.findings, *told)))
@@ -126,6 +131,9 @@ def _checked(request: TractRequest) -> tuple[Side, TractOptions, list[str]]:
         raise OptionError("E-OPTION", where="--format", needed=f"one of {', '.join(FORMATS)}", found=repr(request.format),
                           remedy="leave it out for trk, which most viewers read")  # fmt: skip
     given = typed.assignments(request.option)
+    if request.zero and request.nerve is None:
+        raise OptionError("E-OPTION", where="--zero", needed="--nerve beside it", found="none",
+                          remedy="a bony level is sought along a nerve that is drawn; leave --zero out, or give the labels")  # fmt: skip
     own = {f.name for f in fields(TractOptions)}
     of_dti = {f.name for f in fields(registries.biomarkers().get("dti").options)}
     for name in given:
@@ -162,18 +170,25 @@ def _nerve(request: TractRequest, labels: Labels | None, side: Side, maps: Maps)
     if not (share > 0).any():
         raise DataError("E-GRID", where=where, needed="labels that lie on the diffusion images", found="none of it within them",
                         remedy="check that both are of the same visit and the same place")  # fmt: skip
+    course, told = _course(trace, pointing.zero(request.zero, side))
+    findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
+    return _Nerve(name, side, trace, course, share, findings=findings)
+
+
+def _course(trace: Trace, bones: Sequence[Landmark]) -> tuple[Course | None, tuple[Finding, ...]]:
+    """The nerve's course; from its own upper end where the bony level lies beyond it, and none where none can be drawn: both told."""
     try:
-        course, told = centreline.course(trace), ()
+        return centreline.course(trace, landmarks=bones), ()
     except NeuromyoError as error:
         if error.code != "E-COURSE":
             raise
-        said = Finding.from_error(error)
-        course, told = (
-            None,
-            (replace(said, level="warn", code="W-NERVE", consequence="lines are not held to the nerve's course"),),
-        )
-    findings = (*trace.findings, *(course.findings if course is not None else ()), *told)
-    return _Nerve(name, side, trace, course, share, findings)
+        said = replace(Finding.from_error(error), level="warn", code="W-NERVE")
+    if bones:
+        course, told = _course(trace, ())
+        if course is not None:
+            return course, (replace(said, consequence="distances are counted from its upper end"),)
+        return course, told
+    return None, (replace(said, consequence="lines are not held to the nerve's course"),)
 
 
 def _which(labels: Labels, name: str, side: Side) -> tuple[str, Side]:
@@ -225,20 +240,31 @@ def _lines(request: TractRequest, nerve: _Nerve, maps: Maps, options: TractOptio
     )
 
 
+def _counted(lines: Tracts, nerve: _Nerve) -> _Nerve:
+    """The nerve with what its voxels count; told where voxels that are only in part nerve have to be taken."""
+    if nerve.share is None:
+        return nerve
+    share, few = tract_profile.counted(lines, nerve.share)
+    told = () if not few else (Finding(
+        "warn", "W-COARSE", lines.where, "hardly a voxel lies wholly within the nerve, so voxels that are in part nerve count too",
+        "acquire finer voxels", "FA along it is too low, by a fifth where the nerve is two pixels across"),)  # fmt: skip
+    return replace(nerve, counted=share, findings=(*nerve.findings, *told))
+
+
 def _profiles(lines: Tracts, nerve: _Nerve, maps: Maps) -> tuple[tuple[Profile, ...], str, tuple[Finding, ...]]:
     """Profiles of all maps, what lies at their zero in words, and why there are none where there are none."""
     try:
         course = nerve.course or tract_profile.mean_course(lines)
-        zero = "the nerve's upper end" if nerve.course is not None else "the upper end of the mean line"
+        zero = "the upper end of the mean line" if nerve.course is None else course.landmark or "the nerve's upper end"
         found = []
         for name in ALONG:
             one = maps[name]
             values, unit = one.quantity.to_display(one.values), one.quantity.display
-            if nerve.course is None or nerve.trace is None or nerve.share is None:
+            if nerve.course is None or nerve.trace is None or nerve.counted is None:
                 found.append(tract_profile.along_mean(values, lines, course, valid=one.valid, quantity=name, unit=unit))
                 continue
             sd = None if one.sd is None else one.quantity.to_display(one.sd)
-            found.append(tract_profile.along_nerve(values, lines, nerve.trace, course, nerve.share, sd=sd, valid=one.valid,
+            found.append(tract_profile.along_nerve(values, lines, nerve.trace, course, nerve.counted, sd=sd, valid=one.valid,
                                                    quantity=name, unit=unit))  # fmt: skip
     except NeuromyoError as error:
         if error.code not in ("E-COURSE", "E-EMPTYROI"):
@@ -258,11 +284,11 @@ def _rows(lines: Tracts, nerve: _Nerve, maps: Maps, profiles: Sequence[Profile])
         one = maps[name]
         show = one.quantity.to_display
         whole = tract_profile.whole(
-            show(one.values), lines, nerve=nerve.share, valid=one.valid, sd=None if one.sd is None else show(one.sd)
+            show(one.values), lines, nerve=nerve.counted, valid=one.valid, sd=None if one.sd is None else show(one.sd)
         )
         rows.append({**common, "region": lines.name, "side": lines.side, "biomarker": tract_profile.BIOMARKER, "quantity": name,
                      "unit": one.quantity.display, "statistic": "mean", **whole})  # fmt: skip
-    coarse = ["W-COARSE"] if any(f.code == "W-COARSE" for f in lines.findings) else []
+    coarse = ["W-COARSE"] if any(f.code == "W-COARSE" for f in (*lines.findings, *nerve.findings)) else []
     for one in profiles:
         rows += profile_rows(one, trace, biomarker=tract_profile.BIOMARKER, common=common)
     return Measurements.of({**row, "flags": [*row.get("flags", ()), *coarse]} for row in rows)

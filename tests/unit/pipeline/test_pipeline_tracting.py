@@ -99,16 +99,73 @@ def test_lines_without_a_nerve_have_the_profile_of_their_mean(study, done):
     assert np.mean(fa) == pytest.approx(0.56, abs=0.08)
 
 
-def test_everything_anisotropic_is_no_tube_and_gets_no_profile(study):
+def test_everything_anisotropic_has_a_profile_or_is_told_to_be_no_tube(study):
     ended = neuromyo("tract", study / "dwi.nii.gz", "-o", study / "all" / "n", "--option", "most_seeds=300", "--option",
                      "least_length_mm=10", *ASK)  # fmt: skip
     assert ended.status == 0, ended.err
     assert table(study / "all" / "n_measurements.tsv")
     told = [f for f in ended.json["findings"] if f["consequence"] == "no profile is given"]
-    assert ended.json["zero"] or told
+    assert bool(told) == (ended.json["zero"] == "") == (not table(study / "all" / "n_profile.tsv"))
+
+
+def test_a_turned_table_is_told_and_not_followed(study, tmp_path):
+    """Rows two and three of the bvec file exchanged: water seems to move most freely across the nerve."""
+    for name in ("dwi.nii.gz", "dwi.bval", "dwi.json", "nerve.nii.gz", "nerve.tsv"):
+        (tmp_path / name).symlink_to(study / name)
+    rows = (study / "dwi.bvec").read_text().splitlines()
+    (tmp_path / "dwi.bvec").write_text("\n".join((rows[0], rows[2], rows[1])) + "\n")
+    ended = neuromyo(
+        "tract", tmp_path / "dwi.nii.gz", "-o", tmp_path / "out" / "n", "--nerve", tmp_path / "nerve.nii.gz", *ASK
+    )
+    said = (
+        ended.json["error"]["message"]
+        if ended.status
+        else " ".join(f["message"] + f["remedy"] for f in ended.json["findings"])
+    )
+    assert "check the bvec file" in said and (
+        "across the nerve's course" in said or "off the nerve's course" in said
+    ), said
+
+
+def test_labels_on_a_finer_grid_are_brought_over(study, tmp_path):
+    """Drawn on pixels of half the size, oblique to nothing else: the same lines in number and FA to a few percent."""
+    image = nib.load(study / "nerve.nii.gz")
+    fine = np.repeat(np.repeat(np.asarray(image.dataobj), 2, 0), 2, 1)
+    affine = image.affine @ np.diag([0.5, 0.5, 1.0, 1.0])
+    affine[:3, 3] = image.affine[:3, 3] - image.affine[:3, :2] @ [0.25, 0.25]
+    nib.save(nib.Nifti1Image(fine.astype(np.uint8), affine), tmp_path / "fine.nii.gz")
+    (tmp_path / "fine.tsv").write_text((study / "nerve.tsv").read_text())
+    ended = neuromyo("tract", study / "dwi.nii.gz", "-o", tmp_path / "n", "--nerve", tmp_path / "fine.nii.gz", *ASK)
+    assert ended.status == 0, ended.err
+    fa = next(r["value"] for r in ended.json["measurements"] if r["quantity"] == "FA")
+    assert fa == pytest.approx(0.55, abs=0.05)
+
+
+def test_distances_begin_at_a_bony_level(study, done):
+    ended = neuromyo("tract", study / "dwi.nii.gz", "-o", study / "bone" / "n", "--nerve", study / "nerve.nii.gz", "--zero",
+                     "fibular-head=-20,5,0", *ASK)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert ended.json["zero"] == "fibular-head"
+    distance = [float(r["distance_mm"]) for r in table(study / "bone" / "n_profile.tsv") if r["quantity"] == "FA"]
+    assert distance[0] == pytest.approx(-38.0, abs=3.0) and distance[-1] == pytest.approx(38.0, abs=3.0)
+
+
+def test_a_bony_level_beyond_the_nerve_is_told(study):
+    ended = neuromyo("tract", study / "dwi.nii.gz", "-o", study / "far" / "n", "--nerve", study / "nerve.nii.gz", "--zero",
+                     "fibular-head=-20,5,400", *ASK)  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert ended.json["zero"] == "the nerve's upper end"
+    assert [f for f in ended.json["findings"] if f["consequence"] == "distances are counted from its upper end"]
+
+
+def test_the_table_has_the_columns_of_a_followed_nerve():
+    from neuromyo.pipeline import nerve_steps, tracting
+
+    assert list(tracting.PROFILE) == list(nerve_steps.PROFILE)
 
 
 ASKED_WRONGLY = {
+    "a zero without a nerve": (("--zero", "fibular-head=0,0,0"), "E-OPTION", "--nerve"),
     "another name": (("--nerve", "{}/nerve.nii.gz", "--name", "sural-nerve"), "E-EMPTYROI", "tibial-nerve (right)"),
     "the other side": (
         ("--nerve", "{}/nerve.nii.gz", "--name", "tibial-nerve", "--side", "left"),
