@@ -129,7 +129,7 @@ def along(name: str, line: AlongLine, zero: str) -> Markup:
     reach = np.concatenate([line.value - spread, line.value + spread])
     up, across = Axis(*padded(reach.tolist()), 180, 28), Axis(*padded(line.distance_mm.tolist(), 0.03), 56, 564)
     y_axis(plot, up, 56, labelled(line.title, line.unit), 564)
-    x_axis(plot, across, 180, f"distance from {zero} (mm), towards the foot")
+    x_axis(plot, across, 180, f"distance from {wording.region(zero)} (mm), towards the foot")
     points = [(across(d), up(v)) for d, v in zip(line.distance_mm, line.value, strict=True)]
     if len(points) > 1:
         plot.path(points, "model")
@@ -142,8 +142,9 @@ def along(name: str, line: AlongLine, zero: str) -> Markup:
 def _said(view: TractView) -> list[str]:
     n = len(view.streamlines)
     drawn = f"; {min(n, SHOWN)} of them are drawn" if n > SHOWN else ""
-    return [f"{wording.plural(n, 'line')} along which water moves most freely{drawn}.",
-            f"Distances begin at {view.zero} and grow towards the foot."]  # fmt: skip
+    lines = [f"{wording.plural(n, 'line')} along which water moves most freely{drawn}."]
+    begin = f"Distances begin at {wording.region(view.zero)} and grow towards the foot."
+    return [*lines, begin] if view.lines else lines
 
 
 def _voxels(view: TractView) -> list[np.ndarray]:
