@@ -239,7 +239,10 @@ class _State:
         first = self.at[0].start, self.at[1].start
         seen = []
         for index, box in enumerate(ndimage.find_objects(owner), 1):
-            at = slice(box[0].start + first[0], box[0].stop + first[0]), slice(box[1].start + first[1], box[1].stop + first[1])
+            at = (
+                slice(box[0].start + first[0], box[0].stop + first[0]),
+                slice(box[1].start + first[1], box[1].stop + first[1]),
+            )
             seen.append(self.sheet.see(picture[box] * (owner[box] == index), at))
         return np.stack(seen)
 

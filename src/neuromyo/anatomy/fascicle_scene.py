@@ -72,7 +72,9 @@ def make(setting: Setting, rng: np.random.Generator) -> Scene:
     line = (np.arange(n) - 0.5 * (n - 1)) * step
     shift = rng.uniform(-0.5, 0.5, 2) * setting.pixel_mm
     x, y = np.meshgrid(line - shift[0], line - shift[1], indexing="ij")
-    sheet = fascicle_sheet.make(_disc(x, y, 0.0, 0.0, radius, step), pixel, setting.psf_mm, (setting.smear_mm, 0.0), RIM_MM)
+    sheet = fascicle_sheet.make(
+        _disc(x, y, 0.0, 0.0, radius, step), pixel, setting.psf_mm, (setting.smear_mm, 0.0), RIM_MM
+    )
     bright = rng.uniform(size=len(discs)) < setting.bright_share
     drawn = np.stack([_disc(x, y, cx, cy, own, step) for cx, cy, own in discs])
     contrast, rim, around = DARK if setting.dark else BRIGHT

@@ -81,9 +81,7 @@ def division(pixel_mm: Pair) -> tuple[int, int]:
     return a, b
 
 
-def make(
-    inside: np.ndarray, pixel_mm: Pair, psf_mm: float, smear_mm: Pair = (0.0, 0.0), rim_mm: float = 0.0
-) -> Sheet:
+def make(inside: np.ndarray, pixel_mm: Pair, psf_mm: float, smear_mm: Pair = (0.0, 0.0), rim_mm: float = 0.0) -> Sheet:
     """A sheet from the outline's coverage on the fine grid; its size is a multiple of `division`.
 
     psf_mm : full width at half maximum of the Gaussian that blurs besides the voxel's own box

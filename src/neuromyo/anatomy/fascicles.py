@@ -187,7 +187,9 @@ class _Job:
     def _fit(self, section: Section, where: Window, model: Model) -> Mixture:
         axis = self.trace.grid.slice_axis
         planes = np.stack([np.take(i.values, section.slice, axis) for i in self.images]).astype(np.float64)
-        return fascicle_section.fit(planes, where, self.trace.grid, sigma=self.sigma, brighter=self.brighter, model=model)
+        return fascicle_section.fit(
+            planes, where, self.trace.grid, sigma=self.sigma, brighter=self.brighter, model=model
+        )
 
     def _beside(self, section: Section, region: np.ndarray | None) -> Ratio:
         """Nerve over muscle, where there is a T2-weighted image."""
@@ -195,7 +197,9 @@ class _Job:
             return fascicle_muscle.NONE
         grid = self.trace.grid
         a, b = grid.in_plane_axes
-        plane, coverage = (np.take(v, section.slice, grid.slice_axis) for v in (self.images[0].values, self.trace.coverage))
+        plane, coverage = (
+            np.take(v, section.slice, grid.slice_axis) for v in (self.images[0].values, self.trace.coverage)
+        )
         own = None if region is None else np.take(region, section.slice, grid.slice_axis)
         return fascicle_muscle.ratio(plane.astype(np.float64), coverage, (grid.spacing_mm[a], grid.spacing_mm[b]), own)
 
@@ -264,7 +268,9 @@ def _verdicts(
     return verdicts, size
 
 
-def _judged(trace: Trace, psf_mm: float, smear_mm: float, contrast: float, size: tuple[float, float]) -> dict[str, Verdict]:
+def _judged(
+    trace: Trace, psf_mm: float, smear_mm: float, contrast: float, size: tuple[float, float]
+) -> dict[str, Verdict]:
     thick = trace.grid.spacing_mm[trace.grid.slice_axis]
     angle = float(np.degrees(np.arctan2(smear_mm, thick)))
     return {

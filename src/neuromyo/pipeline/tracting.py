@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import Course, Trace
 from neuromyo.pipeline import code_version, pointing, registries, typed
+from neuromyo.pipeline.nerve_steps import PROFILE
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Tell, quiet
 from neuromyo.pipeline.single import FitRequest, fit
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
 
 #: what is measured along lines
 ALONG = ("FA", "MD", "AD", "RD")
-#: columns of the table of what runs along a nerve
-PROFILE: Mapping[str, str] = {
-    "nerve": "name of the nerve or branch",
-    "side": "left, right, midline or none",
-    "distance_mm": "distance along the nerve in mm, towards the foot, from what is stated as zero",
-    "quantity": "what runs along the nerve",
-    "unit": "unit of value and spread",
-    "value": "its value at this distance",
-    "spread": "standard deviation over the voxels of a slice, or over lines where no nerve was drawn",
-}
 
 
 @dataclass(frozen=True)
