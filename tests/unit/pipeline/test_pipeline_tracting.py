@@ -158,12 +158,6 @@ def test_a_bony_level_beyond_the_nerve_is_told(study):
     assert [f for f in ended.json["findings"] if f["consequence"] == "distances are counted from its upper end"]
 
 
-def test_the_table_has_the_columns_of_a_followed_nerve():
-    from neuromyo.pipeline import nerve_steps, tracting
-
-    assert list(tracting.PROFILE) == list(nerve_steps.PROFILE)
-
-
 ASKED_WRONGLY = {
     "a zero without a nerve": (("--zero", "fibular-head=0,0,0"), "E-OPTION", "--nerve"),
     "another name": (("--nerve", "{}/nerve.nii.gz", "--name", "sural-nerve"), "E-EMPTYROI", "tibial-nerve (right)"),
