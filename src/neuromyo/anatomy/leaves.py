@@ -45,11 +45,22 @@ def draw(seen: contrast.Contrast, grid: Grid, source: str) -> Labels:
     for number, leg in enumerate(found):
         leaves = _draw(leg.mask, seen)
         offset = len(LEAVES) * number
-        volume[leg.mask] = leaves[leg.mask] + offset
+        inside = _without_rim(leg.mask, seen)
+        volume[inside] = leaves[inside] + offset
         present = np.bincount(leaves.ravel(), minlength=len(LEAVES) + 1)
         regions += [Region(offset + i, name, leg.side, "leg") for i, name in enumerate(LEAVES, 1) if present[i]]
     volume = np.ascontiguousarray(contrast.slices_back(volume, grid))
     return Labels(volume, grid, tuple(regions), source=source)
+
+
+def _without_rim(leg: np.ndarray, seen: contrast.Contrast) -> np.ndarray:
+    """The leg (a, b, z) without outermost voxels that are mostly air: those with less than half of the signal of their brightest
+    neighbour in the slice. Otherwise all that is brighter than noise counts, and coarse voxels make the leg too large."""
+    square = np.ones((3, 3, 1), bool)
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)[..., None]
+    edge = leg & ~np.asarray(ndimage.binary_erosion(leg, cross, border_value=1), bool)
+    near = ndimage.maximum_filter(np.where(leg, seen.bright, 0), footprint=square)
+    return leg & ~(edge & (seen.bright < 0.5 * near))
 
 
 def _draw(leg: np.ndarray, seen: contrast.Contrast) -> np.ndarray:

@@ -20,7 +20,7 @@ from neuromyo.anatomy.usual import usual
 LEAST_MM, LEAST_SHARE = 25.0, 0.7
 _FLATTEST = 4.5
 #: pixels in which a nerve's fascicles make its inside uneven
-FASCICLES_SEEN_MM = 0.5
+FASCICLES_SEEN_MM = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,6 @@ def _vessel(looks: Sequence[tuple[Inside, ...]], pixel_mm: float) -> str:
         return "it is as bright as fat"
     if ((rank > 0.97) & (texture < 1.6) & (level > 2.0)).any():
         return "it is evenly the brightest thing around, like a vessel with slow blood, a cyst or a lymph node"
-    if pixel_mm <= FASCICLES_SEEN_MM and (texture < 1.35).all():
+    if pixel_mm <= FASCICLES_SEEN_MM and (texture < 1.15).all():
         return "it is evenly filled although fascicles could be seen at this resolution, like a vessel, a cyst or a lymph node"
     return ""

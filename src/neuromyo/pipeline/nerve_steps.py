@@ -111,7 +111,7 @@ def write(out: Path, one: Wanted, trace: Trace, image: Image, ready: Any) -> dic
     """The nerve's label image with its table and sidecar; file -> SHA-256."""
     from neuromyo.io import derivatives
 
-    main = next(s for s in ready.usable if s.name == image.name)
+    main = next(s for s in ready.usable if Path(s.name).name == image.name)
     said = {
         "Model": "nerve followed from slice to slice", "TracedOn": image.name, "Proposed": trace.proposed, "Score": trace.score,
         "Landmarks": [{"kind": m.kind, "name": m.name, "side": m.side, "xyz_mm": list(m.xyz_mm)} for m in one.landmarks],

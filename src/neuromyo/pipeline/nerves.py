@@ -90,7 +90,7 @@ def _proposed(
         )
         told = Finding("warn", "W-PROPOSED", f"{name} ({side})", said, "look at the outlines, and give --start if it is another structure",
                        "its values are flagged PROPOSED")  # fmt: skip
-        return replace(followed, proposed=True), (told,)
+        return _as_proposed(followed), (told,)
     best = (
         f"the best of {len(found)} candidates scores {found[0].score:.2f} of 1 ({found[0].why})"
         if found
@@ -128,6 +128,11 @@ class _Measured:
     rows: tuple[Mapping[str, Any], ...] = ()
     lines: tuple[Line, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+def _as_proposed(one: Trace) -> Trace:
+    """The nerve and all its branches, marked as such."""
+    return replace(one, proposed=True, branches=tuple(_as_proposed(b) for b in one.branches))
 
 
 def _place(spot: Landmark) -> str:
@@ -180,11 +185,9 @@ def _measure(
     ]
     found = [*told, *course.findings, *shape.findings(shapes, one)]
     lines = [_line("cross-section", area, area.se)]
-    here = [image for image in images if image.grid.same_as(one.grid)]
-    if here:
-        bundles = fascicles.fascicles(here, one, muscle=labels)
-        rows += fascicle_rows.rows(bundles, source=common["region_source"])
-        found += bundles.findings
+    made, remarks = _bundles(images, one, labels, common["region_source"])
+    rows += made
+    found += remarks
     for name, maps_, map_ in _scalars(maps):
         told = {**common, "acquisition": acquisition(maps_)}
         along, said = _along(name, map_, maps_, one, course)
@@ -194,6 +197,17 @@ def _measure(
             rows += gradient.rows(along, one, biomarker=maps_.biomarker, common=told)
             lines.append(_line(map_.quantity.title, along, along.sd))
     return _Measured(course, tuple(rows), tuple(lines), tuple(found))
+
+
+def _bundles(
+    images: Sequence[Image], one: Trace, labels: Labels | None, source: str
+) -> tuple[list[dict[str, Any]], Sequence[Finding]]:
+    """Rows of the fascicles on the images that share the trace's grid; none without such images."""
+    here = [image for image in images if image.grid.same_as(one.grid)]
+    if not here:
+        return [], ()
+    found = fascicles.fascicles(here, one, muscle=labels)
+    return fascicle_rows.rows(found, source=source), found.findings
 
 
 def _course(one: Trace, bones: Sequence[Landmark]) -> tuple[Course, list[Finding]]:

@@ -72,7 +72,7 @@ def of_session(series: Sequence[Series]) -> tuple[Image, ...]:
 
 def of_series(one: Series) -> Image:
     """A series as one image: its volumes averaged."""
-    return Image(_one(one.read()), one.grid, _of_series(one), one.name)
+    return Image(_one(one.read()), one.grid, _of_series(one), Path(one.name).name)
 
 
 def pixel_mm(grid: Grid) -> float:
