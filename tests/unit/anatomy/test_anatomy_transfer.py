@@ -46,14 +46,24 @@ def test_labels_follow_a_body_that_was_moved_bent_and_seen_in_another_contrast()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "slices"), [(5.0, 16), (8.0, 12)])
-def test_every_muscle_reaches_093_between_visits(step, slices):
-    old = scan(person(), stack((160, 160), 1.1, slices, step, MIDDLE), "T2w", 1)
-    later = stack((160, 160), 1.1, slices, step, (95.0, 0.0, 195.0 + step / 2))
-    image, truth = scan(person(), later, "T1w", 2, MOVED)
-    found = transfer(image, [Atlas(*old, "first visit")])
+@pytest.mark.parametrize(("step", "slices", "seed"), [(6.0, 14, 3), (8.0, 12, 3), (8.0, 12, 5)])
+@pytest.mark.parametrize("later", [True, False], ids=["second from first", "first from second"])
+def test_every_muscle_reaches_093_between_visits(step, slices, seed, later):
+    first = scan(person(), stack((160, 160), 1.1, slices, step, MIDDLE), "T2w", 1)
+    moved = replace(MOVED, warp=Warp(8.0, 1.5, seed))
+    second = scan(person(), stack((160, 160), 1.1, slices, step, (95.0, 0.0, 195.0 + step / 2)), "T1w", 2, moved)
+    drawn, (image, truth) = (first, second) if later else (second, first)
+    found = transfer(image, [Atlas(*drawn, "drawn")])
     reached = dice(found.labels, truth)
     assert min(reached.values()) >= 0.93, reached
+    said = {r.name: found.confidence[r.index] for r in found.labels.regions}
+    assert max(said[name] - value for (name, _), value in reached.items()) < 0.03  # it does not say too much
+
+
+def test_what_begins_is_told_with_the_share_that_is_done():
+    heard = []
+    transfer(small()[0], [atlas()], heard=lambda text, share: heard.append((text, share)))
+    assert heard == [("bringing first onto the right limb of T2w 1", 0.0)]
 
 
 @pytest.mark.slow
