@@ -36,6 +36,10 @@ def unheard(text: str, share: float) -> None:
     """For whoever wants to hear nothing."""
 
 
+#: from this share of what is refused, it is said that an atlas explains little
+_MUCH = 0.75
+
+
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
     """How labels are carried over.
@@ -49,7 +53,7 @@ class TransferOptions:
     side: Side = "none"
     mirror: bool = False
     least_confidence: float = 0.8
-    most_unexplained: float = 0.6
+    most_unexplained: float = 0.3
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -200,7 +204,10 @@ class _Run:
             elif limb.side == "none" and side != "none":
                 self.findings.append(transfer_findings.by_name(self.target.name, side))
             met = between.meet(limb.values, limb.grid, own.values, own.grid)
-            transfer_findings.require_belonging(met, self.target.name, atlas.name, self.options.most_unexplained)
+            most = self.options.most_unexplained
+            transfer_findings.require_belonging(met, self.target.name, atlas.name, most)
+            if met.unexplained > _MUCH * most:
+                self.findings.append(transfer_findings.much_unexplained(self.target.name, atlas.name, met.unexplained))
             masks = limbs.own_masks(labels, own)
             table = {r.index: self.table.of_region(r) for r in labels.regions if r.index in masks}
             return Source.of(atlas.name, own.grid, {table[k]: m for k, m in masks.items()}, met)

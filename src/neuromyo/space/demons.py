@@ -52,6 +52,8 @@ _MOST_SHADING = 2.5
 _FINER = 0.7
 #: with fewer voxels in common nothing is compared
 _FEW = 100
+#: displacements are smoothed by at least so many voxels of the level: by less, slices fold
+_LEAST_SMOOTH = 1.8
 #: longest step of one iteration, in voxels of the level
 _LONGEST = 1.0
 
@@ -148,7 +150,7 @@ def _burst(fixed: np.ndarray, moving: np.ndarray, u: np.ndarray, spacing: np.nda
     demons.SetMaximumUpdateStepLength(_LONGEST)
     demons.SetUseGradientType(demons.Symmetric)
     demons.SetSmoothDisplacementField(True)
-    demons.SetStandardDeviations([float(level.smooth_mm / s) for s in spacing])
+    demons.SetStandardDeviations([max(float(level.smooth_mm / s), _LEAST_SMOOTH) for s in spacing])
     demons.SetSmoothUpdateField(False)
     found = demons.Execute(*(_itk(i, spacing) for i in (fixed, moving)), _itk(u, spacing))
     return sitk.GetArrayFromImage(found).transpose(1, 0, 2)
