@@ -13,7 +13,7 @@ and the references of `space.demons` and `fusion`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,6 +27,17 @@ from neuromyo.core.image import Image
 from neuromyo.core.labels import SIDES, Labels, Region, Side
 from neuromyo.space import between
 from neuromyo.space.sides import check_sides, with_sides
+
+#: what begins now, and the share (0 to 1) of the work that is done
+Heard = Callable[[str, float], None]
+
+
+def unheard(text: str, share: float) -> None:
+    """For whoever wants to hear nothing."""
+
+
+#: from this share of what is refused, it is said that an atlas explains little
+_MUCH = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class TransferOptions:
     side: Side = "none"
     mirror: bool = False
     least_confidence: float = 0.8
-    most_unexplained: float = 0.6
+    most_unexplained: float = 0.3
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -81,8 +92,10 @@ class Transferred:
     findings: tuple[Finding, ...] = ()
 
 
-def transfer(target: Image, atlases: Sequence[Atlas], options: TransferOptions = TransferOptions()) -> Transferred:
-    """The atlases' labels on a target of the same part of the body.
+def transfer(
+    target: Image, atlases: Sequence[Atlas], options: TransferOptions = TransferOptions(), heard: Heard = unheard
+) -> Transferred:
+    """The atlases' labels on a target of the same part of the body. ``heard`` is told what begins, a limb and an atlas at a time.
 
     Raises E-OPTION (no atlas), E-GRID (labels and image of an atlas apart), E-SIDE (no atlas of the target's side), E-REGISTER (an
     atlas that does not belong to the target), E-NOSIGNAL. The bits depend on the images and their order alone.
@@ -93,8 +106,9 @@ def transfer(target: Image, atlases: Sequence[Atlas], options: TransferOptions =
     prepared = [_checked(a) for a in atlases]
     table = _Table.of(prepared)
     run = _Run(target, table, options)
-    for limb in limbs.cut(target, options.side):
-        run.carry(limb, prepared)
+    cut = limbs.cut(target, options.side)
+    for i, limb in enumerate(cut):
+        run.carry(limb, prepared, lambda text, share, i=i: heard(text, (i + share) / len(cut)))
     return run.result(prepared)
 
 
@@ -145,9 +159,14 @@ class _Run:
         self.findings: list[Finding] = []
         self.n_carried = 0
 
-    def carry(self, limb: Limb, atlases: Sequence[Atlas]) -> None:
+    def carry(self, limb: Limb, atlases: Sequence[Atlas], heard: Heard) -> None:
         """Labels of all atlases that have this limb onto it."""
-        sources = [s for atlas in atlases if (s := self._source(limb, atlas)) is not None]
+        sources: list[Source] = []
+        which = f"the {limb.side} limb of {self.target.name}" if limb.side != "none" else self.target.name
+        for i, atlas in enumerate(atlases):
+            heard(f"bringing {atlas.name} onto {which}", i / len(atlases))
+            if (source := self._source(limb, atlas)) is not None:
+                sources.append(source)
         if not sources:
             self.findings.append(transfer_findings.no_atlas(self.target.name, limb.side))
             return
@@ -185,7 +204,10 @@ class _Run:
             elif limb.side == "none" and side != "none":
                 self.findings.append(transfer_findings.by_name(self.target.name, side))
             met = between.meet(limb.values, limb.grid, own.values, own.grid)
-            transfer_findings.require_belonging(met, self.target.name, atlas.name, self.options.most_unexplained)
+            most = self.options.most_unexplained
+            transfer_findings.require_belonging(met, self.target.name, atlas.name, most)
+            if met.unexplained > _MUCH * most:
+                self.findings.append(transfer_findings.much_unexplained(self.target.name, atlas.name, met.unexplained))
             masks = limbs.own_masks(labels, own)
             table = {r.index: self.table.of_region(r) for r in labels.regions if r.index in masks}
             return Source.of(atlas.name, own.grid, {table[k]: m for k, m in masks.items()}, met)

@@ -30,11 +30,18 @@ def require_belonging(met: Met, target: str, atlas: str, most_unexplained: float
     remedy = "look at the two side by side: the same part of the body, the same side, slices across the limb in both?"
     if met.unexplained > most_unexplained:
         raise DataError("E-REGISTER", where=where, needed=f"at least {100 * (1 - most_unexplained):.0f} % of the target explained",
-                        found=f"{100 * (1 - met.unexplained):.0f} %", remedy=remedy)  # fmt: skip
+                        found=f"{100 * (1 - met.unexplained):.0f} %", remedy=f"{remedy} If so, allow more (most_unexplained)")  # fmt: skip
     squeezed = float((jacobian(met.transform)[met.seen] < _LEAST_JACOBIAN).mean())
     if squeezed > _SQUEEZED:
         raise DataError("E-REGISTER", where=where, needed="a displacement that squeezes hardly any tissue to a quarter of its volume",
                         found=f"one that does so to {100 * squeezed:.0f} % of the limb", remedy=remedy)  # fmt: skip
+
+
+def much_unexplained(target: str, atlas: str, share: float) -> Finding:
+    """W-TRANSFER: an atlas that was not refused, but not by far."""
+    return Finding("warn", "W-TRANSFER", target, f"atlas {atlas} leaves {100 * share:.0f} % of the image unexplained, which is much",
+                   "look whether the two show the same part of the body, and at every label",
+                   "the confidence may say too much")  # fmt: skip
 
 
 def no_atlas(target: str, side: Side) -> Finding:

@@ -20,6 +20,7 @@ from neuromyo.core.labels import Labels
 from neuromyo.pipeline import code_version, loose, pictures, registries, typed
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Event, Tell, quiet
+from neuromyo.space.overlap import Placed, place_labels, rough_body
 
 TRANSFER = "transfer"
 
@@ -89,7 +90,7 @@ def segment(request: SegmentRequest, tell: Tell = quiet) -> SegmentResult:
 
 def _draw(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
     if request.method == TRANSFER:
-        return _carried(request, scratch)
+        return _carried(request, scratch, tell)
     if request.method in registries.segmenters().ids():
         return _by_segmenter(request, scratch)
     return _by_network(request, scratch, tell)
@@ -106,7 +107,7 @@ def _by_segmenter(request: SegmentRequest, scratch: Path) -> _Drawn:
     return _Drawn(labels, pictures.of_series(main), opened.inputs, opened.findings, {"Model": segmenter.title})
 
 
-def _carried(request: SegmentRequest, scratch: Path) -> _Drawn:
+def _carried(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
     from neuromyo.anatomy import transfer
     from neuromyo.io.files import printable
     from neuromyo.pipeline import masks
@@ -115,6 +116,7 @@ def _carried(request: SegmentRequest, scratch: Path) -> _Drawn:
         raise OptionError("E-NEEDS", where="segment transfer", needed="one image, and --from IMAGE,LABELS once or more",
                           found=f"{len(request.files)} images, {len(request.atlases)} times --from",
                           remedy="give the image to draw on, and images in which the regions are drawn")  # fmt: skip
+    options = parsed(transfer.TransferOptions, typed.assignments(request.option))
     target = pictures.open_picture(request.files[0], scratch, memory_mb=request.mem_mb, geometry=request.geometry)
     inputs = {target.image.name: target.sha256}
     findings, atlases = list(target.findings), []
@@ -124,14 +126,26 @@ def _carried(request: SegmentRequest, scratch: Path) -> _Drawn:
             raise OptionError("E-OPTION", where="--from", needed="IMAGE,LABELS", found=repr(text),
                               remedy="write the image and its label image, divided by a comma")  # fmt: skip
         own = pictures.open_picture(image, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
-        labels = masks.open_masks(Path(drawn), scratch=scratch)
-        inputs |= {own.image.name: own.sha256, printable(Path(drawn).name): _digest(Path(drawn))}
-        findings += own.findings
-        atlases.append(transfer.Atlas(own.image, labels, own.image.name))
-    options = parsed(transfer.TransferOptions, typed.assignments(request.option))
-    done = transfer.transfer(target.image, atlases, options)
+        said = printable(Path(drawn).name)
+        placed = _on_its_image(masks.open_masks(Path(drawn), scratch=scratch), own.image, said)
+        inputs |= {own.image.name: own.sha256, said: _digest(Path(drawn))}
+        findings += [*own.findings, *placed.findings]
+        atlases.append(transfer.Atlas(own.image, placed.labels, own.image.name))
+
+    def heard(text: str, share: float) -> None:
+        tell(Event("step", TRANSFER, text))
+        tell(Event("share", TRANSFER, share=share))
+
+    done = transfer.transfer(target.image, atlases, options, heard)
     about = {"Model": "label transfer by registration", "Atlases": [a.name for a in atlases]}
     return _Drawn(done.labels, target.image, inputs, (*findings, *done.findings), about, done.confidence)
+
+
+def _on_its_image(labels: Labels, image: Image, where: str) -> Placed:
+    """An atlas' labels on the grid of its image, by geometry; E-GRID where they do not lie on what it shows."""
+    present = np.unique(labels.volume)
+    drawn = replace(labels, regions=tuple(r for r in labels.regions if r.index in present))
+    return place_labels(drawn, image.grid, body=rough_body(image.values, image.grid.slice_axis), where=where)
 
 
 def _by_network(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:

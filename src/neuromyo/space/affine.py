@@ -3,7 +3,8 @@ r"""Sizes and places of two stacks brought together within the slices, by least 
 .. math:: \min_A \sum_x \big(f(x) - c(g(x + A\,(1, x_a, x_b, x_z)^T))\big)^2
 
 A (2 x 4) shifts, turns, scales and shears within the slice, and lets shift grow along the stack (legs that part towards the hips).
-Gauss-Newton on thinned images, the contrast learnt again in each step. What moves across slices is not asked here.
+Gauss-Newton on thinned images, the contrast learnt again in each step, by turns in the one image's and the other's (see `demons`).
+What moves across slices is not asked here.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def fit(stacks: Stacks) -> np.ndarray:
     """(a, b, z, 2) float32: the displacement in mm that an affine map within the slices makes at each voxel."""
     terms = _terms(stacks)
     numbers = np.zeros((4, 2))
-    for _ in range(_STEPS):
-        numbers = numbers + _step(stacks, (terms @ numbers).astype(np.float32), terms)
+    for turn in range(_STEPS):
+        numbers = numbers + _step(stacks, (terms @ numbers).astype(np.float32), terms, turn % 2 == 0)
     return (terms @ numbers).astype(np.float32)
 
 
@@ -35,9 +36,9 @@ def _terms(stacks: Stacks) -> np.ndarray:
     return np.concatenate([np.ones((*stacks.fixed.shape, 1), np.float32), centred / radius], axis=-1)
 
 
-def _step(stacks: Stacks, u: np.ndarray, terms: np.ndarray) -> np.ndarray:
+def _step(stacks: Stacks, u: np.ndarray, terms: np.ndarray, forward: bool) -> np.ndarray:
     """(4, 2) one Gauss-Newton step."""
-    fixed, _, moving = stacks.matched(u)
+    fixed, _, moving = stacks.matched(u, forward)
     slopes = [np.gradient(moving, float(s), axis=c)[stacks.body] for c, s in enumerate(stacks.spacing[:2])]
     basis = terms[stacks.body]
     jacobian = np.concatenate([basis * s[:, None] for s in slopes], axis=1).astype(np.float64)

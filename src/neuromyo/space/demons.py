@@ -4,9 +4,11 @@ r"""Bending the slices of one stack onto those of another: demons within each sl
           {\|\nabla f + \nabla c(g \circ u)\|^2 + (f - c(g \circ u))^2 / K}\Big)
 
 SimpleITK's symmetric-forces demons, slice by slice and coarse to fine, in short bursts. Before each burst the contrast of the moving
-image is carried over to the fixed one's (c, see `likeness.contrast_map`) and slow differences of brightness are taken out, so that
-any two contrasts and any shading can meet; after it the displacement is smoothed across slices. Nothing moves across slices: through
-slices of 5 to 12 mm an image tells little of that, and what it seems to tell is mostly a difference of size.
+image is carried over to the fixed one's (c, see `likeness.contrast_map`), in the next burst the fixed one's to the moving one's, and
+slow differences of brightness are taken out, so that any two contrasts and any shading can meet; after it the displacement is smoothed
+across slices. By turns, since a map of intensities is noisy where one contrast tells little of the other: a thin septum that is caught
+beside its place in the one contrast is pulled free in the other, and what only one of them asks for does not add up to folds. Nothing
+moves across slices: through slices of 5 to 12 mm an image tells little of that, and what it seems to tell is mostly a difference of size.
 
 The bits depend on the images alone: one thread, fixed numbers of steps, nothing drawn at random.
 
@@ -42,7 +44,7 @@ class Level:
 
 
 COARSE = (Level(4.4, 4, 10, 8.0),)
-LEVELS = (*COARSE, Level(2.2, 4, 10, 5.0), Level(1.1, 4, 5, 3.5))
+LEVELS = (*COARSE, Level(2.2, 4, 10, 4.0), Level(1.1, 6, 10, 2.0))
 #: standard deviation (mm) of the smoothing across slices after each burst, and of what is a slow difference of brightness
 ACROSS_MM, SHADING_MM = 4.5, 20.0
 _MOST_SHADING = 2.5
@@ -50,6 +52,8 @@ _MOST_SHADING = 2.5
 _FINER = 0.7
 #: with fewer voxels in common nothing is compared
 _FEW = 100
+#: displacements are smoothed by at least so many voxels of the level: by less, slices fold
+_LEAST_SMOOTH = 1.8
 #: longest step of one iteration, in voxels of the level
 _LONGEST = 1.0
 
@@ -67,15 +71,18 @@ class Stacks:
     seen: np.ndarray
     spacing: np.ndarray
 
-    def matched(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(fixed, moving as it is stored, moving through ``u``) in one contrast, slow differences of brightness taken out."""
+    def matched(self, u: np.ndarray, forward: bool | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(fixed, moving as it is stored, moving through ``u``) in one contrast, slow differences of brightness taken out.
+
+        forward : in the fixed image's contrast, or (False) in the moving one's; None: in the one that is explained better
+        """
         through, seen = self.through(self.moving, u), self.through(self.seen.astype(np.float32), u) > 0.5
         where = self.body & seen
         if where.sum() < _FEW:
             return self.fixed, self.moving, through
         # air is learnt too: else it would be as bright as what it met where the bodies were apart
         forth, back = contrast_map(through[seen], self.fixed[seen]), contrast_map(self.fixed[seen], through[seen])
-        forward = forth.explained >= back.explained
+        forward = forth.explained >= back.explained if forward is None else forward
         fixed = self.fixed if forward else back(self.fixed)
         carried = forth if forward else (lambda image: image)
         fixed = fixed / _shading(fixed, carried(through), where, self.spacing)
@@ -112,11 +119,13 @@ def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray |
     u = np.zeros((*stacks.fixed.shape, 2), np.float32) if start is None else start
     across = ACROSS_MM / float(stacks.spacing[2])
     finest = float(stacks.spacing[:2].min())
+    turn = 0
     for level in levels:
         if level is not levels[0] and level.pitch_mm < _FINER * finest:
             continue  # the images have no such voxels: less smoothing alone would only fold
         for _ in range(level.bursts):
-            fixed, moving, _ = stacks.matched(u)
+            fixed, moving, _ = stacks.matched(u, forward=turn % 2 == 0)
+            turn += 1
             thin = level.thin(stacks.spacing)
             first = thin // 2
             blur = 0.5 * thin if thin > 1 else 0.6
@@ -141,7 +150,7 @@ def _burst(fixed: np.ndarray, moving: np.ndarray, u: np.ndarray, spacing: np.nda
     demons.SetMaximumUpdateStepLength(_LONGEST)
     demons.SetUseGradientType(demons.Symmetric)
     demons.SetSmoothDisplacementField(True)
-    demons.SetStandardDeviations([float(level.smooth_mm / s) for s in spacing])
+    demons.SetStandardDeviations([max(float(level.smooth_mm / s), _LEAST_SMOOTH) for s in spacing])
     demons.SetSmoothUpdateField(False)
     found = demons.Execute(*(_itk(i, spacing) for i in (fixed, moving)), _itk(u, spacing))
     return sitk.GetArrayFromImage(found).transpose(1, 0, 2)
