@@ -1,6 +1,6 @@
 """Simulates which resolution supports which number about fascicles, and writes it down.
 
-python docs/fascicles.py --simulate    # the packaged table (about ten minutes), then the page
+python docs/fascicles.py --simulate    # the packaged table (a few minutes), then the page
 python docs/fascicles.py               # the page alone, from the packaged table
 """
 
@@ -21,12 +21,12 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 def simulate() -> None:
     from neuromyo.anatomy import fascicle_scene, resolvable
 
-    lines = ["\t".join(("pixel_mm", "low_mm", "high_mm", "cnr", "n", *KINDS))]
+    lines = ["\t".join(("pixel_mm", "low_mm", "high_mm", "cnr", "n", *KINDS, *(f"{kind}_sd" for kind in KINDS)))]
     for low, high in FASCICLES_MM:
         for cnr in CNR:
             for pixel in PIXELS_MM:
                 found = resolvable.errors(pixel, fascicle_scene.psf_of(pixel), 0.0, cnr, (low, high))
-                numbers = [f"{found.bias[kind]:.3f}" for kind in KINDS]
+                numbers = [f"{by[kind]:.3f}" for by in (found.bias, found.scatter) for kind in KINDS]
                 lines.append("\t".join((f"{pixel:g}", f"{low:g}", f"{high:g}", f"{cnr:g}", f"{found.n}", *numbers)))
                 print(lines[-1], flush=True)
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")

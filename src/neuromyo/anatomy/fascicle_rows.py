@@ -2,7 +2,7 @@ r"""Rows of the tidy table about fascicles, and fascicles and epineurium as regi
 
 Over the nerve, the ratio is fascicular over nerve area summed over slices; counts and areas are means over slices; the volume is
 :math:`\sum_k f_k A_k d` with d from slice to slice, slices that are missing between others interpolated (flag GAP). What the resolution
-does not support is NaN with the flag COARSE. A slice whose signals are not explained by two classes (the misfit is above
+does not support is NaN with the flag COARSE. A slice whose signals are not explained (the misfit is above
 `fascicles.MISFIT`) is NaN with the flag W-NERVE, and left out of what is said of the nerve.
 """
 
@@ -60,6 +60,8 @@ def labels(found: Fascicles, *, first: int = 1, source: str = "fascicles") -> La
         where: list[slice | int] = [one.slice] * 3
         where[a], where[b] = one.window.at
         mixture = one.mixture
+        if mixture is None:
+            continue
         within = trace.coverage[tuple(where)] >= 0.5
         inner = mixture.share >= 0.5 * mixture.covered
         volume[tuple(where)] = np.where(within, np.where(inner, first, first + 1), 0)
@@ -69,8 +71,8 @@ def labels(found: Fascicles, *, first: int = 1, source: str = "fascicles") -> La
 
 
 def explained(one: FascicleSection) -> bool:
-    """Whether fascicle and epineurium explain what is seen within the outline."""
-    return one.misfit <= fascicles.MISFIT
+    """Whether fascicles, epineurium and a sheath explain what is seen within the outline, as far as that was asked."""
+    return not one.misfit > fascicles.MISFIT
 
 
 def bright_limits(found: Fascicles) -> list[float]:
@@ -94,7 +96,7 @@ def bright_limits(found: Fascicles) -> list[float]:
 def _of_section(found: Fascicles, one: FascicleSection, limit: float) -> Iterator[tuple[str, float, float]]:
     """Quantity, value and standard uncertainty of one slice."""
     areas = one.areas_mm2
-    ratio_se = max(one.mixture.noise_se, found.verdicts["fascicle_to_nerve_ratio"].scatter)
+    ratio_se = max(one.noise_se, found.verdicts["fascicle_to_nerve_ratio"].scatter)
     yield "fascicle_to_nerve_ratio", one.fraction, ratio_se
     values = {
         "fascicle_count": float(len(areas)),

@@ -1,7 +1,8 @@
-"""Nerves made up to see what a resolution can tell: round fascicles in epineurium in muscle, through the scanner's blur and noise.
+"""Nerves made up to see what a resolution can tell: round fascicles in epineurium in a dark sheath, through the scanner's blur and noise.
 
 Diameters are drawn evenly from a range until the share of the nerve that was asked for is filled; the discs are strewn at random and
-pushed apart until a gap of `GAP` mean diameters is free around each; one that finds no room is left out.
+pushed apart until a gap of `GAP` mean diameters is free around each; one that finds no room is left out. Fascicles are bright in dark
+epineurium within muscle (fat suppressed), or dark in bright epineurium within fat; the sheath is dark in either.
 
 *Assumes* round nerves and fascicles. *Breaks* (is too kind) where fascicles divide and join, or touch.
 """
@@ -19,8 +20,11 @@ from neuromyo.anatomy.fascicle_sheet import FWHM, Sheet
 GAP = 0.15
 #: fascicles in a nerve that is made up
 FASCICLES = 12
-#: signal of muscle, that of fascicles being 1
-MUSCLE = 0.5
+#: thickness of the sheath, mm
+RIM_MM = 0.15
+#: difference of the classes, signal of the sheath and of what lies around the nerve, the brighter class being 1: where fascicles are
+#: bright, and where they are dark
+BRIGHT, DARK = (0.7, 0.1, 0.5), (0.45, 0.05, 1.3)
 _PUSHES = 300
 
 
@@ -28,7 +32,8 @@ _PUSHES = 300
 class Setting:
     """What is imaged, and how; lengths in mm.
 
-    contrast : (fascicle - epineurium) / fascicle; snr : fascicle over the noise of a channel
+    cnr : difference of fascicle and epineurium over the noise of a channel
+    dark : whether fascicles are darker than epineurium
     smear_mm : by how much the nerve moves across a slice's thickness, in the plane
     bright_share, bright : share of fascicles whose contrast is so many times that of the others
     """
@@ -36,12 +41,12 @@ class Setting:
     pixel_mm: float
     psf_mm: float
     smear_mm: float
-    snr: float
-    contrast: float
+    cnr: float
     fascicle_mm: tuple[float, float]
     fraction: float
     bright_share: float = 0.0
     bright: float = 1.5
+    dark: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +72,19 @@ def make(setting: Setting, rng: np.random.Generator) -> Scene:
     line = (np.arange(n) - 0.5 * (n - 1)) * step
     shift = rng.uniform(-0.5, 0.5, 2) * setting.pixel_mm
     x, y = np.meshgrid(line - shift[0], line - shift[1], indexing="ij")
-    sheet = fascicle_sheet.make(_disc(x, y, 0.0, 0.0, radius, step), pixel, setting.psf_mm, (setting.smear_mm, 0.0))
+    sheet = fascicle_sheet.make(
+        _disc(x, y, 0.0, 0.0, radius, step), pixel, setting.psf_mm, (setting.smear_mm, 0.0), RIM_MM
+    )
     bright = rng.uniform(size=len(discs)) < setting.bright_share
     drawn = np.stack([_disc(x, y, cx, cy, own, step) for cx, cy, own in discs])
-    relative = setting.contrast * np.where(bright, setting.bright, 1.0)
-    signal = (1.0 - setting.contrast) + np.tensordot(relative, drawn, axes=1)
-    covered = sheet.see(np.ones(x.shape))
-    clean = sheet.see(signal) + MUSCLE * (1.0 - covered)
-    sigma = 1.0 / setting.snr
+    contrast, rim, around = DARK if setting.dark else BRIGHT
+    epineurium, up = (1.0, -1.0) if setting.dark else (1.0 - contrast, 1.0)
+    relative = up * contrast * np.where(bright, setting.bright, 1.0)
+    signal = epineurium + np.tensordot(relative, drawn, axes=1)
+    sheath = sheet.inside * (1.0 - _disc(x, y, 0.0, 0.0, radius - RIM_MM, step))
+    signal = signal * (sheet.inside - sheath) + rim * sheath
+    clean = sheet.see(signal) + around * (1.0 - sheet.see(sheet.inside))
+    sigma = contrast / setting.cnr
     noise = sigma * rng.standard_normal((2, *clean.shape))
     plane = np.hypot(clean + noise[0], noise[1])
     return Scene(sheet, plane, sigma, float(drawn.sum() / sheet.inside.sum()), np.pi * discs[:, 2] ** 2, bright)
@@ -92,21 +102,22 @@ def _disc(x: np.ndarray, y: np.ndarray, cx: float, cy: float, radius: float, ste
 
 
 def _pack(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """(n, 3) centres and radii, and the nerve's radius."""
+    """(n, 3) centres and radii, and the nerve's radius, its sheath included."""
     low, high = setting.fascicle_mm
     radii = 0.5 * rng.uniform(low, high, FASCICLES)
     nerve = float(np.sqrt((radii**2).sum() / setting.fraction))
     gap = GAP * 0.5 * (low + high)
-    angle, out = rng.uniform(0.0, 2.0 * np.pi, FASCICLES), nerve * np.sqrt(rng.uniform(0.0, 0.8, FASCICLES))
+    room = nerve - RIM_MM
+    angle, out = rng.uniform(0.0, 2.0 * np.pi, FASCICLES), room * np.sqrt(rng.uniform(0.0, 0.8, FASCICLES))
     at = np.stack([out * np.cos(angle), out * np.sin(angle)], -1)
     for _ in range(_PUSHES):
         apart = at[:, None] - at[None]
         distance = np.hypot(apart[..., 0], apart[..., 1]) + np.eye(FASCICLES) * 1e9
         overlap = np.maximum(radii[:, None] + radii[None] + gap - distance, 0.0)
         at = at + 0.5 * ((overlap / distance)[..., None] * apart).sum(axis=1)
-        beyond = np.maximum(np.hypot(*at.T) + radii + 0.5 * gap - nerve, 0.0)
+        beyond = np.maximum(np.hypot(*at.T) + radii + 0.5 * gap - room, 0.0)
         at = at * (1.0 - beyond / np.maximum(np.hypot(*at.T), 1e-9))[:, None]
-    return np.column_stack([at, radii])[_free(at, radii, nerve, gap)], nerve
+    return np.column_stack([at, radii])[_free(at, radii, room, gap)], nerve
 
 
 def _free(at: np.ndarray, radii: np.ndarray, nerve: float, gap: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -30,11 +31,20 @@ class Window:
     smear_mm: tuple[float, float]
 
 
+class Model(NamedTuple):
+    """What sections of a nerve share: blur besides the voxel's box, thickness of the sheath, and what is too thin for a fascicle."""
+
+    psf_mm: float
+    sheath_mm: float
+    thin_mm: float
+
+
 @dataclass(frozen=True, eq=False)
 class FascicleSection:
     """What was found in one slice.
 
-    fraction, se : fascicle over nerve, and its standard uncertainty by noise in the voxels
+    mixture : None where no fascicles were looked for, since the resolution supports no number about them
+    fraction : fascicle over nerve, NaN without a mixture
     nerve_mm2 : area within the outline, in the plane of the slice
     areas_mm2, centres_mm, signals : (n,), (n, 3), (n,) of the single fascicles; signals of the image named first
     muscle : nerve over muscle, where asked for
@@ -43,7 +53,7 @@ class FascicleSection:
 
     slice: int
     window: Window
-    mixture: Mixture
+    mixture: Mixture | None
     pieces: Pieces
     nerve_mm2: float
     centres_mm: np.ndarray
@@ -52,7 +62,12 @@ class FascicleSection:
 
     @property
     def fraction(self) -> float:
-        return self.mixture.fraction
+        return float("nan") if self.mixture is None else self.mixture.fraction
+
+    @property
+    def noise_se(self) -> float:
+        """Standard uncertainty of the fraction by noise in the voxels."""
+        return float("nan") if self.mixture is None else self.mixture.noise_se
 
     @property
     def areas_mm2(self) -> np.ndarray:
@@ -60,11 +75,11 @@ class FascicleSection:
 
     @property
     def contrast(self) -> float:
-        return self.mixture.contrast
+        return float("nan") if self.mixture is None else self.mixture.contrast
 
     @property
     def misfit(self) -> float:
-        return self.mixture.misfit
+        return float("nan") if self.mixture is None else self.mixture.misfit
 
 
 def window(trace: Trace, section: Section) -> Window:
@@ -80,18 +95,9 @@ def window(trace: Trace, section: Section) -> Window:
 
 
 def measure(
-    planes: np.ndarray,
-    where: Window,
-    section: Section,
-    grid: Grid,
-    *,
-    sigma: Sequence[float],
-    brighter: Sequence[bool],
-    psf_mm: float,
-    muscle: Ratio = fascicle_muscle.NONE,
+    mixture: Mixture, where: Window, section: Section, grid: Grid, muscle: Ratio = fascicle_muscle.NONE
 ) -> FascicleSection:
-    """Fit and split one section; ``planes`` (n, a, b) are whole slices."""
-    mixture = fit(planes, where, grid, sigma=sigma, brighter=brighter, psf_mm=psf_mm)
+    """What a section's mixture says."""
     pieces = fascicle_split.split(mixture)
     index = np.zeros((pieces.count, 3))
     a, b = grid.in_plane_axes
@@ -102,15 +108,22 @@ def measure(
                            fascicle_bright.signals(mixture, pieces), muscle)  # fmt: skip
 
 
+def bare(section: Section, where: Window, muscle: Ratio) -> FascicleSection:
+    """A section in which no fascicles are looked for."""
+    none = Pieces(np.zeros((0, 0), int), np.zeros(0), np.zeros((0, 2)))
+    return FascicleSection(section.slice, where, None, none, section.area_mm2, np.zeros((0, 3)), np.zeros(0), muscle)
+
+
 def fit(
-    planes: np.ndarray, where: Window, grid: Grid, *, sigma: Sequence[float], brighter: Sequence[bool], psf_mm: float
+    planes: np.ndarray, where: Window, grid: Grid, *, sigma: Sequence[float], brighter: Sequence[bool], model: Model
 ) -> Mixture:
     """The mixture within a window of whole slices (n, a, b)."""
     cut = planes[:, where.at[0], where.at[1]]
     a, b = grid.in_plane_axes
     pixel = grid.spacing_mm[a], grid.spacing_mm[b]
     inside = fascicle_sheet.draw(where.polygons, (cut.shape[1], cut.shape[2]), fascicle_sheet.division(pixel))
-    return fascicle_fit.fit(fascicle_sheet.make(inside, pixel, psf_mm, where.smear_mm), cut, sigma, brighter)
+    sheet = fascicle_sheet.make(inside, pixel, model.psf_mm, where.smear_mm, model.sheath_mm)
+    return fascicle_fit.fit(sheet, cut, sigma, brighter, model.thin_mm)
 
 
 def share_map(mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:

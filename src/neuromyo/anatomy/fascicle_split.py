@@ -49,7 +49,7 @@ def split(mixture: Mixture) -> Pieces:
     kept = np.zeros(parts.shape, int)
     n = 0
     for index in range(1, int(parts.max()) + 1):
-        own = sheet.see(mixture.picture * (parts == index))
+        own = sheet.see(mixture.picture * sheet.core * (parts == index))
         if mixture.contrast * np.sqrt((own**2).sum()) > STANDS_OUT:
             n += 1
             kept[parts == index] = n
@@ -61,7 +61,7 @@ def _areas(mixture: Mixture, kept: np.ndarray, n: int) -> np.ndarray:
     if n == 0:
         return np.zeros(0)
     owner = owners(kept)
-    sums = np.bincount(owner.ravel(), (mixture.picture * mixture.sheet.inside).ravel(), minlength=n + 1)[1:]
+    sums = np.bincount(owner.ravel(), (mixture.picture * mixture.sheet.core).ravel(), minlength=n + 1)[1:]
     return sums * mixture.sheet.part_mm2
 
 

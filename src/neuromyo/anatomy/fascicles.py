@@ -1,12 +1,12 @@
 """Fascicles and epineurium within a nerve that was traced, and for each number whether the resolution supports it.
 
-Section by section, the share of fascicle is found by `fascicle_fit` and single fascicles by `fascicle_split`; then `resolvable` simulates
-nerves with fascicles of the size that is known of this nerve, at this pixel size, blur, noise and obliquity, and measures them
-in the same way. A number that fails there is not given: its rows hold NaN and the flag COARSE, and a finding W-COARSE says
-which pixel size would do.
+The largest section tells the blur, the thickness of the sheath and the contrast to noise. `resolvable` then says what this resolution
+supports, by simulated nerves with fascicles of the size that is known of this nerve. A number that fails there is not given: its rows
+hold NaN and the flag COARSE, and a finding W-COARSE says which pixel size would do; where all fail, nothing more is fitted. Else the
+share of fascicle is found section by section by `fascicle_fit`, and single fascicles by `fascicle_split`.
 
-*Assumes* an outline that is the epineurium's; fascicles of one signal each. *Breaks* where a vessel or muscle lies within the
-outline (the misfit rises, and a finding says so).
+*Assumes* an outline that is the epineurium's outer edge; fascicles of one signal each, a sheath of one thickness. *Breaks* where a
+vessel or muscle lies within the outline (the misfit rises, and a finding says so).
 
 Sizes are what is known of the nerve, not what the image shows, since what cannot be resolved looks large; only fascicles that turn
 out smaller than expected change them, and make the verdict stricter.
@@ -15,13 +15,14 @@ out smaller than expected change them, and make the verdict stricter.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuromyo.anatomy import fascicle_muscle, fascicle_section, resolvable
+from neuromyo.anatomy import fascicle_fit, fascicle_muscle, fascicle_section, fascicle_table, resolvable
+from neuromyo.anatomy.fascicle_fit import Mixture
 from neuromyo.anatomy.fascicle_muscle import Ratio
-from neuromyo.anatomy.fascicle_section import FascicleSection, Window
+from neuromyo.anatomy.fascicle_section import FascicleSection, Model, Window
 from neuromyo.anatomy.resolvable import Verdict
 from neuromyo.core import options as core_options
 from neuromyo.core.errors import DataError, Finding, OptionError
@@ -35,7 +36,11 @@ LARGE_MM, SMALL_MM = (0.5, 1.2), (0.3, 0.6)
 #: words in the names of nerves whose fascicles are of the larger kind
 THICK = ("sciatic", "tibial", "fibular", "peroneal", "femoral", "median", "ulnar", "radial", "root", "plexus")
 #: widths of the blur besides the voxel's box, over the pixel, that are tried where none is stated
-WIDTHS = (0.5, 0.75, 1.0, 1.5)
+WIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5)
+#: thicknesses of a sheath in mm that are tried where none is stated; one is believed in where it is worth this (in log-likelihood)
+SHEATHS_MM, WORTH = (0.0, 0.1, 0.15, 0.2, 0.3), 5.0
+#: nothing more is fitted where nothing would be supported at so many times the contrast to noise
+SPARE = 1.3
 #: in these images epineurial fat is dark and fascicles are bright; in the others it is the other way round
 BRIGHT_FASCICLES = ("T2w-fs", "FA")
 #: residual over noise from which the outline is suspected to hold more than fascicles and epineurium
@@ -48,6 +53,7 @@ class FascicleOptions:
     """How fascicles are looked for."""
 
     psf_mm: float | None = option(None, "width (FWHM) of the blur besides the voxel's own box; the one that explains the largest section best where not given", unit="mm", low=0.0, high=5.0)  # fmt: skip  # noqa: E501
+    sheath_mm: float | None = option(None, "thickness of the epineurial sheath that has a signal of its own, within the outline; 0 for none; the one that explains the largest section best where not given", unit="mm", low=0.0, high=1.0)  # fmt: skip  # noqa: E501
     fascicle_mm: tuple[float, float] | None = option(None, "smallest and largest diameter expected; by the nerve's name where not given", unit="mm", low=0.05, high=5.0)  # fmt: skip  # noqa: E501
     noise: float | None = option(
         None, "noise per channel of the images, in their unit; estimated where not given", low=0.0
@@ -69,7 +75,8 @@ class Fascicles:
     sections : those with an outline, by ascending slice
     share, share_sd : (x, y, z) fascicle in the nerve's part of each voxel, as its signal says, and its sd by noise; NaN elsewhere
     verdicts : quantity -> whether it is given
-    fascicle_mm : diameters that the verdicts are about; psf_mm : the blur that was used
+    fascicle_mm : diameters that the verdicts are about
+    psf_mm, sheath_mm : the blur and the sheath that were used; NaN where nothing was fitted
     """
 
     trace: Trace
@@ -81,6 +88,7 @@ class Fascicles:
     verdicts: Mapping[str, Verdict]
     fascicle_mm: tuple[float, float]
     psf_mm: float
+    sheath_mm: float
     t2_weighted: bool
     findings: tuple[Finding, ...]
 
@@ -109,15 +117,13 @@ def fascicles(
     job = _Job(
         trace, images, options, tuple(_brighter(i, options) for i in images), _sigmas(images, trace, parts, options)
     )
-    windows = [fascicle_section.window(trace, s) for s in parts]
-    psf_mm = job.width(parts, windows) if psf_mm is None else psf_mm
-    region = muscle.mask("muscle") if muscle is not None and muscle.grid.same_as(trace.grid) else None
-    found = [job.section(s, w, psf_mm, region) for s, w in zip(parts, windows, strict=True)]
     size = options.fascicle_mm or expected_mm(trace.name)
-    verdicts, size = _verdicts(found, trace, psf_mm, size)
+    region = muscle.mask("muscle") if muscle is not None and muscle.grid.same_as(trace.grid) else None
+    found, model = job.all(parts, psf_mm, size, region)
+    verdicts, size = _verdicts(found, trace, model.psf_mm, size)
     share, sd = _maps(found, trace)
-    return Fascicles(trace, tuple(i.name for i in images), options, tuple(found), share, sd, verdicts, size, psf_mm,
-                     images[0].weighting in T2_WEIGHTED, _findings(found, trace, verdicts))  # fmt: skip
+    return Fascicles(trace, tuple(i.name for i in images), options, found, share, sd, verdicts, size, model.psf_mm,
+                     model.sheath_mm, images[0].weighting in T2_WEIGHTED, _findings(found, trace, verdicts))  # fmt: skip
 
 
 def expected_mm(nerve: str) -> tuple[float, float]:
@@ -139,36 +145,63 @@ class _Job:
         axis = self.trace.grid.slice_axis
         return np.stack([np.take(i.values, section.slice, axis) for i in self.images]).astype(np.float64)
 
-    def width(self, parts: Sequence[Section], windows: Sequence[Window]) -> float:
-        """The blur that leaves least of the largest section unexplained."""
-        largest = max(range(len(parts)), key=lambda i: parts[i].area_mm2)
-        widths = [w * self.pixel_mm for w in WIDTHS]
-        left = [self._misfit(parts[largest], windows[largest], w) for w in widths]
-        return widths[int(np.argmin(left))]
+    def all(
+        self, parts: Sequence[Section], psf_mm: float | None, size: tuple[float, float], region: np.ndarray | None
+    ) -> tuple[tuple[FascicleSection, ...], Model]:
+        """Every section and what they share; sections without a fit where no number would be given."""
+        windows = [fascicle_section.window(self.trace, s) for s in parts]
+        beside = [self._beside(s, region) for s in parts]
+        model = self._model(parts, windows, psf_mm, size)
+        if model is None:
+            bare = [fascicle_section.bare(s, w, m) for s, w, m in zip(parts, windows, beside, strict=True)]
+            return tuple(bare), Model(float("nan") if psf_mm is None else psf_mm, float("nan"), float("nan"))
+        found = [fascicle_section.measure(self._fit(s, w, model), w, s, self.trace.grid, m)
+                 for s, w, m in zip(parts, windows, beside, strict=True)]  # fmt: skip
+        return tuple(found), model
 
-    def section(self, section: Section, where: Window, psf_mm: float, region: np.ndarray | None) -> FascicleSection:
-        grid = self.trace.grid
-        planes = self.planes(section)
-        beside = fascicle_muscle.NONE
-        if self.images[0].weighting in T2_WEIGHTED:
-            beside = self._beside(planes[0], section, region)
-        return fascicle_section.measure(planes, where, section, grid, sigma=self.sigma, brighter=self.brighter,
-                                        psf_mm=psf_mm, muscle=beside)  # fmt: skip
+    def _model(
+        self, parts: Sequence[Section], windows: Sequence[Window], psf_mm: float | None, size: tuple[float, float]
+    ) -> Model | None:
+        """The blur and the sheath that explain the largest section best; None where no number would be supported."""
+        smear = _smear(windows)
+        if not _any(self.trace, psf_mm or 0.0, smear, fascicle_table.best_cnr(), size):
+            return None
+        at = max(range(len(parts)), key=lambda i: parts[i].area_mm2)
+        thin_mm = fascicle_fit.thin_mm(size)
+        widths = [w * _pixel(self.trace) for w in WIDTHS] if psf_mm is None else [psf_mm]
+        sheaths = SHEATHS_MM if self.options.sheath_mm is None else (self.options.sheath_mm,)
 
-    @property
-    def pixel_mm(self) -> float:
-        return _pixel(self.trace)
+        def tried(width: float, sheath: float) -> Mixture:
+            return self._fit(parts[at], windows[at], Model(width, sheath, thin_mm))
 
-    def _misfit(self, section: Section, where: Window, psf_mm: float) -> float:
-        return fascicle_section.fit(self.planes(section), where, self.trace.grid, sigma=self.sigma, brighter=self.brighter,
-                                    psf_mm=psf_mm).misfit  # fmt: skip
+        first = [tried(widths[len(widths) // 3], sheath) for sheath in sheaths]
+        worth = [one.price + (WORTH if sheath > 0.0 else 0.0) for one, sheath in zip(first, sheaths, strict=True)]
+        best = int(np.argmin(worth))
+        found = {widths[len(widths) // 3]: first[best]}
+        found |= {width: tried(width, sheaths[best]) for width in widths if width not in found}
+        width = min(found, key=lambda w: found[w].price)
+        if not _any(self.trace, width, smear, SPARE * found[width].contrast, size):
+            return None
+        return Model(width, sheaths[best], thin_mm)
 
-    def _beside(self, plane: np.ndarray, section: Section, region: np.ndarray | None) -> Ratio:
+    def _fit(self, section: Section, where: Window, model: Model) -> Mixture:
+        axis = self.trace.grid.slice_axis
+        planes = np.stack([np.take(i.values, section.slice, axis) for i in self.images]).astype(np.float64)
+        return fascicle_section.fit(
+            planes, where, self.trace.grid, sigma=self.sigma, brighter=self.brighter, model=model
+        )
+
+    def _beside(self, section: Section, region: np.ndarray | None) -> Ratio:
+        """Nerve over muscle, where there is a T2-weighted image."""
+        if self.images[0].weighting not in T2_WEIGHTED:
+            return fascicle_muscle.NONE
         grid = self.trace.grid
         a, b = grid.in_plane_axes
-        coverage = np.take(self.trace.coverage, section.slice, grid.slice_axis)
+        plane, coverage = (
+            np.take(v, section.slice, grid.slice_axis) for v in (self.images[0].values, self.trace.coverage)
+        )
         own = None if region is None else np.take(region, section.slice, grid.slice_axis)
-        return fascicle_muscle.ratio(plane, coverage, (grid.spacing_mm[a], grid.spacing_mm[b]), own)
+        return fascicle_muscle.ratio(plane.astype(np.float64), coverage, (grid.spacing_mm[a], grid.spacing_mm[b]), own)
 
 
 def _ordered(images: list[Image], trace: Trace) -> list[Image]:
@@ -220,34 +253,49 @@ def _verdicts(
     found: Sequence[FascicleSection], trace: Trace, psf_mm: float, size: tuple[float, float]
 ) -> tuple[dict[str, Verdict], tuple[float, float]]:
     """One verdict a quantity, for the size expected; once more where supported fascicles turn out smaller than that."""
-    verdicts = _judged(found, trace, psf_mm, size)
+    fitted = [s.contrast for s in found if s.mixture is not None]
+    contrast = float(np.median(fitted)) if fitted else fascicle_table.best_cnr()
+    blur, smear = (psf_mm if np.isfinite(psf_mm) else 0.0), _smear([s.window for s in found])
+    verdicts = _judged(trace, blur, smear, contrast, size)
+    if not fitted:
+        return {name: replace(v, ok=False) for name, v in verdicts.items()}, size
     areas = np.concatenate([s.areas_mm2 for s in found])
     if verdicts["fascicle_count"].ok and areas.size >= 5:
         least = round(float(np.sqrt(4.0 / np.pi * np.percentile(areas, 10.0))), 1)
         if 0.0 < least < size[0] - 0.05:
             size = (least, size[1])
-            verdicts = _judged(found, trace, psf_mm, size)
+            verdicts = _judged(trace, blur, smear, contrast, size)
     return verdicts, size
 
 
 def _judged(
-    found: Sequence[FascicleSection], trace: Trace, psf_mm: float, size: tuple[float, float]
+    trace: Trace, psf_mm: float, smear_mm: float, contrast: float, size: tuple[float, float]
 ) -> dict[str, Verdict]:
-    contrast = max(float(np.median([s.contrast for s in found])), 0.5)
-    smear = float(np.median([np.hypot(*s.window.smear_mm) for s in found]))
     thick = trace.grid.spacing_mm[trace.grid.slice_axis]
-    angle = float(np.degrees(np.arctan2(smear, thick)))
+    angle = float(np.degrees(np.arctan2(smear_mm, thick)))
     return {
-        name: resolvable.verdict(name, pixel_mm=_pixel(trace), slice_mm=thick, snr=contrast, contrast=1.0, fascicle_mm=size,
-                                 psf_mm=psf_mm, angle_deg=angle)
+        name: resolvable.verdict(name, pixel_mm=_pixel(trace), slice_mm=thick, snr=max(contrast, 0.5), contrast=1.0,
+                                 fascicle_mm=size, psf_mm=psf_mm, angle_deg=angle)
         for name in resolvable.QUANTITIES
     }  # fmt: skip
+
+
+def _any(trace: Trace, psf_mm: float, smear_mm: float, contrast: float, size: tuple[float, float]) -> bool:
+    """Whether any number would be given."""
+    return any(v.ok for v in _judged(trace, psf_mm, smear_mm, contrast, size).values())
+
+
+def _smear(windows: Sequence[Window]) -> float:
+    """By how much the nerve moves within a slice, mm."""
+    return float(np.median([np.hypot(*w.smear_mm) for w in windows]))
 
 
 def _maps(found: Sequence[FascicleSection], trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     share, sd = (np.full(trace.grid.shape, np.nan, np.float32) for _ in range(2))
     a, b = trace.grid.in_plane_axes
     for one in found:
+        if one.mixture is None:
+            continue
         where: list[slice | int] = [one.slice] * 3
         where[a], where[b] = one.window.at
         share[tuple(where)], sd[tuple(where)] = fascicle_section.share_map(one.mixture)
@@ -270,8 +318,8 @@ def _findings(found: Sequence[FascicleSection], trace: Trace, verdicts: Mapping[
     poor = [s.slice for s in found if s.misfit > MISFIT]
     if poor:
         said = ", ".join(map(str, poor[:8])) + (f" and {len(poor) - 8} more" if len(poor) > 8 else "")
-        found_there = f"slices {said}: fascicle and epineurium alone do not explain what is within the outline; nothing is given there"
-        remedy = "look for a vessel or a dark sheath within it, or state the blur (psf_mm) and the noise"
+        found_there = f"slices {said}: fascicles, epineurium and a sheath do not explain what is within the outline; nothing is given there"
+        remedy = "look for a vessel within it, or state the blur (psf_mm), the sheath (sheath_mm) and the noise"
         out.append(Finding("warn", "W-NERVE", trace.name, found_there, remedy))
     return tuple(out)
 

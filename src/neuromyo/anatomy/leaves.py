@@ -57,9 +57,8 @@ def _without_rim(leg: np.ndarray, seen: contrast.Contrast) -> np.ndarray:
     """The leg (a, b, z) without outermost voxels that are mostly air: those with less than half of the signal of their brightest
     neighbour in the slice. Otherwise all that is brighter than noise counts, and coarse voxels make the leg too large."""
     square = np.ones((3, 3, 1), bool)
-    edge = leg & ~ndimage.binary_erosion(
-        leg, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)[..., None], border_value=1
-    )
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)[..., None]
+    edge = leg & ~np.asarray(ndimage.binary_erosion(leg, cross, border_value=1), bool)
     near = ndimage.maximum_filter(np.where(leg, seen.bright, 0), footprint=square)
     return leg & ~(edge & (seen.bright < 0.5 * near))
 

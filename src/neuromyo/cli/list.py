@@ -17,5 +17,9 @@ def list_() -> None:
             for one in found[kind]
         ]
         speaker.table(kind, ("id", "title", "needs", "gives"), rows)
+    outside = [(one["id"], one["title"]) for one in found["networks"]]
+    speaker.table(
+        "networks of others, for `neuromyo segment`: programme and weights are yours", ("id", "title"), outside
+    )
     speaker.table("protocols", ("name",), [(name,) for name in found["protocols"]])
     speaker.note(*(str(f) for f in catalogue.findings()))

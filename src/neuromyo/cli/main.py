@@ -25,6 +25,7 @@ from neuromyo.cli import (
     segment,
     show,
     trace,
+    tract,
 )
 from neuromyo.cli import list as list_verb
 from neuromyo.cli.interrupt import Interrupted, guarded
@@ -50,6 +51,7 @@ for name, verb, short in (
     ("segment", segment.segment, "Draw regions on images, or carry them over."),
     ("trace", trace.trace, "Follow a nerve through a stack of slices, and measure it."),
     ("measure", measure.measure, "A table from regions and maps."),
+    ("tract", tract.tract, "Follow a nerve by diffusion: lines, and FA along them."),
     ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
     ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
     ("phantom", phantom.phantom, "Make a phantom study as BIDS, with its truth."),

@@ -47,7 +47,7 @@ def measure(
     speaker.answer(
         {"rows": rows, "files": list(result.files), "findings": [f.as_dict() for f in result.findings], "exit": 0}
     )
-    whole = [r for r in rows if not r["slice"]]
+    whole = [r for r in rows if not r["slice"] or r["statistic"] == "max"]
     shown = [
         (r["region"], r["side"], r["quantity"], r["statistic"], f"{r['value']:.4g}", r["unit"], r["flags"])
         for r in whole

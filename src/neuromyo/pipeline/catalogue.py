@@ -14,6 +14,7 @@ from neuromyo.pipeline import registries
 
 def everything() -> dict[str, Any]:
     """Biomarkers, segmenters and protocols with what they need and give; plug-ins that did not load as findings."""
+    from neuromyo.pipeline import networks
     from neuromyo.protocol import protocol
 
     biomarkers = [brief(b) for b in registries.biomarkers()]
@@ -21,6 +22,7 @@ def everything() -> dict[str, Any]:
     return {
         "biomarkers": biomarkers,
         "segmenters": segmenters,
+        "networks": [{"id": id_, "title": networks.network(id_).title} for id_ in networks.ids()],
         "protocols": list(protocol.names()),
         "findings": [f.as_dict() for f in findings()],
     }

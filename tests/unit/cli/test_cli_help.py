@@ -27,7 +27,21 @@ def test_every_verb_has_a_help_of_its_own():
     from neuromyo.cli import main
 
     names = [c.name for c in main.app.registered_commands]
-    way = ["demo", "import", "phenotype", "check", "plan", "run", "fit", "qa", "export"]
+    way = [
+        "demo",
+        "import",
+        "phenotype",
+        "check",
+        "plan",
+        "run",
+        "fit",
+        "segment",
+        "trace",
+        "measure",
+        "tract",
+        "qa",
+        "export",
+    ]
     assert names == [*way, "phantom", "list", "show", "doctor"]
     assert all(c.callback.__doc__ for c in main.app.registered_commands)
 
