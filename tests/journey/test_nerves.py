@@ -96,6 +96,10 @@ def test_a_run_with_landmarks_is_a_resume(study, traced):
     page = (out / "sub-01.html").read_text()
     assert "Sciatic nerve, left" in page
     assert "Sciatic nerve, right" in page
+    assert "Cross-section in sciatic nerve: left" in page
+    assert "likeness to a nerve" in page
+    assert "_diameter" not in page.partition("<main")[2].partition('id="nerves"')[0]
+    assert "mm2/" not in page
     assert "tibial-nerve" in (out / "sub-02.html").read_text()
 
     again = run()
