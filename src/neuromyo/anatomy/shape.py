@@ -93,7 +93,8 @@ def findings(shapes: Sequence[SectionShape], trace: Trace) -> tuple[Finding, ...
     magic = [s for s in shapes if "MAGIC" in s.flags]
     if magic:
         low, high = min(s.angle_to_b0_deg for s in magic), max(s.angle_to_b0_deg for s in magic)
-        said = f"in {len(magic)} of {len(shapes)} slices the nerve runs at {low:.0f} to {high:.0f} degrees to the main field"
+        span = f"{low:.0f} degrees" if round(low) == round(high) else f"{low:.0f} to {high:.0f} degrees"
+        said = f"in {len(magic)} of {len(shapes)} slices the nerve runs at {span} to the main field"
         found.append(Finding("warn", "W-MAGIC", where, said, remedy="compare only with the same position of the limb",
                              consequence="T2 is raised there without disease, in healthy sciatic nerve by 28 to 37 %"))  # fmt: skip
     steepest = max(shapes, key=lambda s: s.angle_to_slice_deg)

@@ -84,6 +84,7 @@ def report(result: RunResult) -> None:
     speaker.answer(result.as_dict())
     speaker.note(*(str(f) for f in result.findings))
     for outcome in result.outcomes:
+        speaker.note(*(f"{outcome.session}: {f}" for f in outcome.findings if f.code in ("W-NERVE", "W-PROPOSED")))
         for name in outcome.retired:
             speaker.note(
                 f"{outcome.session}: {name} is of an earlier run with other inputs or options; moved to record/"

@@ -62,6 +62,12 @@ def trace(
     regions: Annotated[
         Path | None, typer.Option("--regions", metavar="FILE", help="Label image of muscle, for ratios and proposals.")
     ] = None,
+    subject: Annotated[
+        str, typer.Option("--subject", help="The participant's label; else the sub- of the first image's name.")
+    ] = "",
+    session: Annotated[
+        str, typer.Option("--session", help="The session's label; else the ses- of the first image's name.")
+    ] = "",
     geometry: t.Geometry = "strict",
     mem_mb: t.Memory = 4000,
 ) -> int:
@@ -69,8 +75,9 @@ def trace(
     from neuromyo.pipeline.tracing import TraceRequest, trace_files
 
     request = TraceRequest(
-        tuple(files), prefix, nerve.strip().lower(), side, start, tuple(restart or ()), tuple(end or ()), tuple(split or ()),
-        zero, landmarks, propose, tuple(maps or ()), regions, mem_mb=mem_mb, geometry=geometry,
+        tuple(files), prefix, nerve, side, start, tuple(restart or ()), tuple(end or ()), tuple(split or ()),
+        zero, landmarks, propose, tuple(maps or ()), regions, subject.removeprefix("sub-"), session.removeprefix("ses-"),
+        mem_mb, geometry,
     )  # fmt: skip
     result = trace_files(request)
     speaker.note(*(str(f) for f in result.findings))

@@ -7,6 +7,7 @@ Columns ``kind`` (start, restart, end, split, bone), ``name`` (the nerve, or the
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from neuromyo.io.table import read_tsv
 _NEEDED = ("kind", "name", "x", "y", "z")
 #: a landmark further from the scanner's middle than this (mm) is no place in a person
 _FARTHEST_MM = 3000.0
+_SHORT = {"l": "left", "r": "right", "m": "midline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Pointed:
 def read_landmarks(path: Path) -> tuple[Pointed, ...]:
     """The rows of a table of landmarks, in its order; E-TABLE names the cell that cannot be read."""
     name = printable(path.name)
-    table = read_tsv(path)
+    table = {column.lower(): cells for column, cells in read_tsv(path).items()}
+    if len(table) == 1 and re.search("[,;]", next(iter(table))):
+        raise DataError("E-TABLE", where=name, needed="cells divided by tabs", found="commas or semicolons between them",
+                        remedy="save the table as tab-separated text (.tsv)")  # fmt: skip
     missing = [column for column in _NEEDED if column not in table]
     if missing:
         raise DataError("E-TABLE", where=name, needed=f"columns {', '.join(_NEEDED)}", found=f"no {', '.join(missing)}",
@@ -44,7 +49,7 @@ def read_landmarks(path: Path) -> tuple[Pointed, ...]:
 
 
 def _pointed(row: Mapping[str, str], where: str) -> Pointed:
-    kind, side = row["kind"].lower(), row.get("side", "").lower() or "none"
+    kind, side = row["kind"].lower(), _SHORT.get(row.get("side", "").lower(), row.get("side", "").lower()) or "none"
     for column, value, allowed in (("kind", kind, LANDMARK_KINDS), ("side", side, SIDES)):
         if value not in allowed:
             raise DataError("E-TABLE", where=f"{where}, column {column}", needed=f"one of {', '.join(allowed)}",

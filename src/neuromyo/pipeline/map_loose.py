@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.grid import Grid
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
@@ -46,13 +48,28 @@ def open_map(
                         remedy="give a map of one number a voxel")  # fmt: skip
     unit = _unit(said) or quantity.display
     values = to_si(opened.data.read()[..., 0], unit)
-    reason = _beside(path, "reason", room)
-    codes = np.zeros(opened.grid.shape, np.uint8) if reason is None else np.rint(np.nan_to_num(reason)).astype(np.uint8)
+    reason = _beside(path, "reason", room, opened.grid, geometry)
+    codes = np.zeros(opened.grid.shape, np.uint8)
+    if reason is not None:  # whatever is not 0 is not to be used, also what is no reason of ours
+        codes = np.clip(np.rint(np.nan_to_num(np.abs(reason), posinf=255.0)), 0, 255).astype(np.uint8)
     codes[~np.isfinite(values) & (codes == Reason.OK)] = Reason.NOT_FINITE
-    sd = _beside(path, "sd", room)
+    sd = _beside(path, "sd", room, opened.grid, geometry)
+    if sd is not None:
+        sd = np.where(sd >= 0, sd, np.nan)
     one = Map(quantity, values, None if sd is None else to_si(sd, unit), codes)
-    maps = Maps(str(said.get("Biomarker", "")), opened.grid, {quantity.name: one}, flags=tuple(said.get("Flags", ())))
+    maps = Maps(str(said.get("Biomarker", "")), opened.grid, {quantity.name: one}, flags=_flags(said))
     return maps, (*opened.findings, *remarks)
+
+
+def refuse_twins(maps: Sequence[Maps]) -> None:
+    """E-OPTION where two maps go by one name: the rows of one would be taken for those of the other."""
+    seen: set[tuple[str, str]] = set()
+    for one in maps:
+        for name in one.maps:
+            if (one.biomarker, name) in seen:
+                raise OptionError("E-OPTION", where="--map", needed="maps of different names", found=f"{name} twice",
+                                  remedy=f"name them apart: --map {name}a=FILE --map {name}b=FILE")  # fmt: skip
+            seen.add((one.biomarker, name))
 
 
 def _quantity(name: str, said: dict[str, Any], path: Path) -> tuple[Quantity, tuple[Finding, ...]]:
@@ -89,8 +106,15 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return dict(sidecar.read_json(beside, printable(beside.name))) if beside.is_file() else {}
 
 
-def _beside(path: Path, what: str, room: Room) -> np.ndarray | None:
-    """The image of uncertainty or of reasons that `fit` (``X_sd``) or `run` (``desc-idSd``) wrote beside a map."""
+def _flags(said: dict[str, Any]) -> tuple[str, ...]:
+    """The flags that a sidecar of ours lists; anything else there is none of ours."""
+    found = said.get("Flags", ())
+    return tuple(f for f in found if isinstance(f, str)) if isinstance(found, list) else ()
+
+
+def _beside(path: Path, what: str, room: Room, grid: Grid, geometry: str) -> np.ndarray | None:
+    """The image of uncertainty or of reasons that `fit` (``X_sd``) or `run` (``desc-idSd``) wrote beside a map; E-GRID where it is
+    of another grid."""
     stem = path.name.removesuffix(".gz").removesuffix(".nii")
     word = what.capitalize()
     names = [f"{stem}_{what}", re.sub(r"(_desc-[0-9A-Za-z]+)(_[0-9A-Za-z]+)$", rf"\g<1>{word}\g<2>", stem)]
@@ -98,7 +122,11 @@ def _beside(path: Path, what: str, room: Room) -> np.ndarray | None:
     for name in names:
         other = path.with_name(f"{name}.nii.gz")
         if name != stem and other.is_file():
-            return nifti.load(other, room, name=printable(other.name)).data.read()[..., 0]
+            opened = nifti.load(other, room, name=printable(other.name), geometry=geometry)  # type: ignore[arg-type]
+            if not opened.grid.same_as(grid):
+                raise DataError("E-GRID", where=printable(other.name), needed=f"the grid of {printable(path.name)}",
+                                found="another grid", remedy="write both again, or remove it")  # fmt: skip
+            return opened.data.read()[..., 0]
     return None
 
 

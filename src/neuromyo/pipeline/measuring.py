@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuromyo.core.errors import Finding, OptionError
+import numpy as np
+
+from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.io.files import printable
 from neuromyo.pipeline import map_loose, typed
+from neuromyo.space.interpolate import map_to_grid
+from neuromyo.space.overlap import FLIPS
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,20 @@ def measure_files(request: MeasureRequest) -> MeasureResult:
     if request.table.suffix != ".tsv":
         raise OptionError("E-OPTION", where="-o", needed="a name that ends in .tsv", found=str(request.table),
                           remedy="write TABLE.tsv; its columns are explained in TABLE.json")  # fmt: skip
+    if request.flip_labels not in FLIPS:
+        raise OptionError("E-OPTION", where="--flip-labels", needed=" or ".join(FLIPS), found=request.flip_labels,
+                          remedy="give one of them")  # fmt: skip
+    _refuse_twins(request.labels)
     maps_given = [Path(text.rpartition("=")[2]) for text in (*request.maps, *([request.fat] if request.fat else []))]
     typed.refuse_overwriting([request.table, request.table.with_suffix(".json")], [*request.labels, *maps_given])
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
         scratch = Path(folder)
         labels, remarks = _labels(request, scratch)
         maps = [_map(text, request, scratch) for text in request.maps]
+        map_loose.refuse_twins([m for m, _ in maps])
         fat = _map(request.fat, request, scratch) if request.fat else None
+        if fat is not None:
+            _refuse_no_fraction(fat[0], labels, request.fat)
         found, more = measure(
             labels, [m for m, _ in maps], None if fat is None else fat[0], request.subject, request.session
         )
@@ -75,6 +87,29 @@ def _labels(request: MeasureRequest, scratch: Path) -> tuple[list[Labels], list[
         found.append(known)
         findings += remarks
     return found, findings
+
+
+def _refuse_no_fraction(fat: Maps, labels: Sequence[Labels], name: str) -> None:
+    """E-UNITS where a fat map cannot be a fraction in the unit that is stated: percent read as fractions make areas below zero."""
+    (one,) = fat.maps.values()
+    if one.quantity.unit != "1":
+        return  # told by whoever measures with it
+    for drawn in labels:
+        share = map_to_grid(np.where(one.valid, one.values, np.nan), fat.grid, drawn.grid)[drawn.volume > 0]
+        share = share[np.isfinite(share)]
+        if share.size and not -0.1 <= (middle := float(np.median(share))) <= 1.1:
+            raise DataError("E-UNITS", where=printable(Path(name).name), needed="a fat fraction from 0 to 1, or from 0 to 100 %",
+                            found=f"{middle:.3g} (of 1) in the middle of its values in the regions",
+                            remedy='state what its numbers are: {"Units": "%"} or {"Units": "fraction"} in its JSON sidecar')  # fmt: skip
+
+
+def _refuse_twins(labels: Sequence[Path]) -> None:
+    """E-OPTION for two label files of one name: the table tells who drew a region by the file's name."""
+    names = [path.name for path in labels]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice:
+        raise OptionError("E-OPTION", where=printable(twice), needed="label files of different names", found="two of this name",
+                          remedy="give each once; rename one if they are different, or measure them into tables of their own")  # fmt: skip
 
 
 def _map(text: str, request: MeasureRequest, scratch: Path) -> tuple[Maps, tuple[Finding, ...]]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuromyo.core.errors import Finding, OptionError
+from neuromyo.core.errors import Finding
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
@@ -68,19 +68,11 @@ def wanted(options: RunOptions, subject: str, session: str, drawn: Sequence[Labe
         for name, side in pointing.nerves(pointed, str(options.landmarks and options.landmarks.name))
     ]
     for text in options.nerves:
-        name, side = _named(text)
+        name, side = pointing.nerve_asked(text)
         for one in (side,) if side != "none" else _sides(drawn):
             if not any(w.name == name and (w.side == one or "none" in (w.side, one)) for w in found):
                 found.append(Wanted(name, one, pointing.of_nerve(pointed, name, one), True))
     return tuple(found)
-
-
-def _named(text: str) -> tuple[str, Side]:
-    name, slash, side = text.partition("/")
-    if slash and side not in ("left", "right"):
-        raise OptionError("E-OPTION", where="--nerves", needed="NAME, NAME/left or NAME/right", found=repr(text),
-                          remedy="write sciatic-nerve/right")  # fmt: skip
-    return name, side if side in ("left", "right") else "none"  # type: ignore[return-value]
 
 
 def _sides(drawn: Sequence[Labels]) -> tuple[Side, ...]:

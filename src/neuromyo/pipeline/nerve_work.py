@@ -78,12 +78,18 @@ class NerveWork:
         steps = self.steps
         before = {n: k for n, k in steps.keys.items() if one.proposals and n in steps.labels}
         key = nerve_steps.key(one, self.pictures.series, steps.ready.inputs, before)
+        steps.once(one.step, key, lambda: self._tried(one, key), lambda entry: self._recall(one, entry))
+
+    def _tried(self, one: Wanted, key: str) -> Made:
+        """What became of it. That it cannot be followed is a result too, which no later run has to find out again."""
         try:
-            steps.once(one.step, key, lambda: self._make(one, key), lambda entry: self._recall(one, entry))
+            return self._make(one, key)
         except NeuromyoError as error:
             if error.exit_status != EXIT_INPUT:
                 raise
-            steps.findings.append(nerve_steps.unfollowed(error, one.step))
+            told = nerve_steps.unfollowed(error, one.step)
+            self.steps.findings.append(told)
+            return {}, {"cache": "", "findings": [told.as_dict()]}
 
     def _make(self, one: Wanted, key: str) -> Made:
         from neuromyo.io import store
@@ -106,8 +112,11 @@ class NerveWork:
         return made, {"cache": archive, "findings": [f.as_dict() for f in told]}
 
     def _recall(self, one: Wanted, entry: Entry) -> None:
-        path = self.steps.job.out / entry.notes["cache"]
         told = [Finding(**f) for f in entry.notes["findings"]]
+        if not entry.notes["cache"]:
+            self.steps.findings += told
+            return
+        path = self.steps.job.out / entry.notes["cache"]
         self._keep(one, nerve_cache.unpack(path.read_bytes()), told)
 
     def _keep(self, one: Wanted, trace: Trace, told: Sequence[Finding]) -> None:
@@ -117,9 +126,8 @@ class NerveWork:
 
     def _examine(self, one: Wanted) -> None:
         name = f"measure {one.step}"
-        done = {
-            n: k for n, k in self.steps.keys.items() if n == one.step or n in self.steps.maps or n in self.steps.labels
-        }
+        used = {one.step, *self.steps.maps, *self.steps.labels} - {n for n in self.traces if n != one.step}
+        done = {n: k for n, k in self.steps.keys.items() if n in used}
         key = ledger.key(step="measure nerve", done=done, code=nerve_steps.code())
         self.steps.once(name, key, lambda: self._measure(one, key), lambda entry: self._recall_measured(one, entry))
 

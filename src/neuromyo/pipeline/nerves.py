@@ -22,6 +22,7 @@ from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.nerve import Course, Trace
+from neuromyo.pipeline import placing
 from neuromyo.report.view import Line, NerveView
 from neuromyo.study.summarise import acquisition
 
@@ -62,13 +63,20 @@ def follow(
 ) -> tuple[Trace, tuple[Finding, ...]]:
     """The nerve followed from the place that somebody pointed at; else, where ``proposals`` may be followed, from the best of
     them, openly. E-NERVE where there is neither."""
+    if not images:
+        raise DataError("E-NEEDS", where=f"{name} ({side})", needed="an image on which nerves can be seen", found="none",
+                        remedy="scan one of at least 0.8 mm in the plane")  # fmt: skip
+    images, apart = placing.together(images)
+    landmarks, outside = placing.within(landmarks, images[0])
     start = next((one for one in landmarks if one.kind == "start"), None)
     if start is not None:
-        return trace(images, start, name=name, side=side, landmarks=landmarks), ()
-    if not proposals:
+        followed, told = trace(images, start, name=name, side=side, landmarks=landmarks), ()
+    elif proposals:
+        followed, told = _proposed(images, name, side, landmarks, labels)
+    else:
         raise DataError("E-NEEDS", where=f"{name} ({side})", needed="a place where the nerve is", found="none",
                         remedy="give --start X,Y,Z, or --propose to follow what looks most like it")  # fmt: skip
-    return _proposed(images, name, side, landmarks, labels)
+    return followed, (*apart, *outside, *told, *placing.undivided(followed, landmarks))
 
 
 def _proposed(
@@ -254,6 +262,7 @@ def _line(title: str, along: Profile, spread: np.ndarray) -> Line:
 
 
 def _no_course(one: Trace, error: NeuromyoError) -> Finding:
-    said = Finding.from_error(error)
-    return replace(said, level="warn", code="W-NERVE", where=f"{one.name} ({one.side}): {said.where}",
+    said, who = Finding.from_error(error), f"{one.name} ({one.side})"
+    where = said.where if said.where.startswith(who) else f"{who}: {said.where}"
+    return replace(said, level="warn", code="W-NERVE", where=where,
                    consequence="its sections are outlined but not measured")  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from neuromyo.core import options as core_options
 from neuromyo.core.errors import DataError, OptionError
-from neuromyo.pipeline import moving, registries
+from neuromyo.pipeline import moving, pointing, registries
 
 GEOMETRIES = ("strict", "sform", "qform")
 
@@ -87,6 +87,8 @@ class RunOptions:
             from neuromyo.io.landmarks import read_landmarks
 
             read_landmarks(self.landmarks)
+        for text in self.nerves:
+            pointing.nerve_asked(text)
         return self
 
     @property

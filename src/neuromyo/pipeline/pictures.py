@@ -26,6 +26,8 @@ _COARSEST = 2.5
 #: kinds that show no anatomy, or too coarsely
 _NO_PICTURE = ("dwi", "epi", "fieldmap", "phasediff", "TB1map", "TB1AFI", "TB1DAM", "magnitude1", "magnitude2")
 MOST_PICTURES = 3
+#: one volume of so many different numbers or fewer is no image of anatomy
+_FEWEST = 4
 #: suffixes that show anatomy and that no biomarker may have asked for
 KINDS = frozenset(_BY_SUFFIX)
 
@@ -52,6 +54,16 @@ def open_picture(typed: str, scratch: Path, *, memory_mb: int = 4000, geometry: 
     if not np.isfinite(values).any() or not np.any(values):
         raise DataError("E-NODATA", where=name, needed="an image with something in it", found="nothing but zero or no numbers",
                         remedy="check which file was meant")  # fmt: skip
+    different = np.unique(values[np.isfinite(values)])
+    if len(different) == 1 or (values.shape[3] == 1 and len(different) <= _FEWEST):
+        few = (
+            "the same number everywhere"
+            if len(different) == 1
+            else f"{len(different)} different numbers, as in a mask or label image"
+        )
+        raise DataError(
+            "E-NOSIGNAL", where=name, needed="an image of grey levels", found=few, remedy="check which file was meant"
+        )
     kind = _suffix(name)
     image = Image(_one(values), opened.grid, weighting or _weighting(kind, name), name)
     return Opened(image, opened.findings, opened.sha256)

@@ -55,7 +55,21 @@ def open_dataset(root: Path, options: RunOptions) -> Any:
         asked = ", ".join([*options.participants, *options.sessions]) or "any session"
         raise DataError("E-NOTFOUND", where=str(root), needed=asked, found="no session of that label",
                         remedy="check --participant-label and --session-label")  # fmt: skip
-    return replace(dataset, findings=(*dataset.findings, *_of_people(root, dataset)))
+    return replace(dataset, findings=(*dataset.findings, *_of_people(root, dataset), *_of_landmarks(dataset, options)))
+
+
+def _of_landmarks(dataset: Any, options: RunOptions) -> tuple[Finding, ...]:
+    """That a table of landmarks has rows, and none of anybody who is here: labels that differ by a zero would go unseen."""
+    from neuromyo.pipeline import pointing
+
+    path = options.landmarks
+    if path is None or not pointing.of_file(path):
+        return ()
+    if any(pointing.of_file(path, one.subject, one.session or "") for one in dataset.sessions):
+        return ()
+    here = ", ".join(one.label for one in dataset.sessions[:3]) + " ..." * (len(dataset.sessions) > 3)
+    return (Finding("warn", "W-NERVE", path.name, f"no row is of a session that is measured ({here})",
+                    "compare participant_id and session_id with the dataset's labels", "no nerve is followed from it"),)  # fmt: skip
 
 
 def _of_people(root: Path, dataset: Any) -> tuple[Finding, ...]:

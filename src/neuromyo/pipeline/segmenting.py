@@ -80,6 +80,7 @@ def segment(request: SegmentRequest, tell: Tell = quiet) -> SegmentResult:
     if request.method not in methods():
         raise OptionError("E-UNKNOWN", where=request.method, needed=f"one of {', '.join(methods())}", found="another name",
                           remedy="`neuromyo list` says what each of them is")  # fmt: skip
+    typed.checked_prefix(request.prefix)
     typed.refuse_overwriting([Path(f"{request.prefix}{e}") for e in ("_dseg.nii.gz", "_dseg.tsv", "_dseg.json", ".html")],
                              [*_paths(request.files), *_paths(request.atlases)])  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neuromyo.core.errors import Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.labels import SIDES, Labels, Side
 from neuromyo.core.landmark import Landmark
 from neuromyo.core.measurements import Measurements
+from neuromyo.io import names
+from neuromyo.io.files import printable
 from neuromyo.pipeline import code_version, map_loose, pictures, pointing, segmenting, typed
 from neuromyo.pipeline.nerve_steps import PROFILE, profile_rows
 from neuromyo.pipeline.nerves import Examined, examine, follow
+from neuromyo.space.overlap import require_overlap
 from neuromyo.space.resample import labels_to_grid
 
 
@@ -58,10 +61,13 @@ class TraceResult:
 def trace_files(request: TraceRequest) -> TraceResult:
     """Follows a nerve, measures it, and writes ``PREFIX_dseg`` (.nii.gz, .tsv, .json), ``PREFIX_measurements.tsv``,
     ``PREFIX_profile.tsv`` and ``PREFIX.html``."""
+    request = _who(replace(request, nerve=pointing.nerve_name(request.nerve, "--nerve")))
+    typed.checked_prefix(request.prefix)
     side = _side(request.side)
-    spots = _landmarks(request, side)
+    side, spots = _landmarks(request, side)
     endings = ("_dseg.nii.gz", "_dseg.tsv", "_dseg.json", "_measurements.tsv", "_profile.tsv", ".html")
     given = [Path(t.rpartition("=")[2]) for t in (*request.files, *request.maps)]
+    given += [path for path in (request.regions, request.landmarks) if path is not None]
     typed.refuse_overwriting([Path(f"{request.prefix}{e}") for e in endings], given)
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as folder:
         scratch = Path(folder)
@@ -69,12 +75,14 @@ def trace_files(request: TraceRequest) -> TraceResult:
             pictures.open_picture(text, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
             for text in request.files
         ]
+        _refuse_same(opened)
         images = [one.image for one in opened]
         labels = _regions(request, images[0].grid, scratch)
         maps = [
             map_loose.open_map(text, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
             for text in request.maps
         ]
+        map_loose.refuse_twins([m for m, _ in maps])
         followed, told = follow(images, request.nerve, side, spots, labels, proposals=request.propose)
         found = examine(images, followed, spots, labels=labels, maps=[m for m, _ in maps])
     remarks = [f for one in opened for f in one.findings] + [f for _, fs in maps for f in fs]
@@ -85,17 +93,59 @@ def trace_files(request: TraceRequest) -> TraceResult:
     return TraceResult(found, rows, _write(request, found, rows, spots, inputs), findings)
 
 
-def _landmarks(request: TraceRequest, side: Side) -> tuple[Landmark, ...]:
-    """Everything that was pointed at, in the table and by hand."""
-    table = pointing.of_nerve(
-        pointing.of_file(request.landmarks, request.subject, request.session), request.nerve, side
+def _who(request: TraceRequest) -> TraceRequest:
+    """The request with the person and the session that the first image's name tells, where nobody said."""
+    found = names.split(Path(request.files[0].rpartition("=")[2]).name)
+    told = {} if found is None else found.entities
+    return replace(
+        request, subject=request.subject or told.get("sub", ""), session=request.session or told.get("ses", "")
     )
-    made = [
-        *(typed_ for typed_ in pointing.typed("start", [request.start] if request.start else [], request.nerve, side))
-    ]
-    for kind, given in (("restart", request.restart), ("end", request.end), ("split", request.split)):
-        made += pointing.typed(kind, given, request.nerve, side)  # type: ignore[arg-type]
-    return (*made, *pointing.zero(request.zero, side), *table)
+
+
+def _landmarks(request: TraceRequest, side: Side) -> tuple[Side, tuple[Landmark, ...]]:
+    """The nerve's side, and everything that was pointed at: by hand first, then in the table. Where no side was given, that of the
+    only nerve of the name in the table."""
+    listed = _listed(request)
+    sides = {one.side for one in listed if one.name == request.nerve and one.kind == "start"}
+    if side == "none" and len(sides) > 1:
+        raise OptionError("E-OPTION", where="--side", needed="left or right", found=f"none, and {request.nerve} of both in the table",
+                          remedy="say which one to follow")  # fmt: skip
+    side = next(iter(sides), side) if side == "none" else side
+    given = (
+        ("start", [request.start] if request.start else []), ("restart", request.restart), ("end", request.end),
+        ("split", request.split),
+    )  # fmt: skip
+    made = [one for kind, texts in given for one in pointing.typed(kind, texts, request.nerve, side)]  # type: ignore[arg-type]
+    spots = pointing.of_nerve((*made, *pointing.zero(request.zero, side), *listed), request.nerve, side)
+    if request.landmarks and not request.propose and not any(one.kind == "start" for one in spots):
+        begun = {f"{one.name} ({one.side})" for one in listed if one.kind == "start"}
+        raise DataError("E-NEEDS", where=printable(request.landmarks.name), needed=f"a start of the {request.nerve} ({side})",
+                        found=f"starts of {', '.join(sorted(begun))}" if begun else "no start" + _of(request),
+                        remedy="add a row of kind start, or give --start X,Y,Z")  # fmt: skip
+    return side, spots
+
+
+def _listed(request: TraceRequest) -> tuple[Landmark, ...]:
+    """The table's rows that are of this person; E-OPTION where it is of several and nobody says which one this is."""
+    if request.landmarks and not request.subject:
+        people = pointing.people(request.landmarks)
+        if people:
+            raise OptionError("E-OPTION", where=printable(request.landmarks.name), needed="to know whose image this is",
+                              found=f"rows of {len(people)} participants, and no sub- in the image's name",
+                              remedy="give --subject LABEL")  # fmt: skip
+    return pointing.of_file(request.landmarks, request.subject, request.session)
+
+
+def _of(request: TraceRequest) -> str:
+    return f" of sub-{printable(request.subject)}" if request.subject else ""
+
+
+def _refuse_same(opened: Sequence[pictures.Opened]) -> None:
+    """E-IDENTICAL for one image given twice: it would count as two that agree."""
+    for i, one in enumerate(opened):
+        if any(one.sha256 == other.sha256 for other in opened[:i]):
+            raise DataError("E-IDENTICAL", where=one.image.name, needed="images of different contrasts", found="the same file twice",
+                            remedy="give each once")  # fmt: skip
 
 
 def _side(text: str) -> Side:
@@ -111,6 +161,7 @@ def _regions(request: TraceRequest, grid: Any, scratch: Path) -> Labels | None:
     from neuromyo.pipeline import masks
 
     labels = masks.open_masks(request.regions, scratch=scratch)
+    require_overlap(labels.grid, grid, where=f"{printable(request.regions.name)} and the image")
     return labels if labels.grid.same_as(grid) else labels_to_grid(labels, grid)[0]
 
 

@@ -12,6 +12,9 @@ from typing import Any
 from neuromyo.core.biomarker import Biomarker, Segmenter
 from neuromyo.core.errors import OptionError
 
+#: endings of what lies beside an image and says what it is
+_BESIDE = (".json", ".tsv", ".ctbl", ".bval", ".bvec")
+
 
 def by_role(declaration: Biomarker | Segmenter, files: Sequence[str]) -> dict[str, list[Path]]:
     """Files by series role, main role first; a name without a role belongs to the main one."""
@@ -44,12 +47,31 @@ def assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]:
 
 
 def refuse_overwriting(results: Sequence[Path], sources: Sequence[Path]) -> None:
-    """E-OUTDIR where a result would be written over something that was given."""
-    taken = {os.path.realpath(p) for p in sources}
+    """E-OUTDIR where a result would be written over something that was given, or over the table or sidecar that belongs to it."""
+    taken = {
+        os.path.realpath(p) for s in sources for p in (s, *(s.with_name(_stem(s.name) + e) for e in _BESIDE if s.name))
+    }
     for path in results:
         if os.path.realpath(path) in taken:
             raise OptionError("E-OUTDIR", where=str(path), needed="a prefix that overwrites no input",
                               found="an input of that name", remedy="give another -o PREFIX")  # fmt: skip
+
+
+def checked_prefix(prefix: Path) -> Path:
+    """What names of results begin with; E-OPTION for a folder, which would put them beside it, and for names nobody can type."""
+    if prefix.name in ("", ".", "..") or prefix.is_dir():
+        raise OptionError("E-OPTION", where="-o", needed="a folder and the beginning of a file name", found=f"a folder only ({prefix})",
+                          remedy=f"write {prefix / 'right'} or the like: the files become right_dseg.nii.gz and so on")  # fmt: skip
+    if not prefix.name.isprintable():
+        raise OptionError("E-OPTION", where="-o", needed="a name of letters and digits", found=repr(prefix.name),
+                          remedy="leave out line breaks and other signs that cannot be seen")  # fmt: skip
+    return prefix
+
+
+def _stem(name: str) -> str:
+    return next(
+        (name[: -len(e)] for e in (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".dcm") if name.lower().endswith(e)), name
+    )
 
 
 def finite(value: Any) -> Any:

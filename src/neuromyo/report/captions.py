@@ -9,7 +9,7 @@ import numpy as np
 
 from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.reasons import Reason
-from neuromyo.report import wording
+from neuromyo.report import nerve_words, wording
 from neuromyo.report.methods_text import gather_assumptions
 from neuromyo.report.tables import aids, main_statistic, several_acquisitions, title_of, whole_regions
 from neuromyo.report.view import SessionView
@@ -61,6 +61,8 @@ def _values(view: SessionView) -> list[str]:
         title = title_of(view.biomarkers, biomarker, quantity) + (
             f" ({acquisition})" if several and acquisition else ""
         )
+        if biomarker == "nerve-morphometry" and quantity not in nerve_words.FIRST_TOLD:
+            continue
         of_it = _headline_rows(rows)
         said += [_value_sentence(title, of_it, _distrust(view, biomarker))] if of_it else []
         entered += [r["coverage"] for r in of_it if np.isfinite(r["coverage"]) and np.isfinite(r["se"])]

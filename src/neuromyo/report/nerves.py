@@ -17,6 +17,7 @@ from neuromyo.report import paint, wording
 from neuromyo.report.colours import OUTLINES
 from neuromyo.report.html import render
 from neuromyo.report.montage import SHOWN, Montage, Stage
+from neuromyo.report.nerve_words import HEADINGS
 from neuromyo.report.panels import Frame, evenly, file_slice, radiological
 from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
 from neuromyo.report.view import Line, NerveView
@@ -26,14 +27,6 @@ MARGIN_MM, ACROSS = 14.0, 260
 #: an outline less sure than this is drawn in the colour of doubt
 DOUBTFUL = 0.5
 DOUBT = "#ff5252"
-#: quantities in the order in which people ask for them, with their headings
-HEADINGS: Mapping[str, str] = {
-    "CSA": "cross-section", "CSA_in_plane": "cross-section in the slice", "roundness": "roundness", "flattening": "flattening",
-    "fascicle_to_nerve_ratio": "fascicles' share of the nerve", "fascicle_count": "fascicles", "fascicle_area": "area of one fascicle",
-    "largest_fascicle_area": "largest fascicle", "fascicular_volume": "volume of fascicles",
-    "bright_fascicle_fraction": "bright share of fascicles", "nerve_to_muscle_T2w": "nerve to muscle, T2-weighted",
-    "angle_to_slice": "angle to the slice's normal", "angle_to_B0": "angle to the main field", "confidence": "confidence",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +86,9 @@ def _said(view: NerveView) -> list[str]:
         else "followed from a place that a person pointed at"
     )
     slices = wording.plural(len(trace.sections), "slice")
-    lines = [f"{wording.capital(how)}; confidence {wording.percent(trace.score)} over {slices} of {view.image.name}."]
+    lines = [
+        f"{wording.capital(how)}; likeness to a nerve {wording.percent(trace.score)}, over {slices} of {view.image.name}."
+    ]
     for one, course in zip(trace.all, view.courses, strict=False):
         zero = (
             f", counted from {wording.region(course.landmark)}" if course.landmark else ", counted from its upper end"

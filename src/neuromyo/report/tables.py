@@ -14,7 +14,7 @@ from neuromyo.core.maps import Map, Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason, count
-from neuromyo.report import wording
+from neuromyo.report import nerve_words, wording
 from neuromyo.report.figures import Dot, dot_plot
 from neuromyo.report.regions import RegionVoxels, by_name
 
@@ -66,7 +66,7 @@ def aids(biomarkers: Mapping[str, Biomarker], rows: Iterable[Mapping[str, Any]])
 def title_of(biomarkers: Mapping[str, Biomarker], biomarker: str, quantity: str) -> str:
     """What a reader is told a quantity is; its short name where the biomarker is not known here."""
     found = declared(biomarkers, biomarker, quantity)
-    return found.title if found else quantity
+    return found.title if found else nerve_words.words(quantity) if biomarker == "nerve-morphometry" else quantity
 
 
 def several_acquisitions(rows: Iterable[Mapping[str, Any]]) -> bool:

@@ -10,7 +10,7 @@ SIDE_ORDER = {"left": 0, "right": 1, "midline": 2, "none": 3, "": 3}
 
 def unit(text: str) -> str:
     """A unit of `neuromyo.core.units` as it is typeset; empty for a plain number."""
-    return _PRETTY.get(text, text)
+    return _PRETTY.get(text, text.replace("mm2", "mm²"))
 
 
 def number(value: float, like: float | None = None, more: int = 0) -> str:

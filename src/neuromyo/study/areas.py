@@ -29,7 +29,7 @@ class FatMap:
         if self.map.quantity.unit != "1" or self.map.quantity.rank != "scalar":
             raise DataError("E-UNITS", where=self.name, needed="a map of the fat fraction",
                             found=f"{self.map.quantity.title} in {self.map.quantity.display}",
-                            remedy="give the fat fraction map")  # fmt: skip
+                            remedy='give the fat fraction map, and state {"Units": "%"} or {"Units": "fraction"} beside it')  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
