@@ -89,12 +89,11 @@ def gains(
     *,
     band_mm: float,
     smear_mm: np.ndarray | None = None,
-    by_fat: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
 
     band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
-    by_fat : edges are taken from images in which fat is bright, if there are such: in others the nerve's rim is as dark as fat
+    Only images that show the boundary speak of it (`Piece.shows_boundary`).
     """
     pixel = piece.flat.pixel_mm
     spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
@@ -108,15 +107,16 @@ def gains(
     turn = 0.35 * min(1.0, pixel) / (outline.radius.mean() * _TURN)
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
-    for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
-        if by_fat and rises <= 0 and max(piece.fat_is) > 0:
+    shows = piece.shows_boundary
+    for image, low, high, rises, tells in zip(values, look.low, look.high, piece.fat_is, shows, strict=True):
+        if not tells:
             continue
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide
             template = _template(0.3 * wide, band_mm, step_mm, pixel)
             edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template, rises) * area[rows]
-    speaks = look.ratio(values) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
+    speaks = look.ratio(values, shows) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
     return offsets[kept], edge[:, kept], total[:, kept] - total[:, [pad + n]]

@@ -7,6 +7,7 @@ A nerve is bright fascicles in darker or fatty epineurium, so that no single lev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,13 @@ class Look:
     inside: np.ndarray
     outside: np.ndarray
 
-    def ratio(self, values: np.ndarray) -> np.ndarray:
-        """L for values (c, ...) -> (...)."""
+    def ratio(self, values: np.ndarray, counts: Sequence[bool] | None = None) -> np.ndarray:
+        """L for values (c, ...) -> (...), of all images or of those that count."""
         table = np.clip(np.log(self.inside / self.outside), -_BOUND, _BOUND)
         out = np.zeros(values.shape[1:])
         for channel, image in enumerate(values):
+            if counts is not None and not counts[channel]:
+                continue
             place = _place(image, self.low[channel], self.high[channel])
             under = np.floor(place).astype(int)
             part = place - under
