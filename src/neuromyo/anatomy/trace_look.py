@@ -7,7 +7,6 @@ A nerve is bright fascicles in darker or fatty epineurium, so that no single lev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,18 +26,17 @@ class Look:
     inside: np.ndarray
     outside: np.ndarray
 
-    def ratio(self, values: np.ndarray, counts: Sequence[bool] | None = None) -> np.ndarray:
-        """L for values (c, ...) -> (...), of all images or of those that count."""
+    def ratio(self, values: np.ndarray, mute: np.ndarray | None = None) -> np.ndarray:
+        """L for values (c, ...) -> (...); where ``mute`` (c, ...), an image cannot speak against the nerve."""
         table = np.clip(np.log(self.inside / self.outside), -_BOUND, _BOUND)
         out = np.zeros(values.shape[1:])
         for channel, image in enumerate(values):
-            if counts is not None and not counts[channel]:
-                continue
             place = _place(image, self.low[channel], self.high[channel])
             under = np.floor(place).astype(int)
             part = place - under
             over = np.minimum(under + 1, _BINS - 1)
-            out += (1.0 - part) * table[channel, under] + part * table[channel, over]
+            speaks = (1.0 - part) * table[channel, under] + part * table[channel, over]
+            out += speaks if mute is None else np.where(mute[channel], np.maximum(speaks, 0.0), speaks)
         return out
 
     def blend(self, newer: Look, share: float) -> Look:
