@@ -128,7 +128,9 @@ def _mute(piece: Piece, values: np.ndarray) -> np.ndarray:
     """Where (c, ...) an image cannot speak against the nerve: where fat is dark, so are the nerve's sheath and the fat within it; but
     what is as bright as muscle, the median around, is neither. Nowhere if no image shows the boundary."""
     level = DARK * np.median(piece.values, axis=(1, 2))
-    return np.stack([(v < dark) & (not tells) for v, dark, tells in zip(values, level, piece.shows_boundary, strict=True)])
+    return np.stack(
+        [(v < dark) & (not tells) for v, dark, tells in zip(values, level, piece.shows_boundary, strict=True)]
+    )
 
 
 def _stiffness(piece: Piece, step_mm: float) -> float:

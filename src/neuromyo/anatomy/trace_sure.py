@@ -20,7 +20,7 @@ WEIGHTS = (-1.0, 0.8, 1.0, -2.0, 1.0)
 WEAK = 0.5
 #: how far a boundary as a whole may lie from the truth (mm, one sd), where an image shows it and where none does: a thin layer of fat
 #: hides it from one side or the sheath is as dark as fat; slices do not average it out (second generator; docs/accuracy/nerves.md)
-WHOLE_MM, UNSEEN_MM = 0.20, 0.30
+WHOLE_MM, UNSEEN_MM = 0.20, 0.33
 
 
 def features(stack: Stack, step: Step) -> np.ndarray:
