@@ -7,7 +7,7 @@ it, is neither a flow void nor evenly the brightest thing around (slow blood), a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ FASCICLES_SEEN_MM = 0.4
 @dataclass(frozen=True, slots=True)
 class Inside:
     """What is inside of an outline, in one image: level over the median around; rank of the level among all pixels around, 0 to 1;
-    spread between places inside over the noise; level over that of the brightest pixels around, where those are fat, else 0."""
+    spread between places inside over the noise; level over that of the brightest pixels around, where those are fat, else 0 (never more
+    than in the T1-weighted images, if there are such: oedema is as bright as fat in T2w, nothing but fat is in T1w)."""
 
     level: float
     rank: float
@@ -48,7 +49,8 @@ def inside(piece: Piece, step: Step) -> tuple[Inside, ...]:
         spread = float(image.std()) / max(noise(all_values), 1e-12)
         fatness = level / max(float(np.percentile(all_values, 99.0)), 1e-12) if fat_is > 0 else 0.0
         out.append(Inside(level / around if around > 0 else 1.0, rank, spread, fatness))
-    return tuple(out)
+    least = min((one.fatness for one, t1 in zip(out, piece.t1, strict=False) if t1), default=np.inf)
+    return tuple(replace(one, fatness=min(one.fatness, least)) for one in out)
 
 
 def noise(image: np.ndarray) -> float:

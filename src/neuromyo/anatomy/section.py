@@ -33,6 +33,8 @@ SURROUND_MM = 1.0
 #: spread that an edge must exceed, as a share of the range of brightness; worth of an edge of the wrong sense
 _FLOOR = 0.04
 WRONG_SENSE = 0.3
+#: share of the level of muscle under which a pixel holds less of muscle than of something darker
+DARK = 0.75
 #: stiffness of an outline where pixels are fine (natural units for a step of 0.12 mm from ray to ray)
 STIFF = 0.15
 
@@ -89,12 +91,11 @@ def gains(
     *,
     band_mm: float,
     smear_mm: np.ndarray | None = None,
-    by_fat: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(offsets (n,) mm from the outline, edge gain (64, n), look gain (64, n)).
 
     band_mm : how far to either side an edge is looked at; smear_mm : (2,) how far the nerve moves within the slice's thickness
-    by_fat : edges are taken from images in which fat is bright, if there are such: in others the nerve's rim is as dark as fat
+    Only edges in images that show the boundary count (`Piece.shows_boundary`); what is dark in the others says nothing (`_mute`).
     """
     pixel = piece.flat.pixel_mm
     spread = np.zeros(N_ANGLES) if smear_mm is None else 0.5 * np.abs(DIRECTIONS @ smear_mm)
@@ -108,18 +109,28 @@ def gains(
     turn = 0.35 * min(1.0, pixel) / (outline.radius.mean() * _TURN)
     group = np.ceil(spread / 0.3)
     edge = np.zeros(r.shape)
-    for image, low, high, rises in zip(values, look.low, look.high, piece.fat_is, strict=True):
-        if by_fat and rises <= 0 and max(piece.fat_is) > 0:
+    shows = piece.shows_boundary
+    for image, low, high, rises, tells in zip(values, look.low, look.high, piece.fat_is, shows, strict=True):
+        if not tells:
             continue
         smooth = around(image, turn)
         for wide in np.unique(group):
             rows = group == wide
             template = _template(0.3 * wide, band_mm, step_mm, pixel)
             edge[rows] += _step_gain(smooth[rows], _FLOOR * (high - low), template, rises) * area[rows]
-    speaks = look.ratio(values) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
+    speaks = look.ratio(values, _mute(piece, values)) * np.maximum(r, 0.0) * _TURN * step_mm / pixel**2
     total = np.cumsum(speaks, axis=1) - 0.5 * speaks
     kept = slice(pad, pad + 2 * n + 1)
     return offsets[kept], edge[:, kept], total[:, kept] - total[:, [pad + n]]
+
+
+def _mute(piece: Piece, values: np.ndarray) -> np.ndarray:
+    """Where (c, ...) an image cannot speak against the nerve: where fat is dark, so are the nerve's sheath and the fat within it; but
+    what is as bright as muscle, the median around, is neither. Nowhere if no image shows the boundary."""
+    level = DARK * np.median(piece.values, axis=(1, 2))
+    return np.stack(
+        [(v < dark) & (not tells) for v, dark, tells in zip(values, level, piece.shows_boundary, strict=True)]
+    )
 
 
 def _stiffness(piece: Piece, step_mm: float) -> float:

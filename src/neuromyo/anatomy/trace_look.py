@@ -26,8 +26,8 @@ class Look:
     inside: np.ndarray
     outside: np.ndarray
 
-    def ratio(self, values: np.ndarray) -> np.ndarray:
-        """L for values (c, ...) -> (...)."""
+    def ratio(self, values: np.ndarray, mute: np.ndarray | None = None) -> np.ndarray:
+        """L for values (c, ...) -> (...); where ``mute`` (c, ...), an image cannot speak against the nerve."""
         table = np.clip(np.log(self.inside / self.outside), -_BOUND, _BOUND)
         out = np.zeros(values.shape[1:])
         for channel, image in enumerate(values):
@@ -35,7 +35,8 @@ class Look:
             under = np.floor(place).astype(int)
             part = place - under
             over = np.minimum(under + 1, _BINS - 1)
-            out += (1.0 - part) * table[channel, under] + part * table[channel, over]
+            speaks = (1.0 - part) * table[channel, under] + part * table[channel, over]
+            out += speaks if mute is None else np.where(mute[channel], np.maximum(speaks, 0.0), speaks)
         return out
 
     def blend(self, newer: Look, share: float) -> Look:

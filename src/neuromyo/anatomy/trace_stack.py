@@ -92,6 +92,14 @@ class Piece:
     fat_is: tuple[
         int, ...
     ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
+    t1: tuple[bool, ...] = ()  #: of each image, whether it is T1-weighted: there nothing but fat is as bright as fat
+
+    @property
+    def shows_boundary(self) -> tuple[bool, ...]:
+        """Of each image, whether it shows where the nerve ends: those with bright fat, since the nerve's own sheath and the fat within
+        it are as dark as the fat around it in the others; all of them where there is no such image."""
+        some = max(self.fat_is) > 0
+        return tuple(one > 0 or not some for one in self.fat_is)
 
     @cached_property
     def _splines(self) -> np.ndarray:
@@ -122,6 +130,11 @@ class Stack:
     def of(images: Sequence[Image]) -> Stack:
         return Stack(tuple(images), Flat(images[0].grid))
 
+    @property
+    def shows_boundary(self) -> bool:
+        """Whether fat is bright in one of the images, so that the outer boundary can be seen."""
+        return any(FAT_IS[image.weighting] > 0 for image in self.images)
+
     def piece(self, slice_index: int, pq_mm: np.ndarray, half_mm: float) -> Piece | None:
         """What all images show within ``half_mm`` of a place; None where that lies outside the first image."""
         centre = self.flat.index(np.asarray(pq_mm), slice_index)
@@ -136,7 +149,8 @@ class Stack:
         if not known.any():
             return None
         return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
-                     tuple(FAT_IS[image.weighting] for image in self.images))  # fmt: skip
+                     tuple(FAT_IS[image.weighting] for image in self.images),
+                     tuple(image.weighting == "T1w" for image in self.images))  # fmt: skip
 
     def _cut(self, image: Image, slice_index: int, low: list[int], high: list[int]) -> np.ndarray:
         grid = self.flat.grid

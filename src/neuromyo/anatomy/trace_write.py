@@ -9,6 +9,7 @@ from neuromyo.anatomy.contour import Outline
 from neuromyo.anatomy.cover import coverage
 from neuromyo.anatomy.follow import Step
 from neuromyo.anatomy.pathway import Way
+from neuromyo.anatomy.rim import MARGIN_MM
 from neuromyo.anatomy.trace_finish import finished
 from neuromyo.anatomy.trace_look import Look
 from neuromyo.anatomy.trace_stack import Stack
@@ -84,6 +85,11 @@ def _gap_section(stack: Stack, steps: Sequence[Step], k: int) -> Section:
 def _findings(stack: Stack, followed: Followed, sections: Sequence[Section]) -> list[Finding]:
     where = f"{stack.images[0].name}, {followed.name}"
     out = []
+    if not stack.shows_boundary:
+        out.append(Finding("warn", "W-NERVE", where, "fat is dark, or of unknown brightness, in every image, so that the nerve's sheath "
+                           "cannot be told from the fat around it", "add an image in which fat is bright (T2w or T1w)",
+                           f"where fat is dark the boundary is taken to lie {MARGIN_MM:g} mm beyond the edge of the fascicles: "
+                           "areas may be some 20 % too small"))  # fmt: skip
     for way in followed.ways:
         if way.bridged:
             out.append(Finding("warn", "W-NERVE", f"{where}, {in_words(way.bridged)}", "the nerve could not be seen",
