@@ -110,7 +110,8 @@ def _landmarks(request: TraceRequest, side: Side) -> tuple[Side, tuple[Landmark,
     if side == "none" and len(sides) > 1:
         raise OptionError("E-OPTION", where="--side", needed="left or right", found=f"none, and {request.nerve} of both in the table",
                           remedy="say which one to follow")  # fmt: skip
-    side = next(iter(sides), side) if side == "none" else side
+    if side == "none":
+        side = _side(next(iter(sides), "none"))
     given = (
         ("start", [request.start] if request.start else []), ("restart", request.restart), ("end", request.end),
         ("split", request.split),
