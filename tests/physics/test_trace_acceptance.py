@@ -2,7 +2,7 @@
 
 Limits are medians over sciatic nerves of 20 to 60 mm2; a nerve that is refused counts with Dice 0. The table of all cases is printed:
 
-    pytest tests/physics/test_trace_acceptance.py -m slow -s
+    pytest tests/physics/test_trace_acceptance.py -m whole -s
 """
 
 import importlib.util
@@ -80,7 +80,7 @@ def rows(tmp_path_factory):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(1800)
 def test_second_generator(rows):
     """Overlap and distance within the limits, what is no nerve refused, nothing lost in silence."""
@@ -88,7 +88,7 @@ def test_second_generator(rows):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(1800)
 @pytest.mark.xfail(
     strict=True,

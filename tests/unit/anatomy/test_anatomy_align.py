@@ -58,7 +58,7 @@ def errors(draws):
     return sure, np.array([e for e, _ in found]), np.array([e / a.se_mm for e, a in found])
 
 
-@pytest.mark.parametrize("draws", [40, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [40, pytest.param(200, marks=pytest.mark.whole)])
 def test_repositioning_is_found_to_two_millimetres(draws):
     """Acceptance: +-15 mm, error at most 2 mm; features of a third of their size in noise, another gain, level and trend."""
     sure, everything, scaled = errors([draw(seed) for seed in range(draws)])
@@ -67,7 +67,7 @@ def test_repositioning_is_found_to_two_millimetres(draws):
     assert np.abs(everything).max() < 4.0 and 0.6 < scaled.std() < 1.4
 
 
-@pytest.mark.parametrize("draws", [30, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [30, pytest.param(200, marks=pytest.mark.whole)])
 @pytest.mark.parametrize("wave", [40.0, 120.0])
 def test_unlike_nerves_are_refused_or_in_doubt(wave, draws):
     answers = [draw(seed, same=False, wave=wave)[1] for seed in range(draws)]

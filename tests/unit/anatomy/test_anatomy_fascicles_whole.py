@@ -35,7 +35,7 @@ def made(number: int, pixel_mm: float) -> tuple[Made, Image, Trace]:
     return found, image, Trace(case.nerve, case.side, grid, tuple(sections), cover, 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize(("number", "pixel_mm"), [(TIBIAL, 0.12), (SCIATIC, 0.2)])
 def test_where_supported_share_and_count_are_right_despite_a_dark_sheath(number: int, pixel_mm: float) -> None:
     case, image, trace = made(number, pixel_mm)
@@ -55,7 +55,7 @@ def test_where_supported_share_and_count_are_right_despite_a_dark_sheath(number:
         assert np.nanmean(np.abs(np.array(counts) - 1.0)) <= 0.1, counts
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_small_fascicles_are_refused_at_042() -> None:
     _, image, trace = made(TIBIAL, 0.42)
     found = fascicles(image, trace, options=FascicleOptions(fascicle_mm=(0.3, 0.6)))

@@ -39,7 +39,7 @@ def test_the_first_proposal_lies_on_the_nerve(number: int) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("number", [1, 4, 5, 8, 11, 25, 26, 29, 35])
 def test_the_first_proposal_lies_on_the_nerve_whatever_the_pixels(number: int) -> None:
     made = cases()[number - 1].make()

@@ -44,7 +44,7 @@ def test_small_fascicles_in_large_pixels_are_refused(few) -> None:
     assert not area.ok and "not told apart" in area.why
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize(("pixel_mm", "ok"), [(0.12, True), (0.42, False)])
 def test_verdict_agrees_with_nerves_of_another_making(pixel_mm: float, ok: bool) -> None:
     verdict = {q: resolvable.verdict(q, pixel_mm=pixel_mm, **ASKED) for q in resolvable.QUANTITIES}
@@ -87,7 +87,7 @@ def test_beyond_the_table_nothing_is_known_unless_it_is_hopeless() -> None:
     assert worst(0.42, 0.4, 0.0, 4.0, (0.3, 0.6)) is not None  # but that fails with less noise
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_packaged_table_is_what_the_simulation_says() -> None:
     row = next(r for r in resolvable.table() if (r["pixel_mm"], r["low_mm"], r["cnr"]) == (0.15, 0.3, 15.0))
     found = resolvable.errors(0.15, fascicle_scene.psf_of(0.15), 0.0, 15.0, (0.3, 0.6))

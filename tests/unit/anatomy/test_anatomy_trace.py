@@ -62,7 +62,7 @@ def test_a_nerve_is_outlined(weighting, pixel):
     assert not found.proposed
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("seed", range(6))
 def test_many_slanted_nerves_are_outlined(seed):
     scene = Scene(

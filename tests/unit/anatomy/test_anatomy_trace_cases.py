@@ -39,7 +39,7 @@ def test_a_case_without_a_nerve_is_refused(number):
     assert error.value.code == "E-NERVE"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("case", [c for c in CASES.values() if not c.has_nerve], ids=lambda c: c.name)
 def test_none_is_taken_for_a_nerve(case):
     made = case.make()
@@ -48,7 +48,7 @@ def test_none_is_taken_for_a_nerve(case):
     assert error.value.code == "E-NERVE"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("pixels", "dice", "bias"), [((0.2, 0.3, 0.4), 0.92, 0.03), ((0.8,), 0.85, 0.06), ((1.0,), 0.80, 0.12)]

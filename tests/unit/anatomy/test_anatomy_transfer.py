@@ -34,7 +34,7 @@ def both(contrast, seed):
     return scan(person(sides=("right", "left")), grid, contrast, seed, through=1)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_labels_follow_a_body_that_was_moved_bent_and_seen_in_another_contrast():
     image, truth = small("T1w", 2, True)
     found = transfer(image, [atlas()])
@@ -46,7 +46,7 @@ def test_labels_follow_a_body_that_was_moved_bent_and_seen_in_another_contrast()
     assert found.probability.min() >= 0 and found.probability.max() <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize(("step", "slices", "seed"), [(6.0, 14, 3), (8.0, 12, 3), (8.0, 12, 5)])
 @pytest.mark.parametrize("later", [True, False], ids=["second from first", "first from second"])
 def test_every_muscle_reaches_093_between_visits(step, slices, seed, later):
@@ -68,7 +68,7 @@ def test_what_begins_is_told_with_the_share_that_is_done():
     assert heard == [("bringing first onto T2w 1", 0.0)]
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_three_people_label_a_fourth_and_the_confidence_tells_how_well():
     atlases = [
         Atlas(*scan(person(girth=g, fat=f), stack((120, 120), 1.5, 10, 7.0, MIDDLE), c, s), f"person {s}")
@@ -85,7 +85,7 @@ def test_three_people_label_a_fourth_and_the_confidence_tells_how_well():
     assert set(found.agreement) == {a.name for a in atlases}
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_two_legs_get_their_own_sides():
     image, truth = both("T1w", 5)
     found = transfer(image, [Atlas(*both("T2w", 6), "both")])
@@ -97,7 +97,7 @@ def test_two_legs_get_their_own_sides():
     assert x[:, 0].max() < 0  # nothing left lies on the right leg
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_one_leg_labels_its_own_side_of_two_and_the_other_only_in_a_mirror():
     image, truth = both("T1w", 5)
     plain = transfer(image, [atlas()])
@@ -121,7 +121,7 @@ def test_a_target_of_one_leg_needs_a_side_where_the_atlas_has_both():
     assert told.value.code == "E-SIDE"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_noise_is_refused():
     rng = np.random.default_rng(1)
     grid = small()[0].grid
@@ -130,7 +130,7 @@ def test_noise_is_refused():
     assert told.value.code == "E-REGISTER"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("contrast", ["T1w", "T2w"])
 @pytest.mark.parametrize(
     ("drawn", "seen"), [(195.0, -120.0), (-120.0, 195.0)], ids=["thigh onto calf", "calf onto thigh"]
@@ -144,7 +144,7 @@ def test_another_part_of_the_leg_is_refused_whatever_the_headers_say(contrast, d
     assert told.value.code == "E-REGISTER"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_an_atlas_that_explains_little_is_told():
     image, _ = small("T1w", 2, True)
     least = 1.0 - transfer(image, [atlas()]).agreement["first"]["explained"]
@@ -152,7 +152,7 @@ def test_an_atlas_that_explains_little_is_told():
     assert any(f.code == "W-TRANSFER" and "unexplained" in f.message for f in found.findings)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_muscles_beyond_the_field_of_view_are_told():
     image, labels = small()
     grid = Grid.of((110, 110, 3), image.grid.affine, 2)
@@ -162,7 +162,7 @@ def test_muscles_beyond_the_field_of_view_are_told():
     assert np.nanmean(list(inner.values())) > 0.93
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_the_same_bits_with_one_thread_or_two():
     image, _ = small("T1w", 2, True)
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
