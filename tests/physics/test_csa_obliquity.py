@@ -35,15 +35,19 @@ def against_truth(made):
     return sum(corrected.values()) / total, sum(uncorrected.values()) / total
 
 
+def of_people(angle_deg):
+    """`against_truth` averaged over three people: one outline alone is some percent too large or too small, whatever the tilt."""
+    return np.mean([against_truth(tilted(angle_deg, seed=CASE.seed + more)) for more in (0, 500, 501)], axis=0)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("angle", [10.0, 20.0, 30.0])
-def test_corrected_areas_stay_within_three_percent(angle):
-    square, _ = against_truth(tilted(0.0))
-    corrected, uncorrected = against_truth(tilted(angle))
-    assert corrected == pytest.approx(square, rel=0.03)
-    assert corrected == pytest.approx(1.0, abs=0.06)
-    if angle == 30.0:
-        assert uncorrected / corrected == pytest.approx(1 / np.cos(np.deg2rad(30)), abs=0.04)
+def test_corrected_areas_stay_within_three_percent():
+    square, _ = of_people(0.0)
+    for angle in (15.0, 30.0):
+        corrected, uncorrected = of_people(angle)
+        assert corrected == pytest.approx(square, rel=0.03)
+        assert corrected == pytest.approx(1.0, abs=0.04)
+    assert uncorrected / corrected == pytest.approx(1 / np.cos(np.deg2rad(30)), abs=0.04)
 
 
 def test_turning_the_header_changes_the_area_by_less_than_one_percent():
