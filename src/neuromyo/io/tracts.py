@@ -99,7 +99,8 @@ def read_trk(path: Path, *, max_gb: float = 2.0) -> tuple[np.ndarray, ...]:
     _check(data, name)
     lines = _load(data, name)
     if not lines:
-        raise DataError("E-EMPTY", where=name, needed="at least one line of two points", found="none")
+        raise DataError("E-EMPTY", where=name, needed="at least one line of two points", found="none",
+                        remedy="check which file was meant")  # fmt: skip
     if any(not np.isfinite(line).all() or np.abs(line).max() > _FAR for line in lines):
         raise DataError("E-FORMAT", where=name, needed="places that are numbers, in millimetres", found="others",
                         remedy="write the lines again")  # fmt: skip

@@ -21,7 +21,7 @@ from neuromyo.pipeline import code_version, inputs, keys, ledger, match, nearest
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
 from neuromyo.report.view import SampleFit
-from neuromyo.space.overlap import place_labels, rough_body
+from neuromyo.space.overlap import place_labels, rough_body, widened
 from neuromyo.space.resample import labels_to_grid
 from neuromyo.space.sides import between_legs
 from neuromyo.study.summarise import SummaryOptions, summarise, volumes
@@ -109,7 +109,8 @@ def place_given(
     first volume. ``where``: the labels' file.
     """
     legs = next((one for one in drawn.values() if one.grid.same_as(series.grid)), None)
-    body = rough_body(first_volume(series), series.grid.slice_axis) if legs is None else legs.volume > 0
+    axis = series.grid.slice_axis
+    body = rough_body(first_volume(series), axis) if legs is None else widened(legs.volume > 0, axis)
     midline = None if legs is None else between_legs(legs)
     placed = place_labels(given, series.grid, body=body, midline=midline, where=where)
     return placed.labels, placed.findings

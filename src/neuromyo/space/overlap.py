@@ -94,8 +94,13 @@ def rough_body(volume: np.ndarray, slice_axis: int) -> np.ndarray:
     level = np.nan_to_num(np.abs(volume), nan=0.0, posinf=0.0, neginf=0.0)
     slices = np.moveaxis(level > _TISSUE_LEVEL * np.percentile(level, 99), slice_axis, 2)
     filled = np.stack([np.asarray(ndimage.binary_fill_holes(slices[..., k])) for k in range(slices.shape[2])], axis=2)
-    wider = ndimage.binary_dilation(filled, np.ones((3, 3, 1), bool))
-    return np.ascontiguousarray(np.moveaxis(wider, 2, slice_axis))
+    return widened(np.ascontiguousarray(np.moveaxis(filled, 2, slice_axis)), slice_axis)
+
+
+def widened(body: np.ndarray, slice_axis: int) -> np.ndarray:
+    """A body (x, y, z) bool a voxel wider in the plane of the slices: what a person drew may run along its border."""
+    square = np.moveaxis(np.ones((3, 3, 1), bool), 2, slice_axis)
+    return np.asarray(ndimage.binary_dilation(body, square), bool)
 
 
 def shared_field(a: Grid, b: Grid) -> float:

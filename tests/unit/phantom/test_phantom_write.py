@@ -157,7 +157,7 @@ def test_a_mistyped_study_is_refused_by_name(change, match):
 
 
 def test_an_unknown_study_lists_those_there_are():
-    with pytest.raises(OptionError, match="calf, demo, nerve_3t, nerve_small, thigh"):
+    with pytest.raises(OptionError, match="calf, demo, nerve_3t, nerve_small, nerves, thigh"):
         sets.load("arm")
 
 
