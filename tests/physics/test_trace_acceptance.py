@@ -5,18 +5,12 @@ Limits are medians over sciatic nerves of 20 to 60 mm2; a nerve that is refused 
     pytest tests/physics/test_trace_acceptance.py -m whole -s
 """
 
-import importlib.util
-
 import numpy as np
 import pytest
 
+from neuromyo.anatomy.trace import trace
 from tests.oracles.nerve_slices import CASES
 from tests.physics.traced import Judged, case_of, judge, table
-
-if importlib.util.find_spec("neuromyo.anatomy.trace") is None:
-    pytest.skip("this build has no tracer", allow_module_level=True)
-
-from neuromyo.anatomy.trace import trace
 
 REFUSALS = {"E-NERVE", "E-RESOLUTION"}
 WITHOUT = tuple(name for name in CASES if name.startswith("none-"))
