@@ -66,6 +66,10 @@ CODES: dict[str, tuple[int, str]] = {
     "E-READING": (EXIT_INPUT, "a form of visual reading cannot be made or read"),
     "E-WEIGHTS": (EXIT_UNSAFE, "a network's weights are missing, or are not those that were stated"),
     "E-NETWORK": (EXIT_INPUT, "a segmentation network failed, or gave what cannot be used"),
+    # norms
+    "E-NORM": (EXIT_INPUT, "a norm cannot be made from these people, or a norm file cannot be used"),
+    "E-METHOD": (EXIT_INPUT, "values measured by different methods are not compared"),
+    "E-SITES": (EXIT_INPUT, "sites cannot be brought into line with these people"),
     # asking
     "E-OPTION": (EXIT_INPUT, "an option has an impossible value"),
     "E-UNKNOWN": (EXIT_INPUT, "a name that is not known here"),

@@ -118,6 +118,16 @@ FINDINGS: dict[str, str] = {
     "N-GROUP": "a group of muscles is pooled from some of its muscles only",
     "N-NERVE": "what was found along a nerve",
     "N-ANGLE": "what a nerve's angle to the slices or the field does to a number",
+    # norms
+    "W-EXTRAPOLATED": "the person lies outside of the ages, sizes or other covariates of a norm's controls",
+    "W-FEW": "a norm rests on few controls",
+    "W-LEVERAGE": "a few controls decide a norm at this person's covariates",
+    "W-CONFLICT": "a norm's controls and the published values disagree",
+    "W-NEWSITE": "the norm has no controls from this site: the variance between sites was added",
+    "W-NOTCOMPARED": "a number could not be compared with healthy people",
+    "W-COVARIATE": "a covariate of a norm is not known of this person, and its spread was added",
+    "N-LOCALONLY": "a norm rests on local controls only, without published values",
+    "N-CONTROL": "something to know about the controls of a norm",
     # phantoms
     "W-LOST": "a scan could not be judged",
     "W-VIAL": "a vial is missing or holds too much air",

@@ -37,11 +37,18 @@ COLUMNS: dict[str, str] = {
     "z": "z-score against a norm",
     "centile": "centile against a norm",
     "norm": "the norm used",
+    "z_low": "lower end of the 95 % interval of the true deviate: how sure z is",
+    "z_high": "upper end of the 95 % interval of the true deviate",
+    "normal_low": "lower end of what 95 % of healthy people like this one have, in the unit of value",
+    "normal_high": "upper end of what 95 % of healthy people like this one have, in the unit of value",
+    "n_effective": "how many independent healthy people the norm is worth for this person",
+    "agreement": "weight of published values in the norm, 0 to 1; n/a where none were used",
     "flags": "codes of what to be careful about, comma-separated",
 }
 KEY = ("subject", "session", "acquisition", "region", "region_source", "side", "level", "slice", "quantity",
        "biomarker", "statistic")  # fmt: skip
-NUMERIC = ("value", "sd_between", "se", "n_voxels", "n_failed", "volume_ml", "coverage", "z", "centile")
+NUMERIC = ("value", "sd_between", "se", "n_voxels", "n_failed", "volume_ml", "coverage", "z", "centile",
+           "z_low", "z_high", "normal_low", "normal_high", "n_effective", "agreement")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
