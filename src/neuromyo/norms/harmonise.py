@@ -17,7 +17,7 @@ that are not known. With three controls at a site it is half an SD between healt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -67,6 +67,10 @@ class Harmoniser:
     def effect(self, feature: str, site: str) -> Effect:
         """What is known of one feature at one site, and what is taken out."""
         return next(model.sites[site] for model in self.models if model.feature.name == feature)
+
+    def only(self, names: Collection[str]) -> Harmoniser:
+        """With the features named, in the order they have here."""
+        return replace(self, models=tuple(model for model in self.models if model.feature.name in names))
 
     @staticmethod
     def fit(
@@ -146,6 +150,8 @@ class Harmoniser:
             columns = sorted(
                 (k for k, f in enumerate(self.features) if f.group == pool), key=lambda k: self.features[k].name
             )
+            if not columns:
+                continue
             sites = sorted(models[columns[0]].sites)
             made = with_effects([models[k] for k in columns], sites, alike, self.options, change=(name,))
             for k, model in zip(columns, made, strict=True):
