@@ -106,7 +106,7 @@ class Harmoniser:
                               remedy="rename one")  # fmt: skip
         who = [f"row {k}" for k in range(len(sites))] if person is None else list(person)
         doubts.check_sites(sites, who, options.reference)
-        people = People.ordered(_forward(values, given), sites, person, table)
+        people = People.ordered(_forward(values, given), given, sites, person, table)
         models, alike = {}, {}
         for pool in sorted({f.group for f in given}):
             columns = sorted((k for k, f in enumerate(given) if f.group == pool), key=lambda k: given[k].name)
@@ -142,7 +142,7 @@ class Harmoniser:
         if not name or name in self.sites:
             raise OptionError("E-OPTION", where="add_site", needed="the name of a new site", found=name or "nothing",
                               remedy="make the model anew to change a site")  # fmt: skip
-        people = People.ordered(_forward(values, self.features), [name] * len(values), person, table)
+        people = People.ordered(_forward(values, self.features), self.features, [name] * len(values), person, table)
         models = list(self.models)
         for k, model in enumerate(self.models):
             models[k] = replace(model, sites={**model.sites, name: raw_effect(model, name, people, k, self.covariates)})

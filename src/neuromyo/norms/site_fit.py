@@ -23,10 +23,17 @@ class People:
     covariates: np.ndarray
 
     @staticmethod
-    def ordered(x: np.ndarray, sites: Sequence[str], persons: Sequence[str] | None, covariates: np.ndarray) -> People:
+    def ordered(
+        x: np.ndarray,
+        features: Sequence[Feature],
+        sites: Sequence[str],
+        persons: Sequence[str] | None,
+        covariates: np.ndarray,
+    ) -> People:
         """Rows sorted by what they hold, so that the order they came in changes no bit. Without ``persons`` each row is one."""
         names = [""] * len(sites) if persons is None else list(persons)
-        keys = [*x.T[::-1], *covariates.T[::-1], _numbers(names), _numbers(sites)]
+        columns = sorted(range(len(features)), key=lambda k: features[k].name, reverse=True)
+        keys = [*x.T[columns], *covariates.T[::-1], _numbers(names), _numbers(sites)]
         order = [int(i) for i in np.lexsort(keys)]
         told = tuple(f"row {k}" if persons is None else names[i] for k, i in enumerate(order))
         return People(np.ascontiguousarray(x[order]), tuple(sites[i] for i in order), told,

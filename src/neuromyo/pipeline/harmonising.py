@@ -60,7 +60,9 @@ def run(request: Request) -> Result:
     roster = persons.read(request.people, group_column=request.group_column, site_column=request.site_column)
     measured = controls.read(request.tables)
     findings = list(roster.findings)
-    sheet = site_rows.sheet(measured, roster, site_rows.persons_of(request.people, request.person_column))
+    sheet = site_rows.sheet(
+        measured, roster, site_rows.persons_of(request.people, request.person_column, request.site_column)
+    )
     healthy = _healthy(sheet, request, roster, findings)
     if request.apply is None:
         model = _made(sheet, healthy, request, findings)

@@ -12,6 +12,7 @@ import numpy as np
 from neuromyo.core.errors import Finding, OptionError
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import Body
+from neuromyo.norms import site_place
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.harmonise import Applied
 from neuromyo.norms.site_model import Feature
@@ -131,21 +132,27 @@ def rewritten(inside: Sheet, applied: Applied) -> Iterator[dict[str, Any]]:
         stretch, added = float(applied.stretch[k, column]), float(applied.se[k, column])
         own = 0.0 if np.isnan(row["se"]) else float(row["se"]) * stretch
         yield {**row, "value": float(applied.values[k, column]), "se": float(np.hypot(own, added)),
-               "sd_between": float(row["sd_between"]) * stretch, **dict.fromkeys(_STALE, None), "norm": ""}  # fmt: skip
+               "sd_between": float(row["sd_between"]) * stretch, **dict.fromkeys(_STALE, None), "norm": "",
+               "flags": ",".join(part for part in (row["flags"], site_place.flag(added)) if part)}  # fmt: skip
 
 
-def persons_of(people: Path, column: str) -> dict[str, str]:
-    """Subject -> person, of a column that names people who were scanned under several labels; empty without a column."""
-    if not column:
-        return {}
+def persons_of(people: Path, person_column: str, site_column: str) -> dict[str, str]:
+    """Subject -> person, of a column that names people who were scanned under several labels; empty without a column.
+
+    E-UNKNOWN where the table of people has no column of either name."""
     from neuromyo.io.people import census
 
     cells = census(people).cells
-    header = next(iter(cells.values()), {})
-    if column not in header:
-        raise OptionError("E-UNKNOWN", where="--person-column", needed=f"one of {', '.join(header)}", found=column,
-                          remedy="name a column of the table of people")  # fmt: skip
-    return {who: f"person {row[column]}" if row[column] else who for who, row in cells.items()}
+    header = list(next(iter(cells.values()), {}))
+    spelled = {name.casefold(): name for name in header}
+    for option, column in (("--site-column", site_column), ("--person-column", person_column)):
+        if column and column.casefold() not in spelled:
+            raise OptionError("E-UNKNOWN", where=f"{people.name}: {option}", needed=f"one of {', '.join(header)}", found=column,
+                              remedy="name a column of the table of people, or add it")  # fmt: skip
+    if not person_column:
+        return {}
+    own = spelled[person_column.casefold()]
+    return {who: f"person {row[own]}" if row[own] else who for who, row in cells.items()}
 
 
 def listed(people: Sequence[str]) -> str:
