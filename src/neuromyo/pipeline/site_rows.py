@@ -56,8 +56,8 @@ class Sheet:
         return int(np.isfinite(self.values).sum())
 
     def design(self, names: Sequence[str]) -> np.ndarray:
-        """(scans, 1 + p), as the norms have it."""
-        return Covariates(tuple(names)).design([scan.body for scan in self.scans])
+        """(scans, p) covariates on the scales that norms have."""
+        return Covariates(tuple(names)).design([scan.body for scan in self.scans])[:, 1:]
 
     def with_features(self, names: Sequence[str]) -> Sheet:
         """These features only, in this order."""
