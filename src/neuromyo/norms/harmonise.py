@@ -172,6 +172,8 @@ class Harmoniser:
                 raise ValueError(f"{kept['format']} of version {kept['version']}")
             alike = {str(pool): (float(a), float(b)) for pool, (a, b) in kept["alike"].items()}
             models = tuple(Model.from_dict(model) for model in kept["models"])
+            if not models or any(set(model.sites) != set(models[0].sites) for model in models):
+                raise ValueError("features without the same sites")
             return Harmoniser(models, tuple(map(str, kept["covariates"])), Options(**kept["options"]), alike)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError("E-SITES", where="model of sites", needed=f"what neuromyo wrote ({FORMAT}, version {VERSION})",

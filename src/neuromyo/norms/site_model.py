@@ -69,6 +69,11 @@ class Effect:
     log_spread: float = 0.0
     log_spread_se: float = 0.0
 
+    @staticmethod
+    def from_dict(kept: Mapping[str, Any]) -> Effect:
+        counts = {name: int(kept[name]) for name in ("people", "rows")}
+        return Effect(**counts, **{str(name): float(v) for name, v in kept.items() if name not in counts})
+
 
 @dataclass(frozen=True)
 class Model:
@@ -125,5 +130,5 @@ class Model:
             centre=several("centre"),
             covariate_sd=several("covariate_sd"),
             scatter=tuple(tuple(float(v) for v in row) for row in kept["scatter"]),
-            sites={str(name): Effect(**effect) for name, effect in kept["sites"].items()},
+            sites={str(name): Effect.from_dict(effect) for name, effect in kept["sites"].items()},
         )

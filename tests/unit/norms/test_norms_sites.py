@@ -97,6 +97,15 @@ def test_least_squares_with_persons_are_those_of_the_full_covariance_matrix():
     assert found.log_likelihood == pytest.approx(restricted)
 
 
+def test_one_person_with_the_same_value_twice_does_not_decide():
+    y, x = cohort()
+    y[12] = y[0] + 6.0  # the only traveller, and no noise at all between two sites 6 ms apart
+    person = [f"p{k if k != 12 else 0}" for k in range(35)]
+    x[12] = x[0]
+    made = Harmoniser.fit(y, SITES, x, features=t2(6), person=person)
+    assert 0.0 < made.models[0].share < 0.9 and made.effect("muscle 0", "Bonn").worth < 2 * 9
+
+
 @pytest.mark.parametrize("method", ["levels", "combat"])
 def test_order_of_rows_changes_no_bit_and_the_model_survives_storage(method):
     y, x = cohort()
@@ -231,6 +240,14 @@ def test_what_the_model_does_not_know_is_refused_when_it_is_applied():
     assert code_and_text(lambda: made.add_site("Bonn", y[:3], x[:3]))[0] == "E-OPTION"
     assert code_and_text(lambda: made.add_site("Delft", y[:3], np.array([[np.nan, 1.0]] * 3)))[0] == "E-SITES"
     assert code_and_text(lambda: Harmoniser.from_dict({"format": "something"}))[0] == "E-SITES"
+    kept = made.to_dict()
+    for spoil in (
+        {"models": []},
+        {"covariates": 3},
+        {"options": {"colour": 1}},
+        {"models": [{**kept["models"][0], "sigma": "wide"}]},
+    ):
+        assert code_and_text(lambda spoil=spoil: Harmoniser.from_dict(kept | spoil))[0] == "E-SITES"
     areas = Harmoniser.fit(np.abs(y[:, 0]), SITES, features=[Feature("area", "area", "mm2")])
     code, said = code_and_text(lambda: areas.apply(np.array([-1.0]), ["Bonn"]))
     assert code == "E-SITES" and "above 0" in said
