@@ -71,8 +71,10 @@ class Effect:
 
     @staticmethod
     def from_dict(kept: Mapping[str, Any]) -> Effect:
-        counts = {name: int(kept[name]) for name in ("people", "rows")}
-        return Effect(**counts, **{str(name): float(v) for name, v in kept.items() if name not in counts})
+        """What `dataclasses.asdict` gave."""
+        numbers = {str(name): float(value) for name, value in kept.items()}
+        people, rows = (int(numbers.pop(name)) for name in ("people", "rows"))
+        return Effect(people, rows, **numbers)
 
 
 @dataclass(frozen=True)
