@@ -39,15 +39,18 @@ _DISTRUST = ("not to be trusted", "do not use the")
 def summary(view: SessionView) -> tuple[str, ...]:
     """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields
     and calibrations are left to the tables."""
+    compared = [r for r in whole_regions(view.measurements) if np.isfinite(r["z"])]
     said = [*_values(view)]
     if not said:
         said.append("No region values were measured in this session.")
     said += _care(view)
-    compared = [r for r in whole_regions(view.measurements) if np.isfinite(r["z"])]
-    said += [*norms.sentences(compared)[:1], *(envelope.said(e) for e in view.envelopes if e.unusual.any())]
     if not compared and not view.envelopes:
         said.append("No reference range was applied: these numbers say nothing yet about normal or abnormal.")
-    return tuple(said)
+    unusual = [
+        *norms.sentences(compared, view.biomarkers),
+        *(envelope.said(e) for e in view.envelopes if e.unusual.any()),
+    ]
+    return (*unusual, *said)
 
 
 def _values(view: SessionView) -> list[str]:

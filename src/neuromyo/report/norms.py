@@ -81,7 +81,7 @@ def part(
     made = [_row(r, biomarkers or {}, several) for r in sorted(rows, key=lambda r: -abs(r["z"]))]
     groups = tuple((v, *VERDICTS[v], tuple(r for r in made if r.verdict == v)) for v in VERDICTS)
     return NormsPart(
-        sentences=(*sentences(rows), *(said(e) for e in envelopes)),
+        sentences=(*sentences(rows, biomarkers), *(said(e) for e in envelopes)),
         groups=tuple(g for g in groups if g[3]),
         scale=_scale(),
         envelopes=tuple((along(e), said(e)) for e in drawn),
@@ -117,8 +117,12 @@ def verdict(z: float, low: float, high: float) -> str:
     return "usual" if low >= -LIMIT and high <= LIMIT else "open"
 
 
-def sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """How many values are unusual, which first, and how many would be by chance."""
+#: so many unusual values are named in the sentences
+NAMED = 3
+
+
+def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomarker] | None = None) -> tuple[str, ...]:
+    """How many values are unusual, which are furthest out, and how many would be by chance."""
     if not rows:
         return ()
     judged = [(verdict(r["z"], r["z_low"], r["z_high"]), r) for r in rows]
@@ -135,7 +139,15 @@ def sentences(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         sure, f"{sure} of them surely"
     )  # fmt: skip
     by_chance = f"In a healthy person {_about(chance)} of {len(rows)} would, by chance."
-    return (f"{counted}, {told}.", by_chance)
+    furthest = sorted((r for _, r in outside), key=lambda r: -abs(r["z"]))[:NAMED]
+    several = len({r["statistic"] for r in rows}) > 1
+    named = wording.listing([_named(_row(r, biomarkers or {}, several)) for r in furthest])
+    lead = "Furthest out: " if len(outside) > len(furthest) else ""
+    return (f"{counted}, {told}.", wording.sentence(lead + named), by_chance)
+
+
+def _named(row: Row) -> str:
+    return f"{row.name} {row.value} ({row.direction} than the usual {row.normal})"
 
 
 def _about(n: float) -> str:
