@@ -141,7 +141,7 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     by_chance = f"In a healthy person {_about(chance)} of {len(rows)} would, by chance."
     furthest = sorted((r for _, r in outside), key=lambda r: -abs(r["z"]))[:NAMED]
     several = len({r["statistic"] for r in rows}) > 1
-    named = wording.listing([_named(_row(r, biomarkers or {}, several)) for r in furthest])
+    named = "; ".join(_named(_row(r, biomarkers or {}, several)) for r in furthest)
     lead = "Furthest out: " if len(outside) > len(furthest) else ""
     return (f"{counted}, {told}.", wording.sentence(lead + named), by_chance)
 

@@ -49,7 +49,7 @@ def test_how_many_are_unusual_and_how_many_would_be_by_chance():
     rows = [row(3.5, 2.1, 4.9), row(2.3, 1.0, 3.6), *(row(0.1, -0.5, 0.7) for _ in range(38))]
     counted, named, chance = norms.sentences(rows)
     assert counted == "2 of 40 values lie outside of what 95 % of healthy people have, 1 of them surely."
-    assert named.startswith("Soleus, left: T2 37.2 ms (higher than the usual 29.1 to 34.9 ms) and Soleus")
+    assert named.startswith("Soleus, left: T2 37.2 ms (higher than the usual 29.1 to 34.9 ms); Soleus")
     assert chance == "In a healthy person about 2 of 40 would, by chance."
     assert norms.sentences([row(0.1, -0.5, 0.7)]) == (
         "None of 1 value lies outside of what 95 % of healthy people have.",
