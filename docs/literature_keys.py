@@ -50,7 +50,7 @@ def keys(row: dict[str, str], label: str, id_: str) -> dict[str, str]:
         **{name: row[name] for name in ("field_T", "population", "n", "age_mean", "age_sd", "mean", "sd", "icc", "wcv_percent")},
         **{name: row[name] for name in ("citation", "notes")},
         "id": id_, "study": label, "quantity": quantity, "kind": kind,
-        "structure": structure_of(row), "side": side_of(row["level"]), "level": level_of(row),
+        "structure": structure_of(row), "side": side_of(row["level"]), "level": level_of(row, label),
         "method": method_of(printed, quantity, notes, label), "group": RULES["groups"][row["population"]],
         "field_evidence": field_evidence(row), "n_evidence": n_evidence(row),
         "statistic": statistic_of(row), "spread": spread_of(row), "spread_printed": first(SPREADS, notes) if row["mean"] else "",
@@ -89,12 +89,12 @@ def side_of(level: str) -> str:
     return found[0] if found else ""
 
 
-def level_of(row: dict[str, str]) -> str:
+def level_of(row: dict[str, str], label: str) -> str:
     """One word for where along the limb; the more general one where the printed words leave it open."""
-    of_structure = RULES["levels_of"].get(row["structure"], {})
+    here = {**RULES["levels_of"].get(row["structure"], {}), **RULES["levels_in"].get(label, {})}
     root = r"^[LS]\d " if "nerve root" in row["structure"] else r"(?!)"
     bare = re.sub(rf"{root}|\b(?:left|right)\b", "", row["level"]).strip(" ,")
-    return of_structure[bare] if bare in of_structure else RULES["levels"][bare]
+    return here[bare] if bare in here else RULES["levels"][bare]
 
 
 def method_of(printed: str, quantity: str, notes: str, label: str) -> str:

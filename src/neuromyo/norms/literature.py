@@ -90,9 +90,10 @@ class Entry:
         unit = f" {self.unit}" if self.unit not in ("1", "") else ""
         if self.sd is not None:
             return f"{self.mean:g} ± {self.sd:g}{unit}"
-        why = self.spread_printed and f"{self.spread_printed}, SD or SEM not stated" * (self.spread == "unknown")
-        said = [w for w in (self.statistic * (self.statistic != "mean"), why or self.spread_printed) if w]
-        return f"{self.mean:g}{unit} ({', '.join(said or ['no SD'])})"
+        about = [] if self.statistic == "mean" else [str(self.statistic)]
+        about += [self.spread_printed] if self.spread_printed else []
+        about += ["SD or SEM not stated"] if self.spread == "unknown" else []
+        return f"{self.mean:g}{unit} ({', '.join(about or ['no SD'])})"
 
     @property
     def where(self) -> str:
@@ -139,6 +140,11 @@ def of(id_: str) -> Entry:
                       remedy=f"did you mean {' or '.join(near)}?" if near else "see neuromyo norms list")  # fmt: skip
 
 
+def is_unstated(method: str) -> bool:
+    """Whether a method's name says that how it was measured was not read: two such values need not be of one method."""
+    return "not stated" in method
+
+
 def select(
     *, quantity: str = "", structure: str = "", level: str = "", method: str = "", field_T: float | None = None,
     population: str = "", evidence: str = "", text: str = "",
@@ -153,7 +159,7 @@ def select(
         "structure": (structure, lambda e, w: _plain(w) in _plain(f"{e.structure} | {e.structure_printed}")),
         "level": (level, lambda e, w: _plain(w) in _plain(f"{e.level} | {e.level_printed}")),
         "method": (method, lambda e, w: w in e.method.lower()),
-        "population": (population, lambda e, w: w in f"{e.group} | {e.population}".lower()),
+        "population": (population, lambda e, w: e.group.startswith(w) or e.population.lower().startswith(w)),
         "evidence": (evidence, lambda e, w: w == e.evidence),
         "text": (text, lambda e, w: w in " ".join(map(str, _cells(e).values())).lower()),
     }
