@@ -20,8 +20,8 @@ RULES = tomllib.loads(HERE.with_suffix(".toml").read_text(encoding="utf-8"))
 COLUMNS = (
     "id", "study", "quantity", "structure", "side", "level", "kind", "method", "field_T", "field_evidence", "population", "group", "n",
     "n_evidence", "age_mean", "age_sd", "mean", "statistic", "sd", "spread", "spread_printed", "unit", "icc", "icc_printed", "wcv_percent",
-    "wcv_printed", "wcv_evidence", "reliability", "evidence", "read_in", "citation", "doi", "doi_evidence", "structure_printed", "level_printed",
-    "quantity_printed", "unit_printed", "notes",
+    "wcv_printed", "wcv_evidence", "reliability", "evidence", "read_in", "citation", "doi", "doi_evidence", "structure_printed",
+    "level_printed", "quantity_printed", "unit_printed", "notes",
 )  # fmt: skip
 DIFFUSION = ("FA", "MD", "AD", "RD", "ADC")
 #: where a note says by what the spread is given that is no standard deviation
@@ -85,7 +85,8 @@ def structure_of(row: dict[str, str]) -> str:
 
 
 def side_of(level: str) -> str:
-    found = re.findall(r"\b(?:left|right)\b", level)
+    """left or right, or of people with one bad side affected or unaffected."""
+    found = re.findall(r"\b(?:left|right|affected|unaffected)\b", level)
     return found[0] if found else ""
 
 

@@ -27,7 +27,8 @@ class Entry:
     """One published number, or the reliability of one.
 
     id : of this row, stable; study : what the publication is called here
-    quantity, structure, side, level : in the software's words; parts of a pool are joined by ``+``, "" is not stated
+    quantity, structure, side, level : in the software's words; parts of a pool are joined by ``+``, "" is not stated; of people with one
+        bad side, side is ``affected`` or ``unaffected``
     kind : ``value``, or what else the number is (``change over 12 months``, ``ratio patients / controls`` ...)
     method : by what it was measured; only values of one method compare
     field_T : tesla; field_evidence : how the field is known
@@ -135,9 +136,9 @@ def of(id_: str) -> Entry:
     found = {e.id: e for e in entries()}
     if id_ in found:
         return found[id_]
-    near = difflib.get_close_matches(id_, found, n=3, cutoff=0.6)
+    near = [i for i in found if i.startswith(id_)] or difflib.get_close_matches(id_, found, n=3, cutoff=0.6)
     raise OptionError("E-UNKNOWN", where="published values", needed="the id of one", found=repr(id_),
-                      remedy=f"did you mean {' or '.join(near)}?" if near else "see neuromyo norms list")  # fmt: skip
+                      remedy=f"did you mean {' or '.join(near[:8])}?" if near else "see neuromyo norms list")  # fmt: skip
 
 
 def is_unstated(method: str) -> bool:
@@ -180,8 +181,14 @@ def _nothing(name: str, word: str) -> OptionError:
         column = {"population": "group"}.get(name, name)
         known = sorted({str(getattr(e, column)) for e in entries()} - {""})
         near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-        remedy = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known[:12])}" + " ..." * (len(known) > 12)
-    return OptionError("E-UNKNOWN", where=name, needed="a word that some published value has", found=repr(word), remedy=remedy)
+        remedy = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"there are {', '.join(known[:12])}" + " ..." * (len(known) > 12)
+        )
+    return OptionError(
+        "E-UNKNOWN", where=name, needed="a word that some published value has", found=repr(word), remedy=remedy
+    )
 
 
 def _cells(entry: Entry) -> dict[str, object]:

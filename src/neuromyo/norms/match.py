@@ -46,7 +46,12 @@ class Wanted:
 
     @staticmethod
     def of(
-        key: NormKey, *, field_T: float | None = None, facts: Facts | None = None, side: str = "", vouched: Iterable[str] = ()
+        key: NormKey,
+        *,
+        field_T: float | None = None,
+        facts: Facts | None = None,
+        side: str = "",
+        vouched: Iterable[str] = (),
     ) -> Wanted:
         """From a norm's key; the method is what `method_of` says of its biomarker."""
         found = method_of(key.biomarker, facts) or ""
@@ -54,7 +59,9 @@ class Wanted:
                       "" if found else why_none(key.biomarker), tuple(vouched))  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.quantity} of {self.region or 'no stated structure'}" + (f" at {self.level}" if self.level else "")
+        return f"{self.quantity} of {self.region or 'no stated structure'}" + (
+            f" at {self.level}" if self.level else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,10 @@ class Difference:
     what: str
     ours: str
     theirs: str
+
+    def of_two(self) -> str:
+        """The same between two published values."""
+        return f"{self.what} (here {self.ours or 'not stated'}, there {self.theirs or 'not stated'})"
 
     def __str__(self) -> str:
         return f"{self.what} (yours {self.ours or 'not stated'}, theirs {self.theirs or 'not stated'})"
@@ -76,9 +87,13 @@ class Near:
     entry: Entry
     differs: tuple[Difference, ...]
 
+    def of_two(self) -> str:
+        """The same beside another published value."""
+        return f"{self.entry.value_text} ({self.entry.id}): {_listed(tuple(d.of_two() for d in self.differs))}"
+
     def __str__(self) -> str:
         n = f", n = {self.entry.n}" if self.entry.n else ""
-        return f"{self.entry.value_text} ({self.entry.study}{n}, {self.entry.id}) differs in {_listed(self.differs)}"
+        return f"{self.entry.value_text} ({self.entry.study}{n}, {self.entry.id}) differs in {_listed(tuple(map(str, self.differs)))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +167,37 @@ def refuse(matched: Matched) -> OptionError:
     return OptionError("E-METHOD", where=str(wanted), needed=needed, found=found, remedy=remedy)
 
 
+def alike(entry: Entry) -> Matched:
+    """What compares with a published value, itself left out: all the same but the people, who may be patients."""
+    wanted = Wanted(entry.quantity, entry.structure, entry.level, entry.method, entry.field_T, entry.group, entry.unit)
+    found = find(wanted)
+    people = [near for near in found.others if {d.what for d in near.differs} == {"population"}]
+    same = [e for e in (*found.comparable, *(near.entry for near in people)) if e.id != entry.id]
+    others = [near for near in found.others if near not in people and near.entry.id != entry.id]
+    return Matched(wanted, tuple(same), tuple(others))
+
+
 def usable_as_prior(entry: Entry) -> bool:
-    """Whether a mean and a standard deviation between so many healthy people stand there, known to be that.
+    """Whether a mean and a standard deviation between so many healthy people stand there, known to be that."""
+    return not why_no_prior(entry)
+
+
+def why_no_prior(entry: Entry) -> str:
+    """Why a published value cannot serve in a norm, in words; "" where it can.
 
     A "±" of unknown kind, a median, a pooled mean or an unstated or assumed number of people is not enough.
     """
-    return (
-        entry.healthy and entry.kind == "value" and entry.statistic == "mean" and entry.spread == "sd"
-        and entry.n is not None and entry.n_evidence == "read" and entry.n > 1 and entry.sd is not None and entry.sd > 0
-    )  # fmt: skip
+    reasons = (
+        (not entry.healthy, "its people are not healthy"),
+        (entry.kind != "value", f"it is a {entry.kind}"),
+        (entry.statistic != "mean", "it gives no value" if entry.mean is None else f"it is a {entry.statistic}"),
+        (entry.spread == "unknown", "whether its ± is an SD or a SEM is not stated"),
+        (entry.spread == "none", "its SD was not read"),
+        (entry.n is None or entry.n < 2, "how many people is not known"),
+        (entry.n_evidence == "assumed", "how many people is assumed, not read"),
+        (entry.unit in _ARBITRARY, "arbitrary units differ from scanner to scanner"),
+    )
+    return " and ".join(words for holds, words in reasons if holds)
 
 
 def people_of(found: Iterable[Entry]) -> tuple[tuple[Entry, ...], ...]:
@@ -175,8 +212,8 @@ def _distance(near: Near) -> tuple:
     return sum(_APART[d.what] for d in near.differs), -(near.entry.n or 0), near.entry.id
 
 
-def _listed(differs: tuple[Difference, ...]) -> str:
-    *most, last = map(str, differs)
+def _listed(words: tuple[str, ...]) -> str:
+    *most, last = words
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -85,7 +85,9 @@ _RULES: dict[str, Callable[[Facts], str | None]] = {
     "pdff-two-point": lambda facts: "2-point Dixon",
     "mtr": _mtr,
 }
-_OUTLINE = "what the published outlines take in (epineurium, vessels, fat between muscles) was not stated where they were read"
+_OUTLINE = (
+    "what the published outlines take in (epineurium, vessels, fat between muscles) was not stated where they were read"
+)
 _UNSTATED = "how the published values were measured was not stated where they were read"
 _WHY: dict[str, str] = {
     "dti": "FA depends on the number of diffusion directions, which is not stated here",

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from neuromyo.report import wording
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 #: colours of methods, apart for colour-blind eyes too, dark enough on white
 _METHODS = ("#0072b2", "#d55e00", "#007a5a", "#a3478a", "#7a5c00", "#3d5a80", "#8f2d2d", "#4f7a1e")
@@ -33,6 +35,10 @@ _ORDER = {group: i for i, group in enumerate(_PEOPLE)}
 _ROW_IN, _LEFT_IN, _AXIS_IN, _RIGHT_IN, _STUDY_IN = 0.205, 4.6, 4.0, 6.0, 2.75
 _WIDE_IN = _LEFT_IN + _AXIS_IN + _RIGHT_IN
 _FONT = 8.5
+_WARNING = (
+    "Do not compare across bands: another method gives another number for the same tissue. Within a band only rows of the same "
+    "place compare. Bars: mean ± SD, only where it is known to be an SD."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,10 @@ def shown(entries: Sequence[Entry], quantity: str) -> Shown:
     if not drawn:
         raise OptionError("E-UNKNOWN", where=f"plot of {quantity}", needed="a published value to draw", found="none",
                           remedy=f"see neuromyo norms list --quantity {quantity}")  # fmt: skip
-    left = ((len(values) - len(drawn), "without a value"), (len(entries) - len(values), "with a change, difference or ratio"))
+    left = (
+        (len(values) - len(drawn), "without a value"),
+        (len(entries) - len(values), "with a change, difference or ratio"),
+    )
     rows = sorted(drawn, key=_order)
     return Shown(tuple(rows), tuple(f"{wording.plural(n, 'row')} {what}" for n, what in left if n))
 
@@ -84,27 +93,29 @@ def _figure(found: Shown, quantity: str) -> Figure:
     axes.set_ylim(lines, 0)
     _limits(axes, found.rows)
     at = 0.0
-    for i, ((method, unit), rows) in enumerate(bands):
-        _band(axes, method, rows, at, _METHODS[i % len(_METHODS)], i)
+    for i, ((method, _), rows) in enumerate(bands):
+        _band(axes, method, rows, at, _METHODS[i % len(_METHODS)])
         at += len(rows) + 1.6
     _words_around(figure, axes, found, quantity, high)
     return figure
 
 
-def _band(axes: Axes, method: str, rows: Sequence[Entry], at: float, colour: str, index: int) -> None:
+def _band(axes: Axes, method: str, rows: Sequence[Entry], at: float, colour: str) -> None:
     """One method: its name on a strip, then its rows."""
     left = axes.get_yaxis_transform()
     edge, reach = (0.15 - _LEFT_IN) / _AXIS_IN, 1 + (_RIGHT_IN - 0.15) / _AXIS_IN
-    axes.fill_between([edge, reach], at, at + len(rows) + 1.45, transform=left, color=colour, alpha=0.09, lw=0, clip_on=False, zorder=0)
-    axes.text(edge + 0.012, at + 0.7, _title(method), transform=left, color=colour, weight="bold", fontsize=_FONT + 0.5, va="center")
-    for k, e in enumerate(rows):
-        y = at + 1.6 + k
+    strip = {"color": colour, "alpha": 0.09, "lw": 0, "clip_on": False, "zorder": 0}
+    axes.fill_between([edge, reach], at, at + len(rows) + 1.45, transform=left, **strip)
+    write = partial(axes.text, transform=left, fontsize=_FONT, va="center")
+    write(edge + 0.012, at + 0.7, _title(method), color=colour, weight="bold", fontsize=_FONT + 0.5)
+    for y, e in enumerate(rows):
+        y += at + 1.6
         _row(axes, e, y, colour)
-        who = "" if e.group == "healthy" else f" · {e.population}"
-        axes.text(edge + 0.03, y, f"{_place(e)}{who}", transform=left, fontsize=_FONT, va="center", color=_ink(e))
-        axes.text(1.02, y, e.value_text, transform=left, fontsize=_FONT, va="center", color=_ink(e))
-        n = f"n = {e.n}" if e.n else "n not read"
-        axes.text(1 + _STUDY_IN / _AXIS_IN, y, f"{n} · {e.study}{_field(e)}", transform=left, fontsize=_FONT, va="center", color=_ink(e))
+        ink = "#111111" if e.healthy else "#555555"
+        words = (n_text(e), e.study, field(e))
+        write(edge + 0.03, y, place(e) + ("" if e.group == "healthy" else f" · {e.population}"), color=ink)
+        write(1.02, y, value(e), color=ink)
+        write(1 + _STUDY_IN / _AXIS_IN, y, " · ".join(w for w in words if w), color=ink)
 
 
 def _row(axes: Axes, e: Entry, y: float, colour: str) -> None:
@@ -131,21 +142,27 @@ def _limits(axes: Axes, rows: Sequence[Entry]) -> None:
 
 
 def _words_around(figure: Figure, axes: Axes, found: Shown, quantity: str, high: float) -> None:
-    from matplotlib.lines import Line2D
-
+    """Title, warning, legend and what is not drawn; at inches from above or below."""
     units = sorted({wording.unit(e.unit) for e in found.rows} - {""})
     axes.set_xlabel(f"{quantity} ({', '.join(units)})" if units else quantity, fontsize=_FONT + 1)
     left = 0.15 / _WIDE_IN
-    figure.text(left, 1 - 0.28 / high, f"Published {quantity}: each shaded band is one method", fontsize=12, weight="bold", va="center")
-    figure.text(left, 1 - 0.52 / high, "Do not compare across bands: another method gives another number for the same tissue. "
-                "Bars: mean ± SD, only where it is known to be an SD.", fontsize=_FONT, va="center")  # fmt: skip
+    write = partial(figure.text, left, va="center", fontsize=_FONT)
+    write(1 - 0.28 / high, f"Published {quantity}: each shaded band is one method", fontsize=12, weight="bold")
+    write(1 - 0.52 / high, _WARNING)
     if found.left_out:
-        figure.text(left, 0.16 / high, f"Not drawn: {', '.join(found.left_out)}.", fontsize=_FONT, va="center", color="#444444")
-    keys = dict.fromkeys(_PEOPLE.get(e.group, ("D", False, e.group)) for e in sorted(found.rows, key=lambda e: _ORDER.get(e.group, 9)))
-    handles = [Line2D([], [], marker=m, ls="", ms=5.2, mec="#222222", mfc="#222222" if filled else "white", color="#222222", label=said)
-               for m, filled, said in keys]  # fmt: skip
-    figure.legend(handles=handles, loc="center left", bbox_to_anchor=(left, 1 - 0.76 / high), ncols=len(handles), fontsize=_FONT,
-                  frameon=False, borderpad=0, borderaxespad=0, handletextpad=0.3, columnspacing=1.4)  # fmt: skip
+        write(0.16 / high, f"Not drawn: {', '.join(found.left_out)}.", color="#444444")
+    groups = sorted({e.group for e in found.rows}, key=lambda g: _ORDER.get(g, 9))
+    keys = dict.fromkeys(_PEOPLE.get(g, ("D", False, g)) for g in groups)
+    place_it = {"loc": "center left", "bbox_to_anchor": (left, 1 - 0.76 / high), "ncols": len(keys)}
+    space = {"borderpad": 0, "borderaxespad": 0, "handletextpad": 0.3, "columnspacing": 1.4}
+    figure.legend(handles=[_key(*key) for key in keys], fontsize=_FONT, frameon=False, **place_it, **space)
+
+
+def _key(marker: str, filled: bool, said: str) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    ink = "#222222"
+    return Line2D([], [], marker=marker, ls="", ms=5.2, mec=ink, mfc=ink if filled else "white", color=ink, label=said)
 
 
 def _order(e: Entry) -> tuple:
@@ -158,16 +175,26 @@ def _title(method: str) -> str:
     return f"{method}: these rows need not be of one method" if is_unstated(method) else method
 
 
-def _place(e: Entry) -> str:
+def place(e: Entry) -> str:
+    """``L4 root, proximal to foramen, left``."""
     words = ", ".join(wording.region(w).replace("+", " + ") for w in (e.structure, e.level, e.side) if w)
     return re.sub(r"\b[a-z]\d+(?= root)", lambda m: m[0].upper(), words)
 
 
-def _field(e: Entry) -> str:
-    if e.field_T is None:
-        return ""
-    return f" · {e.field_T:g} T" + ("" if e.field_evidence == "read" else f" ({e.field_evidence})")
+def value(e: Entry) -> str:
+    """The number as it is typeset."""
+    return e.value_text.replace(e.unit, wording.unit(e.unit)) if len(e.unit) > 1 else e.value_text
 
 
-def _ink(e: Entry) -> str:
-    return "#111111" if e.healthy else "#555555"
+def field(e: Entry) -> str:
+    """``3 T (recalled)``."""
+    return (
+        ""
+        if e.field_T is None
+        else f"{e.field_T:g} T" + ("" if e.field_evidence == "read" else f" ({e.field_evidence})")
+    )
+
+
+def n_text(e: Entry) -> str:
+    """``n = 25``."""
+    return f"n = {e.n}" + ("" if e.n_evidence == "read" else f" ({e.n_evidence})") if e.n else "n not read"
