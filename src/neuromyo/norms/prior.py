@@ -9,7 +9,8 @@ half-normal of scale `Options.site_sd`), to which the published means bear witne
 (`Options.study_log_sd`): two or three SDs say nothing about their own spread. A published SD holds the spread of ages and
 bodies of its people, the residual SD does not: it is divided by sqrt(1 + p slope_sd^2), what p covariates of unit spread
 are expected to add (a printed slope is taken off instead, and is the prior mean of that slope). Beside it stands a vague
-component: "the literature is not about these people".
+component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual variance with two
+degrees of freedom, the same slopes.
 
 Cites: Schmidli et al. 2014, Biometrics 70:1023 (robust meta-analytic-predictive prior), 10.1111/biom.12242.
 """
@@ -116,9 +117,8 @@ def published(
     share = 1 / spread[len(SITE_SDS) // 2]
     middle, at = (share @ x) / share.sum(), share @ told.mean / share.sum()
     wide = np.full((len(SITE_SDS), 1), options.vague_sd**2)
-    p = len(told.slope)
-    # one row for one flat coefficient: the residual variance keeps exactly a = 1, two degrees of freedom
-    blank = _start(np.zeros(p), np.full(p, options.slope_sd), n_sites, a=1.0, b=b / a)
+    # the same slopes, so that agreement is about mean and SD; one row for one flat coefficient leaves a = 1 as it is
+    blank = _start(told.slope, told.slope_sd, n_sites, a=1.0, b=b / a)
     loose, _ = blank.update(rows(middle[None], np.array([at]), wide))
     return literature, Start(loose, site_weights(options), np.zeros(len(SITE_SDS)))
 
