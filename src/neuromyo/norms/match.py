@@ -35,7 +35,8 @@ class Wanted:
     quantity, region, level, unit : as in the table of measurements; side : "" compares with either
     method : as the literature calls it (`method_of`); without_method : why there is none
     field_T : tesla; population : a `literature.Entry.group`
-    vouched : ids of published values of which somebody states that they were measured like ours: their method counts as the same
+    vouched : ids of published values of which somebody states that they were measured like ours: their method counts as the same,
+        and so does what we do not state (level, field); what we state and they do not share still differs
     """
 
     quantity: str
@@ -149,7 +150,7 @@ def differences(wanted: Wanted, entry: Entry) -> tuple[Difference, ...]:
         found.append(Difference("statistic", "mean", "median"))
     if wanted.side and entry.side and wanted.side != entry.side:
         found.append(Difference("level", wanted.side, entry.side))
-    return tuple(found)
+    return tuple(d for d in found if d.ours or entry.id not in wanted.vouched)
 
 
 def refuse(matched: Matched) -> OptionError:

@@ -82,6 +82,15 @@ def test_an_unstated_method_compares_with_nothing_unless_somebody_vouches():
     assert ids(match.find(vouched).comparable) == ["gasparotti2023-2"]
 
 
+def test_vouching_covers_what_we_do_not_state_and_nothing_that_differs():
+    def mtr(**ours):
+        wanted = Wanted("MTR", "sciatic-nerve", unit="%", vouched=("preisner2021-1",), **ours)
+        return ids(match.find(wanted).comparable)
+
+    assert mtr() == mtr(level="thigh", field_T=3.0) == ["preisner2021-1"]
+    assert mtr(level="hip") == mtr(field_T=1.5) == mtr(population="patients") == []
+
+
 def test_changes_medians_and_arbitrary_units_do_not_compare():
     change = literature.of("morrow2018-2")
     same = Wanted("FF", change.structure, change.level, "", 3.0, change.group, "%", vouched=(change.id,))
