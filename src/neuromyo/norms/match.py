@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: what has to be the same -> how far apart two values are that differ in it; puts the nearest first
 _APART = {"structure": 16, "unit": 8, "population": 6, "method": 4, "kind": 4, "statistic": 3, "level": 2, "field": 1}
+#: what somebody who vouches for a published value stands for, beside its method, where we do not state it
+_VOUCHED = ("level", "field")
 #: units that mean something else on every scanner
 _ARBITRARY = ("a.u.",)
 
@@ -150,7 +152,9 @@ def differences(wanted: Wanted, entry: Entry) -> tuple[Difference, ...]:
         found.append(Difference("statistic", "mean", "median"))
     if wanted.side and entry.side and wanted.side != entry.side:
         found.append(Difference("level", wanted.side, entry.side))
-    return tuple(d for d in found if d.ours or entry.id not in wanted.vouched)
+    if entry.id in wanted.vouched:
+        found = [d for d in found if d.ours or d.what not in _VOUCHED]
+    return tuple(found)
 
 
 def refuse(matched: Matched) -> OptionError:

@@ -88,6 +88,7 @@ def test_vouching_covers_what_we_do_not_state_and_nothing_that_differs():
         return ids(match.find(wanted).comparable)
 
     assert mtr() == mtr(level="thigh", field_T=3.0) == ["preisner2021-1"]
+    assert match.find(Wanted("MTR", "", unit="%", vouched=("preisner2021-1",))).comparable == ()
     assert mtr(level="hip") == mtr(field_T=1.5) == mtr(population="patients") == []
 
 
