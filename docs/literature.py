@@ -41,6 +41,11 @@ BIOMARKERS = (
     "t2-mono", "t2-epg", "t2-water", "pdff", "pdff-two-point", "pdff-magnitude", "pdff-images", "dti", "tracts", "mtr", "mtsat", "stage-mt",
     "t1-ir", "t1-vfa", "t1-two-tr", "t2star", "proton-density", "nerve-morphometry", "morphometry",
 )  # fmt: skip
+#: biomarkers of which more than the id decides
+DECIDED = {
+    "dti": "DTI, N directions", "tracts": "DTI, N directions", "pdff": "3-point, 6-point or multi-echo Dixon",
+    "mtr": "MTR, protocol of STUDY",
+}  # fmt: skip
 _HEADER = "| id | where | people | n | method | field | value | reliability | source |\n" + "| --- " * 9 + "|"
 
 
@@ -55,11 +60,13 @@ def page() -> str:
 def _counts() -> str:
     every = literature.entries()
     with_mean = sum(e.mean is not None for e in every)
-    usable = sum(map(match.usable_as_prior, every))
+    usable = [e for e in every if match.usable_as_prior(e)]
+    stated = sum(not literature.is_unstated(e.method) and e.field_T is not None for e in usable)
     return (
         f"**In numbers:** {len(every)} rows of {len({e.citation for e in every})} publications; {with_mean} give a value, "
         f"{sum(e.spread == 'sd' for e in every)} with an SD, {sum(e.spread == 'unknown' for e in every)} with a ± of unknown kind; "
-        f"{usable} can go into a norm (marked by a star)."
+        f"{len(usable)} give mean, SD and number of healthy people (marked by a star), and {stated} of these method and field too: those "
+        "can go into a norm without anybody vouching for them."
     )
 
 
@@ -67,12 +74,11 @@ def _methods() -> str:
     lines = [
         "## Our biomarkers among the methods",
         "",
-        "| biomarker | published as | or why nothing compares |",
+        "| biomarker | published as | why nothing compares (where more is not stated) |",
         "| --- | --- | --- |",
     ]
     for id_ in BIOMARKERS:
-        found = method_of(id_) or {"dti": "DTI, N directions", "tracts": "DTI, N directions", "pdff": "3-point, 6-point or multi-echo Dixon",
-                                   "mtr": "MTR, protocol of STUDY"}.get(id_, "")  # fmt: skip
+        found = method_of(id_) or DECIDED.get(id_, "")
         lines.append(f"| `{id_}` | {found} | {why_none(id_)} |")
     return "\n".join(lines)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import fsum, nan, sqrt
+from typing import TYPE_CHECKING
 
 from neuromyo.core.errors import OptionError
 from neuromyo.core.norm import NormKey
@@ -17,8 +19,13 @@ from neuromyo.norms.method import Facts as Facts
 from neuromyo.norms.method import method_of as method_of
 from neuromyo.norms.method import why_none
 
+if TYPE_CHECKING:
+    from neuromyo.norms.prior import Published
+
 #: what has to be the same -> how far apart two values are that differ in it; puts the nearest first
 _APART = {"structure": 16, "unit": 8, "population": 6, "method": 4, "kind": 4, "statistic": 3, "level": 2, "field": 1}
+#: what somebody who vouches for a published value stands for, beside its method, where we do not state it
+_VOUCHED = ("level", "field")
 #: units that mean something else on every scanner
 _ARBITRARY = ("a.u.",)
 
@@ -30,7 +37,8 @@ class Wanted:
     quantity, region, level, unit : as in the table of measurements; side : "" compares with either
     method : as the literature calls it (`method_of`); without_method : why there is none
     field_T : tesla; population : a `literature.Entry.group`
-    vouched : ids of published values of which somebody states that they were measured like ours: their method counts as the same
+    vouched : ids of published values of which somebody states that they were measured like ours: their method counts as the same,
+        and so does what we do not state (level, field); what we state and they do not share still differs
     """
 
     quantity: str
@@ -144,6 +152,8 @@ def differences(wanted: Wanted, entry: Entry) -> tuple[Difference, ...]:
         found.append(Difference("statistic", "mean", "median"))
     if wanted.side and entry.side and wanted.side != entry.side:
         found.append(Difference("level", wanted.side, entry.side))
+    if entry.id in wanted.vouched:
+        found = [d for d in found if d.ours or d.what not in _VOUCHED]
     return tuple(found)
 
 
@@ -168,13 +178,26 @@ def refuse(matched: Matched) -> OptionError:
 
 
 def alike(entry: Entry) -> Matched:
-    """What compares with a published value, itself left out: all the same but the people, who may be patients."""
+    """What compares with a published value, itself left out: all the same but the people, who may be patients.
+
+    Rows of one publication share what it did not state (method, field, scanner).
+    """
     wanted = Wanted(entry.quantity, entry.structure, entry.level, entry.method, entry.field_T, entry.group, entry.unit)
     found = find(wanted)
-    people = [near for near in found.others if {d.what for d in near.differs} == {"population"}]
-    same = [e for e in (*found.comparable, *(near.entry for near in people)) if e.id != entry.id]
-    others = [near for near in found.others if near not in people and near.entry.id != entry.id]
-    return Matched(wanted, tuple(same), tuple(others))
+    same = [near.entry for near in found.others if all(_shared(d, entry, near.entry) for d in near.differs)]
+    others = [near for near in found.others if near.entry not in (*same, entry)]
+    comparable = [e for e in (*found.comparable, *same) if e.id != entry.id]
+    return Matched(wanted, tuple(comparable), tuple(others))
+
+
+def _shared(difference: Difference, one: Entry, other: Entry) -> bool:
+    """Whether two published values compare in spite of this difference."""
+    own = {"method": (one.method, other.method), "field": (one.field_T, other.field_T), "unit": (one.unit, other.unit),
+           "statistic": (one.statistic, other.statistic), "kind": (one.kind, other.kind), "level": (one.level, other.level)}  # fmt: skip
+    if difference.what == "population":
+        return True
+    here, there = own.get(difference.what, ("", "x"))
+    return one.citation == other.citation and here == there
 
 
 def usable_as_prior(entry: Entry) -> bool:
@@ -206,6 +229,24 @@ def people_of(found: Iterable[Entry]) -> tuple[tuple[Entry, ...], ...]:
     for e in found:
         groups.setdefault((e.citation, e.quantity, e.structure, e.level, e.method, e.group, e.n), []).append(e)
     return tuple(tuple(group) for group in groups.values())
+
+
+def published(found: Iterable[Entry]) -> list[Published]:
+    """What of comparable entries (`find`) serves a norm as a prior: `usable_as_prior`, each group of people once.
+
+    Of several rows of the same people (left and right) the mean of the means and the root mean square of the SDs is taken.
+    *Assumes* that the entries compare with the norm's own values; this does not look.
+    """
+    from neuromyo.norms.prior import Published
+
+    made = []
+    for group in people_of(e for e in found if usable_as_prior(e)):
+        first = group[0]
+        mean = fsum(nan if e.mean is None else e.mean for e in group) / len(group)
+        sd = sqrt(fsum((nan if e.sd is None else e.sd) ** 2 for e in group) / len(group))
+        age = nan if first.age_mean is None else first.age_mean
+        made.append(Published(n=first.n or 0, mean=mean, sd=sd, age_mean=age, label=f"{first.study} (n = {first.n})"))
+    return made
 
 
 def _distance(near: Near) -> tuple:

@@ -36,9 +36,10 @@ def page(entries: Sequence[Entry], quantity: str, effects: Sequence[CovariateEff
 
 
 def _cells(e: Entry) -> dict[str, str]:
+    n = literature_plot.n_text(e).removeprefix("n ").removeprefix("= ")
     return {
         "where": literature_plot.place(e), "people": e.population, "method": e.method, "kind": "" if e.kind == "value" else e.kind,
-        "value": literature_plot.value(e), "n": literature_plot.n_text(e).removeprefix("n ").removeprefix("= "), "field": literature_plot.field(e),
+        "value": literature_plot.value(e), "n": n, "field": literature_plot.field(e),
         "reliability": reliability(e), "citation": e.citation, "doi": e.doi, "link": doi_link(e.doi) if e.doi else "",
         "doi_evidence": e.doi_evidence, "known": f"{e.evidence}, {e.read_in}",
     }  # fmt: skip
