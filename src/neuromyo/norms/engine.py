@@ -2,9 +2,9 @@
 
     T(value) = x'b + u_site + e,   e ~ N(0, s2 exp(2 g age)),   u_site ~ N(0, s2 tau2),   rows of one person correlated by r
 
-Given g, tau and r the posterior of b, u and s2 is in closed form (`conjugate`); g, tau, r, usual or
-steep slopes, and "the literature is about people like ours, or not" are summed over a grid by their evidence. A new person's value then has a mixture of Student t
-distributions. How it is explained to a neurologist: docs/norms.md.
+Given g, tau and r the posterior of b, u and s2 is in closed form (`conjugate`); g, tau, r, whether slopes are usual or
+steep, and whether the literature is about people like ours are summed over a grid by their evidence. A new person's value
+then has a mixture of Student t distributions. How it is explained to a neurologist: docs/norms.md.
 
 Assumes: healthy values normal on the scale of `transforms`, straight lines in the covariates. Breaks: controls who are not
 healthy; a literature of another method (`match` refuses it).
@@ -22,6 +22,7 @@ import numpy as np
 from neuromyo.core.errors import DataError
 from neuromyo.norms import placing, prior
 from neuromyo.norms.conjugate import Data, Nig
+from neuromyo.norms.interval import main_share
 from neuromyo.norms.options import SITE_SDS, Options
 from neuromyo.norms.placing import Norm
 from neuromyo.norms.prior import Published, Start
@@ -30,8 +31,8 @@ from neuromyo.norms.transforms import of
 
 __all__ = ["Controls", "Norm", "Options", "Published", "SiteSums", "Summary", "norm", "summarise"]
 
-#: components lighter than this are dropped: they move no centile by more than a millionth
-_LIGHT = 1e-8
+#: the lightest components are dropped that together weigh less than one less this: no centile moves by more than 0.001
+_KEPT = 1 - 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ def _assembled(summary: Summary, grid: _Grid, parts: list[_Part], studies: tuple
         raise _few(summary, effective, bool(studies))
     fields = ("precision", "mean", "a", "b", "log_det")
     nig = Nig(*(np.concatenate([getattr(part.nig, field) for part in parts]) for field in fields))
-    keep = log_weight > np.log(_LIGHT)
+    keep = main_share(log_weight, _KEPT)
     tile = len(parts)
     return placing.Norm(
         summary=summary, published=studies, name=name, agreement=agreement, n_effective=effective, nig=nig.taken(keep),

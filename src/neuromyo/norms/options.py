@@ -26,8 +26,8 @@ class Options:
     known_slope_sd : the same about a slope that published values print; 0.2, since papers' slopes come from n of 20 to 60
     literature_weight : prior weight of "the published values are about people like ours"
     heteroscedastic : whether the SD may change with age
-    log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.2: from 20 to 80 years the SD doubles or
-        halves in about one quantity of ten
+    log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.25: from 20 to 80 years the SD changes
+        by less than a factor of 2.4 in two quantities of three
     site_sd : scale of the SD between sites, in SDs between people. 0.5: pairs of papers on one nerve and one method differ
         by 0 to 0.5 SD (sciatic MTR 37.2 and 37.6, 26.9 and 26.8 %; multi-echo T2 64.5 and 70 ms)
     study_log_sd : SD between studies of log SD. 0.2: the SDs of those pairs differ by a factor of 1.4 to 1.7; without what
@@ -43,7 +43,7 @@ class Options:
     known_slope_sd: float = 0.2
     literature_weight: float = 0.8
     heteroscedastic: bool = True
-    log_sd_slope_sd: float = 0.2
+    log_sd_slope_sd: float = 0.25
     site_sd: float = 0.5
     study_log_sd: float = 0.2
     vague_sd: float = 3.0
