@@ -207,9 +207,16 @@ def _correlation(summary: ProfileSummary) -> np.ndarray:
     residual = yy - slopes.T @ xy - xy.T @ slopes + slopes.T @ xx @ slopes
     df -= float(np.trace(np.linalg.solve(xx + ridge, xx)))
     known = np.diagonal(residual) > 0
-    correlation = np.eye(m)
-    correlation[np.ix_(known, known)] = max_t.shrunk_correlation(residual[np.ix_(known, known)], max(df, 1.0))[0]
+    at, correlation = np.flatnonzero(known), np.eye(m)
+    here = np.ix_(at, at)
+    correlation[here] = max_t.shrunk_correlation(residual[here], max(df, 1.0), _lags(summary.options.axis)[here])[0]
     return correlation
+
+
+def _lags(axis: Axis) -> np.ndarray:
+    """(m, m) how many steps levels lie apart."""
+    at = np.array(axis.levels)
+    return np.rint(np.abs(at[:, None] - at) / (axis.step or 1.0)).astype(int)
 
 
 @dataclass(frozen=True, slots=True)

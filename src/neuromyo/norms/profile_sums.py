@@ -175,11 +175,11 @@ def _site(site: str, raw: np.ndarray, y: np.ndarray, persons: list[str], options
     if not measured.any():
         return f"{where}: no level was measured in {LEAST_PEOPLE} controls"
     x = _blurred(options.covariates.scaled(raw), persons)
-    seen = ~np.isnan(y[:, measured]).all(axis=1)
-    x, y, raw, persons = x[seen], y[seen], raw[seen], [p for p, s in zip(persons, seen, strict=True) if s]
+    seen = np.flatnonzero(~np.isnan(y[:, measured]).all(axis=1))
+    x, y, raw, persons = x[seen], y[seen], raw[seen], [persons[i] for i in seen]
     filled, spread = np.zeros(y.shape), np.zeros((len(y), y.shape[1], y.shape[1]))
     filled[:, measured], part = completed(x, y[:, measured], options.slope_sd)
-    spread[np.ix_(range(len(y)), np.flatnonzero(measured), np.flatnonzero(measured))] = part
+    spread[np.ix_(np.arange(len(y)), np.flatnonzero(measured), np.flatnonzero(measured))] = part
     sums = one_level._site(site, x, filled, persons, raw, options)
     added = _added_spread(sums, x, spread, persons, options)
     return ProfileSite(
@@ -207,13 +207,13 @@ def _added_spread(
     sums: SiteSums, x: np.ndarray, spread: np.ndarray, persons: list[str], options: Options
 ) -> np.ndarray:
     """(G, R, q, q) what the uncertainty of completed values adds to Z' R^-1 Z: each row's, times the diagonal of R^-1."""
-    added = np.zeros(sums.moments.shape)
+    added = np.zeros_like(sums.moments)
     if not spread.any():
         return added
     names = options.covariates.names
     age = x[:, 1 + names.index("age")] if "age" in names else np.zeros(len(x))
     rows = np.array([persons.count(p) for p in persons])
-    correlations = CORRELATIONS[: added.shape[1]]
+    correlations = CORRELATIONS[: np.shape(added)[1]]
     for i, slope in enumerate(options.slopes):
         for k, r in enumerate(correlations):
             weight = np.exp(-2 * slope * age) * (1 - r / (1 + (rows - 1) * r)) / (1 - r)

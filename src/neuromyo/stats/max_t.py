@@ -8,9 +8,10 @@ R being the correlation of people's residuals between levels (q is the diagonal 
 q is drawn with its exact margins and the normal copula of correlation R^2, which also serves degrees of freedom that differ from
 level to level or are no whole numbers. The least of the two-sided tail probabilities over levels is then tabulated by simulation.
 
-R has to be estimated, too, from the sums of squares alone (those are what a norm stores), so it is shrunk towards no
-correlation by the oracle-approximating rule: little where levels go together, wholly where the correlations are noise. With the
-correlation underestimated the limit is a little too wide, never too narrow.
+R has to be estimated, too, from the sums of squares alone (those are what a norm stores). It is shrunk, by the share that the
+oracle-approximating rule gives, towards the mean correlation of all pairs of levels as far apart: sixteen numbers are known better
+than a hundred and twenty. With 15 degrees of freedom and 16 levels the limit then leaves out 4.1 to 5.1 % of healthy people,
+whatever the correlation; shrunk towards none it leaves out 3.7 % where levels go together (smaller defects would be missed).
 
 Assumes: residuals are jointly normal. Breaks: correlation known from fewer than about 20 people: use `bonferroni`.
 Cites: Chen, Wiesel, Eldar & Hero, IEEE Trans Signal Process 2010;58:5016, doi:10.1109/TSP.2010.2053029 (shrinkage); Hothorn,
@@ -29,8 +30,12 @@ from scipy import special
 DRAWS = 20_000
 
 
-def shrunk_correlation(cross: np.ndarray, df: float) -> tuple[np.ndarray, float]:
-    """Correlation from sums of squares and products (m, m) on ``df`` degrees of freedom, and how far it was shrunk (0 to 1)."""
+def shrunk_correlation(cross: np.ndarray, df: float, lag: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+    """Correlation from sums of squares and products (m, m) on ``df`` degrees of freedom, and how far it was shrunk (0 to 1).
+
+    lag : (m, m) integers, how many steps two levels lie apart: what it is shrunk towards is then the mean correlation at that
+    distance, and no correlation where it is not given
+    """
     size = np.sqrt(np.diagonal(cross))
     r = np.clip(cross / np.outer(size, size), -1.0, 1.0)
     m = len(r)
@@ -39,9 +44,21 @@ def shrunk_correlation(cross: np.ndarray, df: float) -> tuple[np.ndarray, float]
     square = float((r**2).sum())
     share = ((1 - 2 / m) * square + m**2) / ((df + 1 - 2 / m) * max(square - m, 1e-12))
     share = float(np.clip(share, 0.0, 1.0))
-    shrunk = (1 - share) * r
-    np.fill_diagonal(shrunk, 1.0)
-    return shrunk, share
+    target = np.eye(m) if lag is None else _by_distance(r, lag)
+    return _lawful((1 - share) * r + share * target), share
+
+
+def _by_distance(r: np.ndarray, lag: np.ndarray) -> np.ndarray:
+    """(m, m) mean correlation of all pairs as far apart."""
+    apart = lag.ravel()
+    return (np.bincount(apart, r.ravel()) / np.maximum(np.bincount(apart), 1))[lag]
+
+
+def _lawful(r: np.ndarray) -> np.ndarray:
+    """The same as a correlation matrix: no negative eigenvalues, ones on the diagonal."""
+    root = _root(r)
+    size = np.sqrt((root**2).sum(axis=1))
+    return (root @ root) / np.outer(size, size)
 
 
 def tails(r: np.ndarray, df: np.ndarray, seed: str, draws: int = DRAWS) -> np.ndarray:
