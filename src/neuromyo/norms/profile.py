@@ -237,7 +237,7 @@ def runs(envelope: Envelope) -> tuple[Run, ...]:
     """Where a profile leaves the simultaneous band, proximal first. A level that is missing or within the band ends a run."""
     side = np.where(envelope.unusual, np.sign(np.nan_to_num(envelope.z)), 0).astype(int)
     starts = np.flatnonzero(np.diff(np.r_[0, side]) != 0)
-    ends = np.r_[starts[1:], len(side)]
+    ends = np.append(starts, len(side))[1:]
     found = []
     for a, b in zip(starts, ends, strict=True):
         if side[a]:
