@@ -28,8 +28,8 @@ from scipy import special
 
 #: people in the simulation of the smallest tail: its 5 % point is known to +-0.15 points
 DRAWS = 20_000
-#: normal deviates at which the quantiles of chi-square are computed; between them they are interpolated
-_KNOTS = np.linspace(-7, 7, 1401)
+#: normal deviates at which the quantiles of chi-square, and sizes of t at which its tails are computed
+_KNOTS, _REACH = np.linspace(-7, 7, 1401), np.linspace(0, 40, 4001)
 
 
 def shrunk_correlation(cross: np.ndarray, df: float, lag: np.ndarray | None = None) -> tuple[np.ndarray, float]:
@@ -71,9 +71,12 @@ def tails(r: np.ndarray, df: np.ndarray, seed: str, draws: int = DRAWS) -> np.nd
     rng = np.random.default_rng(int.from_bytes(blake2b(seed.encode(), digest_size=8).digest(), "big"))
     u = rng.standard_normal((draws, len(r))) @ _root(r)
     g = rng.standard_normal((draws, len(r))) @ _root(r**2)
-    q = np.column_stack([np.interp(column, _KNOTS, special.chdtri(v, special.ndtr(-_KNOTS)))
-                         for column, v in zip(g.T, df, strict=True)])  # fmt: skip
-    return (2 * special.stdtr(df, -np.abs(u) / np.sqrt(q / df))).astype(np.float32)
+    found = np.empty(u.shape, dtype=np.float32)
+    for j, v in enumerate(df):
+        # both functions are smooth: computed at knots, interpolated between them
+        q = np.interp(g[:, j], _KNOTS, special.chdtri(v, special.ndtr(-_KNOTS)))
+        found[:, j] = np.interp(np.abs(u[:, j]) / np.sqrt(q / v), _REACH, 2 * special.stdtr(v, -_REACH))
+    return found
 
 
 def limit(tail: np.ndarray, level: float) -> float:
