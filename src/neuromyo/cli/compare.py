@@ -24,7 +24,9 @@ def compare(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.tsv", help="The table to write.")],
     people: Annotated[
         Path | None,
-        typer.Option("--people", metavar="TSV", help="participants.tsv: age, sex, height, weight, site of each person."),
+        typer.Option(
+            "--people", metavar="TSV", help="participants.tsv: age, sex, height, weight, site of each person."
+        ),
     ] = None,
     age: Annotated[float | None, typer.Option("--age", help="Years; for whom --people does not say it.")] = None,
     sex: Annotated[str, typer.Option("--sex", help="M or F.")] = "",

@@ -41,7 +41,9 @@ def build(
             help="age, sex, height, weight, bmi, side, comma-separated; where not given age, sex, height and BMI, as far as known, and side.",
         ),
     ] = "",
-    literature: Annotated[bool, typer.Option("--literature", help="Use published values where the method agrees.")] = False,
+    literature: Annotated[
+        bool, typer.Option("--literature", help="Use published values where the method agrees.")
+    ] = False,
     field_t: Annotated[float | None, typer.Option("--field", help="Field strength of the scans, in tesla.")] = None,
     protocol: Annotated[str, typer.Option("--protocol", help="Name of the protocol, for the card.")] = "",
     scanner: Annotated[str, typer.Option("--scanner", help="Scanner, for the card.")] = "",

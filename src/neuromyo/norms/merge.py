@@ -39,7 +39,12 @@ def _same(first_name: str, first: NormFile, other_name: str, other: NormFile) ->
         _refuse(other_name, "each file once", f"the same norm as in {first_name}", "name it once")
     if dict(first.options) != dict(other.options):
         differ = sorted(k for k in {*first.options, *other.options} if first.options.get(k) != other.options.get(k))
-        _refuse(other_name, f"the options of {first_name}", f"other {', '.join(differ)}", "build both with one version of neuromyo")
+        _refuse(
+            other_name,
+            f"the options of {first_name}",
+            f"other {', '.join(differ)}",
+            "build both with one version of neuromyo",
+        )
     for name in _SAME:
         mine, theirs = first.conditions.get(name, ""), other.conditions.get(name, "")
         if mine != theirs:
@@ -54,7 +59,9 @@ def _apart(files: Sequence[tuple[str, NormFile]]) -> None:
         for site in file.sites:
             if site in owner:
                 same = _sums(file, site) & _sums(dict(files)[owner[site]], site)
-                found = f"the same people as in {owner[site]}" if same else f"the site {site}, which {owner[site]} has too"
+                found = (
+                    f"the same people as in {owner[site]}" if same else f"the site {site}, which {owner[site]} has too"
+                )
                 _refuse(name, "other people of other sites", found,
                         "leave one out" if same else "build that site's norm once, from all its tables, or name two scanners apart")  # fmt: skip
             owner[site] = name
@@ -63,7 +70,12 @@ def _apart(files: Sequence[tuple[str, NormFile]]) -> None:
         for site in file.sites:
             for sums in _sums(file, site):
                 if seen.setdefault(sums, name) != name:
-                    _refuse(name, "other people", f"those of {seen[sums]}, under another name of the site ({site})", "leave one out")
+                    _refuse(
+                        name,
+                        "other people",
+                        f"those of {seen[sums]}, under another name of the site ({site})",
+                        "leave one out",
+                    )
 
 
 def _sums(file: NormFile, site: str) -> set[str]:
@@ -82,7 +94,12 @@ def _entry(key: NormKey, files: Sequence[tuple[str, NormFile]]) -> Entry:
             _refuse(f"{name}: {key}", f"the covariates of {first_name}: {', '.join(first.covariates) or 'none'}",
                     ", ".join(other.covariates) or "none", "build both with the same --covariates")  # fmt: skip
         if [repr(p) for p in other.published] != [repr(p) for p in first.published]:
-            _refuse(f"{name}: {key}", f"the published values of {first_name}", "others", "build both with, or both without, --literature")
+            _refuse(
+                f"{name}: {key}",
+                f"the published values of {first_name}",
+                "others",
+                "build both with, or both without, --literature",
+            )
     sites: list[Site] = [site for _, entry in held for site in entry.sites]
     return Entry(key, first.covariates, tuple(sorted(sites, key=lambda s: s.site)), first.published)
 

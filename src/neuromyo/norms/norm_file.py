@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -81,7 +82,7 @@ class NormFile:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=lambda: options_of(Options()))
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of everything in it."""
         return hashlib.sha256(_canonical(_body(self))).hexdigest()
@@ -99,7 +100,7 @@ class NormFile:
         """The norm itself: what the engine makes of the sums and the published values."""
         options = Options(covariates=Covariates(entry.covariates), **self.options)
         summary = Summary(entry.key, options, tuple(site.sums(options) for site in entry.sites))
-        return norm([summary], entry.published, options)
+        return norm([summary], entry.published, options, name=self.label)
 
     def by_key(self) -> dict[NormKey, Entry]:
         return {entry.key: entry for entry in self.entries}
@@ -207,7 +208,9 @@ def _file(body: Mapping[str, Any]) -> NormFile:
 
 def _entry_in(said: Mapping[str, Any]) -> Entry:
     names = tuple(said["covariates"])
-    published = tuple(Published(**{k: float("nan") if v is None else v for k, v in p.items()}) for p in said["published"])
+    published = tuple(
+        Published(**{k: float("nan") if v is None else v for k, v in p.items()}) for p in said["published"]
+    )
     return Entry(NormKey(**said["key"]), names, tuple(_site_in(s, len(names) + 2) for s in said["sites"]), published)
 
 

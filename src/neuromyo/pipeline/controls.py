@@ -162,7 +162,9 @@ def _told(count: Counter, said: str, consequence: str) -> Iterator[Finding]:
     who = sorted(p for p, n in count.items() if n)
     if who:
         n = sum(count.values())
-        yield Finding("note", "N-CONTROL", "controls", f"{n} value{'s' * (n != 1)} of {_listed(who)}: {said}", "", consequence)
+        yield Finding(
+            "note", "N-CONTROL", "controls", f"{n} value{'s' * (n != 1)} of {_listed(who)}: {said}", "", consequence
+        )
 
 
 def _listed(people: Sequence[str]) -> str:

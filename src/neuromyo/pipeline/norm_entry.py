@@ -75,7 +75,9 @@ def make(
         made += one
         findings += said
     if not made:
-        raise DataError("E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=findings[-1].message)
+        raise DataError(
+            "E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=findings[-1].message
+        )
     findings += [_few(key, site, counts[site]) for site in sites if site not in enough]
     published, remarks = _literature(key, field_t) if literature else ((), ())
     return Entry(key, names, tuple(made), published), (*findings, *remarks)

@@ -81,14 +81,18 @@ def build(request: BuildRequest) -> Built:
     """
     _named(request.out)
     stated = Body(site=request.site)
-    roster = persons.read(request.people, group_column=request.group_column, site_column=request.site_column, stated=stated)
+    roster = persons.read(
+        request.people, group_column=request.group_column, site_column=request.site_column, stated=stated
+    )
     found = controls.gather(controls.read(request.tables), roster, request.control, request.everyone)
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks]
     entries: list[Entry] = []
     for key, values in found.values.items():
         try:
-            entry, said = norm_entry.make(key, values, chosen, request.field_t if request.literature else None, request.literature)
+            entry, said = norm_entry.make(
+                key, values, chosen, request.field_t if request.literature else None, request.literature
+            )
             entries.append(entry)
             findings += said
         except NeuromyoError as error:
@@ -107,7 +111,9 @@ def merge(paths: Sequence[Path], out: Path, name: str = "") -> Built:
     """Pools norm files; see `neuromyo.norms.merge.merge`."""
     _named(out)
     if out.resolve() in {p.resolve() for p in paths}:
-        raise OptionError("E-NORM", where=str(out), needed="a new file", found="one of those to merge", remedy="give another name")
+        raise OptionError(
+            "E-NORM", where=str(out), needed="a new file", found="one of those to merge", remedy="give another name"
+        )
     file, findings = merging.merge([(path.name, read(path)) for path in paths], name or _stem(out))
     return Built(file, _write(out, file), findings)
 
@@ -146,7 +152,13 @@ def compare_files(request: CompareRequest) -> CompareResult:
     fits(file, request.field_t, request.norms.name)
     source = request.table / "measurements.tsv" if request.table.is_dir() else request.table
     if request.out.resolve() == source.resolve():
-        raise OptionError("E-OUTDIR", where=str(request.out), needed="a new table", found="the one to compare", remedy="give another name")
+        raise OptionError(
+            "E-OUTDIR",
+            where=str(request.out),
+            needed="a new table",
+            found="the one to compare",
+            remedy="give another name",
+        )
     rows = controls.read([source])
     stated = request.stated
     roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
@@ -156,7 +168,9 @@ def compare_files(request: CompareRequest) -> CompareResult:
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
     files = list(tables.write_measurements(request.out, done.table))
-    return CompareResult(done, file.label, tuple(str(request.out.parent / f) for f in files), (*roster.findings, *done.findings))
+    return CompareResult(
+        done, file.label, tuple(str(request.out.parent / f) for f in files), (*roster.findings, *done.findings)
+    )
 
 
 def fits(file: NormFile, field_t: float | None, name: str) -> None:
@@ -195,7 +209,9 @@ def _write(out: Path, file: NormFile) -> tuple[str, ...]:
 def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
     most = max((len({v.person for v in values}) for values in found.values.values()), default=0)
     reasons = [f.message for f in findings if f.message.startswith("no norm")]
-    return f"{len(found.people)} controls, at most {most} of them with the same number" + f" ({reasons[0]})" * bool(reasons)
+    return f"{len(found.people)} controls, at most {most} of them with the same number" + f" ({reasons[0]})" * bool(
+        reasons
+    )
 
 
 def _outliers(file: NormFile, found: controls.Gathered):
@@ -204,7 +220,9 @@ def _outliers(file: NormFile, found: controls.Gathered):
     norms = Norms(file)
     for key in norms:
         values = [v for v in found.values[key]]
-        for v, place in zip(values, norms[key].places([v.value for v in values], [v.body for v in values]), strict=True):
+        for v, place in zip(
+            values, norms[key].places([v.value for v in values], [v.body for v in values]), strict=True
+        ):
             if abs(place.z) > _FAR:
                 far.setdefault(v.person, []).append((place.z, key))
     for who, places in sorted(far.items()):
@@ -213,5 +231,3 @@ def _outliers(file: NormFile, found: controls.Gathered):
         yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls (z = {z:+.1f}: {key}{more})",
                       "look at this scan and this person: is the region right, is the person healthy?",
                       "such a value widens what counts as normal")  # fmt: skip
-
-

@@ -48,7 +48,9 @@ def key_of(row: Mapping[str, Any]) -> NormKey:
     """
     acquisition = _NUMBERING.sub("", row["acquisition"]).strip("_")
     method = "; ".join(part for part in (acquisition, _drawn_by(row["region_source"])) if part)
-    return NormKey(row["quantity"], row["biomarker"], row["statistic"], row["region"], row["level"], row["unit"], method)
+    return NormKey(
+        row["quantity"], row["biomarker"], row["statistic"], row["region"], row["level"], row["unit"], method
+    )
 
 
 def _drawn_by(source: str) -> str:

@@ -34,7 +34,9 @@ class Cohort:
         return [r for r in self.rows if r["subject"] == subject]
 
 
-def healthy(n: int = 20, seed: int = 0, site: str = "here", first: int = 1, quantities: tuple[str, ...] = ("csa", "T2")) -> Cohort:
+def healthy(
+    n: int = 20, seed: int = 0, site: str = "here", first: int = 1, quantities: tuple[str, ...] = ("csa", "T2")
+) -> Cohort:
     """``n`` controls with both sides, half of them women, 22 to 78 years old."""
     rng = np.random.default_rng(seed)
     made = Cohort()
