@@ -84,9 +84,10 @@ def _line(row, place) -> tuple[str, ...]:
     what = f"{row['quantity']} of {row['region']}" + (f" at {row['level']}" if row["level"] else "")
     low, _, high = place.normal
     z_low, z_high = place.z_interval
+    people = f"{place.n_controls} (worth {place.n_effective:.0f})"
     return (
         who, f"{what} ({row['statistic']})", row["side"] or "-", f"{row['value']:.4g} {row['unit']}", f"{low:.4g} to {high:.4g}",
-        f"{place.z:+.1f} ({z_low:+.1f} to {z_high:+.1f})", _centile(place.centile), verdict(place), f"{place.n_controls} (worth {place.n_effective:.0f})",
+        f"{place.z:+.1f} ({z_low:+.1f} to {z_high:+.1f})", _centile(place.centile), verdict(place), people,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def build(
         str,
         typer.Option(
             "--covariates",
-            help="age, sex, height, weight, bmi, side, comma-separated; where not given age, sex, height and BMI, as far as known, and side.",
+            help="age, sex, height, weight, bmi, side, comma-separated; not given: age, sex, height, BMI as far as known, side.",
         ),
     ] = "",
     literature: Annotated[

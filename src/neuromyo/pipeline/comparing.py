@@ -100,7 +100,7 @@ def verdict(place: Place) -> str:
     """In words: whether the value is outside of the normal range, and whether the norm is good enough to say so."""
     low, high = place.z_interval
     beyond = low > LIMIT or high < -LIMIT
-    within = -LIMIT < low and high < LIMIT
+    within = low > -LIMIT and high < LIMIT
     side = "high" if place.z > 0 else "low"
     if abs(place.z) > LIMIT:
         return f"unusually {side}" if beyond else f"probably too {side}"

@@ -82,11 +82,9 @@ def _controls(
     here = set(subjects)
     for who in sorted(here - set(roster.bodies)):
         near = roster.likely(who)
-        findings.append(
-            Finding("warn", "N-CONTROL", f"{roster.table}: sub-{who}", "measured, but not in the table of people",
-                    f"probably {near} is meant: write the same label in both" if near else "add a row with age and sex",
-                    "left out")  # fmt: skip
-        )  # fmt: skip
+        remedy = f"probably {near} is meant: write the same label in both" if near else "add a row with age and sex"
+        said = "measured, but not in the table of people"
+        findings.append(Finding("warn", "N-CONTROL", f"{roster.table}: sub-{who}", said, remedy, "left out"))
     known = here & set(roster.bodies)
     if everyone:
         return _some(known, here, roster)
@@ -117,7 +115,7 @@ def _sites(people: set[str], roster: Roster) -> None:
     without = sorted(who for who in people if not roster.bodies[who].site)
     if without:
         raise OptionError("E-NORM", where="--site", needed="the name of the scanner or centre of every control",
-                          found=f"none for {_listed(without)}", remedy="give --site NAME, or a column site in the table of people")  # fmt: skip
+                          found=f"none for {_listed(without)}", remedy="give --site NAME, or a column site in --people")  # fmt: skip
 
 
 def _trusted(rows: Sequence[dict[str, Any]], findings: list[Finding]) -> list[dict[str, Any]]:

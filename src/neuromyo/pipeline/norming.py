@@ -12,7 +12,6 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
-from neuromyo.norms.prior import Options
 from neuromyo.pipeline import controls, norm_entry, persons
 from neuromyo.pipeline.comparing import Compared, compare
 
@@ -100,7 +99,7 @@ def build(request: BuildRequest) -> Built:
                                     + f" (needed: {error.needed})" * bool(error.needed), error.remedy))  # fmt: skip
     if not entries:
         raise DataError("E-NORM", where=request.out.name, needed=f"at least {norm_entry.LEAST} healthy people with one number in common",
-                        found=_none_of(found, findings), remedy="measure more controls, or merge norm files of several centres")  # fmt: skip
+                        found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
     file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
     findings += _outliers(file, found)
@@ -219,7 +218,7 @@ def _outliers(file: NormFile, found: controls.Gathered):
     far: dict[str, list[tuple[float, NormKey]]] = {}
     norms = Norms(file)
     for key in norms:
-        values = [v for v in found.values[key]]
+        values = found.values[key]
         for v, place in zip(
             values, norms[key].places([v.value for v in values], [v.body for v in values]), strict=True
         ):
