@@ -63,7 +63,7 @@ def _apart(files: Sequence[tuple[str, NormFile]]) -> None:
                     f"the same people as in {owner[site]}" if same else f"the site {site}, which {owner[site]} has too"
                 )
                 _refuse(name, "other people of other sites", found,
-                        "leave one out" if same else "build that site's norm from all its tables at once, or name its scanners apart")  # fmt: skip
+                        "leave one out" if same else "build that site's norm from all its tables, or name its scanners apart")  # fmt: skip
             owner[site] = name
     seen: dict[str, str] = {}
     for name, file in files:

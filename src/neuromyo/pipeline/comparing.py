@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any
+
+import numpy as np
 
 from neuromyo.core.errors import Finding
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import Body, NormKey, Place
+from neuromyo.core.norm import NormKey, Place
+from neuromyo.norms.engine import Norm
 from neuromyo.pipeline import trusted
 from neuromyo.pipeline.persons import Roster
 
@@ -22,12 +25,6 @@ NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE"
 LIMIT = 1.959963984540054
 _PARTS = {"biomarker": "by the biomarker", "statistic": "as the statistic", "level": "at the level", "unit": "in the unit",
           "method": "by the method"}  # fmt: skip
-
-
-class Norm(Protocol):
-    """What is asked of a norm: `neuromyo.norms.engine.Norm`."""
-
-    def places(self, values: Sequence[float], bodies: Sequence[Body]) -> Sequence[Place]: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
     places: dict[int, Place] = {}
     for key, members in groups.items():
         bodies = [roster.body(rows[i]["subject"], rows[i]["side"]) for i in members]
-        found = norms[key].places([rows[i]["value"] for i in members], bodies)
+        found = norms[key].places(np.array([rows[i]["value"] for i in members]), bodies)
         for i, place in zip(members, found, strict=True):
             if place.refused or not math.isfinite(place.z):
                 refused[i] = place.refused or "the norm gives no number for this person"

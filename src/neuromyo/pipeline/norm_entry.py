@@ -113,7 +113,7 @@ def _site(key: NormKey, values: Sequence[Value], site: str, options: Options) ->
     left = len({p for p in people if p not in out})
     if out:
         findings.append(Finding("note", "N-CONTROL", f"{key}, site {site}", f"{len(out)} left out, so unlike the others "
-                                "that the file would tell their values", "more such controls, or fewer --covariates, keep them"))  # fmt: skip
+                                "that the file would tell their values", "more controls, or fewer --covariates, keep them"))  # fmt: skip
     if left < cells.fewest(len(names)):
         return [], [*findings, _few(key, site, left)]
     age = 1 + names.index("age") if "age" in names else None

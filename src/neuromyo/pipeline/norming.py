@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 import neuromyo
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.norm import Body, NormKey
@@ -220,7 +222,7 @@ def _outliers(file: NormFile, found: controls.Gathered):
     for key in norms:
         values = found.values[key]
         for v, place in zip(
-            values, norms[key].places([v.value for v in values], [v.body for v in values]), strict=True
+            values, norms[key].places(np.array([v.value for v in values]), [v.body for v in values]), strict=True
         ):
             if abs(place.z) > _FAR:
                 far.setdefault(v.person, []).append((place.z, key))
