@@ -18,10 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import logsumexp
 
 from neuromyo.core.errors import DataError
-from neuromyo.core.norm import NormKey
 from neuromyo.norms import placing, prior
 from neuromyo.norms.conjugate import Data, Nig
 from neuromyo.norms.placing import Norm
@@ -127,7 +125,7 @@ def _grid(summary: Summary) -> _Grid:
     log_det = np.array([_broadcast(site, count).log_det for site in sites]).sum(axis=0)
     total = moments.sum(axis=0)
     p, n = total.shape[-1] - 1, len(sites)
-    gram = np.zeros(total.shape[:2] + (p + n, p + n))
+    gram = np.zeros((*total.shape[:2], p + n, p + n))
     gram[..., :p, :p] = total[..., :p, :p]
     cross = np.concatenate([total[..., :p, p], np.moveaxis(moments[..., 0, p], 0, -1)], axis=-1)
     for j in range(n):
@@ -137,7 +135,7 @@ def _grid(summary: Summary) -> _Grid:
     weight = prior.slope_weights(summary.options)[:, None] - np.log(correlations) + np.zeros((slopes, correlations))
 
     def spread(table: np.ndarray) -> np.ndarray:
-        table = table.reshape((slopes * correlations,) + table.shape[2:])
+        table = table.reshape((slopes * correlations, *table.shape[2:]))
         return np.tile(table, (taus,) + (1,) * (table.ndim - 1))
 
     data = Data(spread(gram), spread(cross), spread(total[..., p, p]), spread(log_det), sum(s.n_rows for s in sites))
@@ -166,14 +164,14 @@ def _posterior(summary: Summary, grid: _Grid, studies: tuple[Published, ...]) ->
 def _updated(start: Start, grid: _Grid, log_share: float) -> _Part:
     nig, evidence = start.nig.taken(grid.tau).update(grid.data)
     log_weight = log_share + start.log_weight[grid.tau] + grid.log_prior + evidence
-    weight = np.exp(log_weight - logsumexp(log_weight))
+    weight = np.exp(log_weight - np.logaddexp.reduce(log_weight))
     return _Part(nig, log_weight, float(weight @ start.worth[grid.tau]))
 
 
 def _assembled(summary: Summary, grid: _Grid, parts: list[_Part], studies: tuple[Published, ...], name: str) -> Norm:
     log_weight = np.concatenate([part.log_weight for part in parts])
-    log_weight = log_weight - logsumexp(log_weight)
-    agreement = float(np.exp(logsumexp(log_weight[: len(grid.tau)]))) if studies else float("nan")
+    log_weight = log_weight - np.logaddexp.reduce(log_weight)
+    agreement = float(np.exp(np.logaddexp.reduce(log_weight[: len(grid.tau)]))) if studies else float("nan")
     effective = summary.n_people + (agreement * parts[0].worth if studies else 0.0)
     if effective < summary.options.least_effective:
         raise _few(summary, effective, bool(studies))
@@ -184,7 +182,7 @@ def _assembled(summary: Summary, grid: _Grid, parts: list[_Part], studies: tuple
     tile = len(parts)
     return placing.Norm(
         summary=summary, published=studies, name=name, agreement=agreement, n_effective=effective, nig=nig.taken(keep),
-        log_weight=log_weight[keep] - logsumexp(log_weight[keep]), slope=np.tile(grid.slope, tile)[keep],
+        log_weight=log_weight[keep] - np.logaddexp.reduce(log_weight[keep]), slope=np.tile(grid.slope, tile)[keep],
         site_variance=np.tile(np.array(SITE_SDS)[grid.tau] ** 2, tile)[keep],
     )  # fmt: skip
 

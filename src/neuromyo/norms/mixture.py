@@ -8,7 +8,7 @@ The smaller tail is summed in logarithms and turned into z by the inverse of log
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr, logsumexp, ndtri_exp, stdtr
+from scipy.special import gammaln, log_ndtr, ndtri_exp, stdtr
 
 _SMALL = 1e-280
 
@@ -34,7 +34,9 @@ def log_density(t: np.ndarray, df: np.ndarray) -> np.ndarray:
 def tails(value: np.ndarray, location: np.ndarray, scale: np.ndarray, df: np.ndarray, log_weight: np.ndarray):
     """log F and log(1 - F) of (n,) values under n mixtures of K: location, scale (n, K); df, log_weight (K,)."""
     t = (value[:, None] - location) / scale
-    return logsumexp(log_tail(t, df) + log_weight, axis=1), logsumexp(log_tail(-t, df) + log_weight, axis=1)
+    return np.logaddexp.reduce(log_tail(t, df) + log_weight, axis=1), np.logaddexp.reduce(
+        log_tail(-t, df) + log_weight, axis=1
+    )
 
 
 def deviate(value: np.ndarray, location: np.ndarray, scale: np.ndarray, df: np.ndarray, log_weight: np.ndarray):
@@ -48,7 +50,7 @@ def deviate(value: np.ndarray, location: np.ndarray, scale: np.ndarray, df: np.n
 def density(value: np.ndarray, location: np.ndarray, scale: np.ndarray, df: np.ndarray, log_weight: np.ndarray):
     """(n,) log densities."""
     t = (value[:, None] - location) / scale
-    return logsumexp(log_density(t, df) - np.log(scale) + log_weight, axis=1)
+    return np.logaddexp.reduce(log_density(t, df) - np.log(scale) + log_weight, axis=1)
 
 
 def centile(z: np.ndarray) -> np.ndarray:

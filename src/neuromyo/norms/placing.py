@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr
 
 from neuromyo.core.norm import BAND, Body, NormKey, Place
 from neuromyo.norms import interval, mixture, reading
@@ -190,12 +190,15 @@ class Norm:
 
     def _bands(self, p: Predictive, share: float) -> np.ndarray:
         """(n, 3) low, median, high, in the table's unit."""
-        weight = np.exp(self.log_weight)
-        scale = self._scale(p)
-        middle = p.location @ weight
-        spread = np.sqrt(((p.location - middle[:, None]) ** 2 + scale**2) @ weight)
+        weight, location, scale, df = np.exp(self.log_weight), p.location, self._scale(p), 2 * self.nig.a
+        middle = location @ weight
+        spread = np.sqrt(((location - middle[:, None]) ** 2 + scale**2) @ weight)
+
+        def probit(x: np.ndarray) -> np.ndarray:
+            return ndtri(stdtr(df, (x[:, None] - location) / scale) @ weight)
+
         reach = float(ndtri(0.5 + share / 2))
-        ends = [interval.solve(lambda x: self._z(x, p), q, middle + q * spread, spread) for q in (-reach, 0.0, reach)]
+        ends = [interval.solve(probit, q, middle + q * spread, spread) for q in (-reach, 0.0, reach)]
         return self.transform.back(np.column_stack(ends))
 
     def _by_chunk(self, values, bodies: Sequence[Body], what) -> np.ndarray:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import digamma, logsumexp
+from scipy.special import digamma
 
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.norms.conjugate import Nig, prior, rows
@@ -117,13 +117,13 @@ def site_weights(options: Options) -> np.ndarray:
     sds = np.array(SITE_SDS)
     edges = np.concatenate([[0.0], (sds[1:] + sds[:-1]) / 2, [1.5 * sds[-1]]])
     log = np.log(np.diff(edges)) - 0.5 * (sds / options.site_sd) ** 2
-    return log - logsumexp(log)
+    return log - np.logaddexp.reduce(log)
 
 
 def slope_weights(options: Options) -> np.ndarray:
     """(G,) log prior of the slopes of log SD: normal."""
     log = -0.5 * (np.array(options.slopes) / options.log_sd_slope_sd) ** 2
-    return log - logsumexp(log)
+    return log - np.logaddexp.reduce(log)
 
 
 def weak(options: Options, n_sites: int) -> Start:
@@ -144,7 +144,7 @@ def published(
     told, evidence = prior(*_coefficients(options, n_sites), a=a, b=b).update(rows(x, mean, spread))
     log = site_weights(options) + evidence
     worth = 1 / (1 / (1 / spread).sum(axis=1) + tau2[:, 0])
-    literature = Start(told, log - logsumexp(log), worth)
+    literature = Start(told, log - np.logaddexp.reduce(log), worth)
     share = (1 / spread[len(SITE_SDS) // 2])[:, None]
     middle, at = (share * x).sum(axis=0) / share.sum(), (share[:, 0] * mean).sum() / share.sum()
     wide = np.full((len(SITE_SDS), 1), options.vague_sd**2)

@@ -15,8 +15,8 @@ from neuromyo.norms.covariates import Covariates
 if TYPE_CHECKING:
     from neuromyo.norms.placing import Norm
 
-#: agreement below which local controls and literature disagree; people below which a norm rests on few;
-#: leverage, in those of the average control, above which few controls decide (Hoaglin & Welsch 1978)
+#: agreement below which local controls and literature disagree; people below which a norm rests on few; leverage, in
+#: those of the average control, above which few controls decide
 CONFLICT, FEW, LEVERAGE = 0.6, 10.0, 2.0
 CHUNK = 256
 
@@ -50,12 +50,13 @@ def _chunk(norm: Norm, values: np.ndarray, bodies: Sequence[Body]) -> list[Place
 def effective_people(norm: Norm, raw: np.ndarray) -> np.ndarray:
     """(n,) how many independent healthy people the norm is worth for persons with these covariates.
 
-    All of them for a person like the average control, fewer towards the edge: N min(1, average leverage / leverage),
-    leverage = 1/n + (x - xbar)' V (x - xbar) with V the covariance of the slopes in units of the residual variance.
+    All of them for a person like the controls, fewer beyond their edge: N min(1, 2 average leverage / leverage),
+    leverage = 1/n + (x - xbar)' V (x - xbar) with V the covariance of the slopes in units of the residual variance. Up to
+    twice the average leverage is what one expects among the controls themselves (Hoaglin & Welsch 1978).
     Never more than N; covariates that are not known of the person are taken as the controls' mean.
     """
     leverage, average = _leverage(norm, raw)
-    return norm.n_effective * np.minimum(1.0, average / leverage)
+    return norm.n_effective * np.minimum(1.0, LEVERAGE * average / leverage)
 
 
 def _leverage(norm: Norm, raw: np.ndarray) -> tuple[np.ndarray, float]:
@@ -94,7 +95,7 @@ def _flags(norm: Norm, raw: np.ndarray, body: Body, effective: float) -> tuple[s
     said = {
         "W-EXTRAPOLATED": any(_outside(norm, name, raw[j]) for j, name in enumerate(covariates.names)),
         "W-FEW": effective < FEW,
-        "W-LEVERAGE": effective < norm.n_effective / LEVERAGE,
+        "W-LEVERAGE": effective < norm.n_effective * (1 - 1e-9),
         "W-CONFLICT": norm.agreement < CONFLICT,
         "W-NEWSITE": body.site not in norm.sites,
         "W-COVARIATE": bool(np.isnan(raw).any()),

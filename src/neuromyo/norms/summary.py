@@ -93,7 +93,8 @@ def _usable(key: NormKey, controls: Controls, options: Options):
     unlawful = np.isfinite(value) & ~transform.lawful(value)
     if unlawful.any():
         raise DataError("E-NORM", where=f"norm of {key}", needed=f"{transform.domain} of each control",
-                        found=f"{int(unlawful.sum())} of {len(value)} outside", remedy="look at these scans; is the unit right?")  # fmt: skip
+                        found=f"{int(unlawful.sum())} of {len(value)} outside",
+                        remedy="look at these scans; is the unit right?")  # fmt: skip
     raw = options.covariates.raw(controls.bodies)
     missing, unknown = ~np.isfinite(value), np.isnan(raw)
     keep = ~missing & ~unknown.any(axis=1)
