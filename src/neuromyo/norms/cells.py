@@ -33,7 +33,7 @@ from neuromyo.core.norm import Body
 #: dimensions in which the values of a cell stay unknown, even to who knows all else of its people
 SPARE = 3
 #: fewest people of a cell, and most cells of a site
-FEWEST, MOST_CELLS = 6, 4
+FEWEST, MOST_CELLS = 5, 4
 #: largest leverage of a person in a cell
 MOST_LEVERAGE = 0.9
 #: bands: years, metres, kilograms
@@ -72,6 +72,11 @@ def banded(body: Body) -> Body:
     """The person by the middle of bands of age, height and weight."""
     return replace(body, age=_middle(body.age, AGE_BAND), height_m=_middle(body.height_m, HEIGHT_BAND),
                    weight_kg=_middle(body.weight_kg, WEIGHT_BAND))  # fmt: skip
+
+
+def bearable(people: int) -> int:
+    """How many covariates so few people of a site bear without giving a value away."""
+    return max(0, people - 2 - SPARE)
 
 
 def fewest(covariates: int) -> int:

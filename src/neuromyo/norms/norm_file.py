@@ -208,10 +208,13 @@ def _file(body: Mapping[str, Any]) -> NormFile:
 
 def _entry_in(said: Mapping[str, Any]) -> Entry:
     names = tuple(said["covariates"])
-    published = tuple(
-        Published(**{k: float("nan") if v is None else v for k, v in p.items()}) for p in said["published"]
-    )
+    published = tuple(_published_in(p) for p in said["published"])
     return Entry(NormKey(**said["key"]), names, tuple(_site_in(s, len(names) + 2) for s in said["sites"]), published)
+
+
+def _published_in(said: Mapping[str, Any]) -> Published:
+    held: dict[str, Any] = {k: float("nan") if v is None else v for k, v in said.items()}
+    return Published(**held)
 
 
 def _site_in(said: Mapping[str, Any], q: int) -> Site:

@@ -67,9 +67,10 @@ def make(
         few = ", ".join(f"{counts[s]} at {s}" for s in sites)
         raise DataError("E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=f"too few people: {few}",
                         remedy="fewer could be told from the file")  # fmt: skip
-    names = _bearable(names, min(counts[s] for s in enough))
+    asked, names = names, _bearable(names, max(counts.values()))
     options = Options(covariates=Covariates(names))
-    made, findings = [], []
+    made: list[Site] = []
+    findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
     for site in enough:
         one, said = _site(key, [v for v in values if v.body.site == site], site, options)
         made += one
@@ -90,11 +91,9 @@ def _of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
 
 
 def _bearable(names: tuple[str, ...], people: int) -> tuple[str, ...]:
-    """As many covariates as so few people bear without giving anyone's value away; sides are told within people."""
-    most = people - cells.fewest(0) + 1 if people < cells.fewest(len(names)) else len(names)
-    side = ("side",) if "side" in names else ()
-    plain = tuple(n for n in names if n != "side")
-    return (*plain[: max(0, most - len(side))], *side) if most < len(names) else names
+    """As many covariates as so few people bear without giving anyone's value away: the first of them, the side before all."""
+    ranked = sorted(names, key=lambda n: n != "side")[: cells.bearable(people)]
+    return tuple(n for n in names if n in ranked)
 
 
 def _site(key: NormKey, values: Sequence[Value], site: str, options: Options) -> tuple[list[Site], list[Finding]]:
@@ -109,7 +108,7 @@ def _site(key: NormKey, values: Sequence[Value], site: str, options: Options) ->
     raw = options.covariates.raw(mine.bodies)
     x, y = options.covariates.scaled(raw), of(key.quantity, key.unit).forward(mine.value)
     out = cells.exposed(x, people)
-    stay = np.array([p not in out for p in people])
+    stay = np.array([p not in out for p in people], dtype=bool).reshape(-1)
     left = len({p for p in people if p not in out})
     if out:
         findings.append(Finding("note", "N-CONTROL", f"{key}, site {site}", f"{len(out)} left out, so unlike the others "
@@ -119,7 +118,7 @@ def _site(key: NormKey, values: Sequence[Value], site: str, options: Options) ->
     age = 1 + names.index("age") if "age" in names else None
     low, high = options.covariates.outward(raw[stay])
     made = cells.of_site(x[stay], y[stay], [p for p in people if p not in out], age)
-    sex = {p: b.sex for p, b, s in zip(people, mine.bodies, stay, strict=True) if s}
+    sex = {p: b.sex for p, b in zip(people, mine.bodies, strict=True) if p not in out}
     sexes = (sum(s == "F" for s in sex.values()), sum(s == "M" for s in sex.values()))
     return [Site(site, sexes, tuple(float(v) for v in low), tuple(float(v) for v in high), made)], findings
 
@@ -128,6 +127,12 @@ def _without(key: NormKey, people: Sequence[str], names: Sequence[str]) -> list[
     who = sorted(set(people))
     said = f"left out for want of {', '.join(names)}: {', '.join(f'sub-{w}' for w in who)}"
     return [Finding("note", "N-CONTROL", "controls", said, "complete the table of people")] if who else []
+
+
+def _fewer(key: NormKey, asked: tuple[str, ...], names: tuple[str, ...], people: int) -> Finding:
+    lost = ", ".join(n for n in asked if n not in names)
+    return Finding("note", "N-CONTROL", str(key), f"{people} people at most at one site: {lost} cannot be taken into account, "
+                   "since the file would tell their values", "more controls bear more covariates")  # fmt: skip
 
 
 def _few(key: NormKey, site: str, n: int) -> Finding:

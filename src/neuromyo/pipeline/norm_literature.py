@@ -21,11 +21,18 @@ def of(key: NormKey, field_t: float | None) -> tuple[tuple[Published, ...], tupl
     found = match.find(match.Wanted.of(key, field_T=field_t))
     usable = tuple(e for e in found.comparable if match.usable_as_prior(e))
     findings = [
-        Finding("note", "N-CONTROL", str(key), f"the published {e.value_text} ({e.study}) is not used: {match.why_no_prior(e)}")
+        Finding(
+            "note",
+            "N-CONTROL",
+            str(key),
+            f"the published {e.value_text} ({e.study}) is not used: {match.why_no_prior(e)}",
+        )
         for e in found.comparable
         if e not in usable
     ]
     if not found.comparable:
         refused = match.refuse(found)
-        findings.append(Finding("note", "N-LOCALONLY", str(key), f"no published value is used: {refused.found}", refused.remedy))
+        findings.append(
+            Finding("note", "N-LOCALONLY", str(key), f"no published value is used: {refused.found}", refused.remedy)
+        )
     return tuple(match.published(usable)), tuple(findings)
