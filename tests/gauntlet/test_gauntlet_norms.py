@@ -288,7 +288,7 @@ def test_the_norm_file_needs_its_ending_and_the_input_is_never_overwritten(norm,
     )
     table = table_of(norm, patient(T2=36.0), "same")
     said = neuromyo("compare", table, "--norms", norm / "a.norm.json", "-o", table)
-    assert said.status == 2 or said.json["error"]["code"] == "E-OUTDIR"
+    assert said.status == 4 and said.json["error"]["code"] == "E-OUTDIR"
     refused(
         neuromyo("norms", "merge", norm / "a.norm.json", norm / "a.norm.json", "-o", tmp_path / "b.norm.json"),
         "E-NORM",
