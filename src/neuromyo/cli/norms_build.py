@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neuromyo.cli.speak import speaker
+
+if TYPE_CHECKING:
+    from neuromyo.pipeline.norming import Built
 
 _OUT = Annotated[Path, typer.Option("-o", "--out", metavar="NAME.norm.json", help="The norm file to write.")]
 
@@ -85,19 +88,32 @@ def card(
     return 0
 
 
-def _say(result) -> None:
+def _say(result: Built) -> None:
     held = result.file
-    lines = [{"key": str(e.key), "people": e.people.n, "sites": dict(e.people.sites), "published": [p.label for p in e.published]}
-             for e in held.entries]  # fmt: skip
+    sites = [{site.site: site.n for site in e.sites} for e in held.entries]
+    lines = [{"key": str(e.key), "people": e.n, "sites": s, "covariates": list(e.covariates), "published": [p.label for p in e.published]}
+             for e, s in zip(held.entries, sites, strict=True)]  # fmt: skip
     speaker.answer({"name": held.name, "sha256": held.sha256, "norms": lines, "files": list(result.files),
                     "findings": [f.as_dict() for f in result.findings], "exit": 0})  # fmt: skip
     speaker.note(*(str(f) for f in result.findings))
     rows = [
-        (e.key.quantity, e.key.region, e.key.level or "-", e.key.statistic, e.key.unit, str(e.people.n),
-         ", ".join(f"{s} ({n})" for s, n in sorted(e.people.sites.items())), ", ".join(p.label for p in e.published) or "none")
-        for e in held.entries
+        (e.key.quantity, e.key.region, e.key.level or "-", e.key.statistic, e.key.unit, str(e.n),
+         ", ".join(f"{name} ({n})" for name, n in sorted(s.items())), ", ".join(e.covariates) or "nothing",
+         ", ".join(p.label for p in e.published) or "none")
+        for e, s in zip(held.entries, sites, strict=True)
     ]  # fmt: skip
-    speaker.table("", ("quantity", "region", "level", "statistic", "unit", "people", "sites", "published values"), rows)
+    columns = (
+        "quantity",
+        "region",
+        "level",
+        "statistic",
+        "unit",
+        "people",
+        "sites",
+        "adjusted for",
+        "published values",
+    )
+    speaker.table("", columns, rows)
     speaker.out(*result.files)
 
 
