@@ -35,7 +35,7 @@ SPARE = 3
 #: fewest people of a cell, and most cells of a site
 FEWEST, MOST_CELLS = 5, 4
 #: largest leverage of a person in a cell
-MOST_LEVERAGE = 0.9
+MOST_LEVERAGE = 0.95
 #: bands: years, metres, kilograms
 AGE_BAND, HEIGHT_BAND, WEIGHT_BAND = 5.0, 0.05, 5.0
 _DIGITS = 12
