@@ -51,10 +51,14 @@ def test_a_run_beside_healthy_people(tmp_path):
     assert redone == {"table", "page"}, "maps and regions are as they were"
     found = rows(out / "measurements.tsv")
     label = f"first@{json.loads(first.read_text())['sha256'][:8]}"
-    muscle = [r for r in found if r["region"] == "muscle"]
+    muscle = [r for r in found if r["region"] == "muscle" and r["quantity"] == "T2"]
     assert len(muscle) == 2 and all(r["norm"] == label and abs(float(r["z"])) < 4 for r in muscle)
     assert [r["value"] for r in found] == [r["value"] for r in bare]
-    assert all(r["z"] == "n/a" and "W-NOTCOMPARED" in r["flags"] for r in found if r["region"] == "other-tissue")
+    assert all(
+        r["z"] == "n/a" and "W-NOTCOMPARED" in r["flags"]
+        for r in found
+        if r["region"] == "other-tissue" and r["quantity"] == "T2"
+    )
     assert rows(out / "sub-good" / "sub-good_measurements.tsv") == found
     assert "there is no value" in json.dumps(said.json), "why is told once"
 

@@ -63,7 +63,7 @@ def _say(result: CompareResult) -> None:
     )
     speaker.note(*(str(f) for f in result.findings))
     out = found.unusual
-    doubtful = [i for i in found.places if i not in out and verdict(found.places[i]) != "normal"]
+    doubtful = [i for i in found.places if i not in out and verdict(found.places[i]) != "usual"]
     shown = [*out, *doubtful][:_SHOWN]
     head = ("person", "what", "side", "value", "normal", "z (95 % interval)", "centile", "verdict", "norm's people")
     if shown:

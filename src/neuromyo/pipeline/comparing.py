@@ -100,8 +100,8 @@ def verdict(place: Place) -> str:
     within = low > -LIMIT and high < LIMIT
     side = "high" if place.z > 0 else "low"
     if abs(place.z) > LIMIT:
-        return f"unusually {side}" if beyond else f"probably too {side}"
-    return "normal" if within else "within range, not sure"
+        return f"unusually {side}" if beyond else f"probably {side}"
+    return "usual" if within else "cannot be told"
 
 
 def _surely(place: Place) -> float:
