@@ -5,6 +5,7 @@ import json
 import math
 import re
 
+import numpy as np
 import pytest
 
 from tests.gauntlet.driving import neuromyo
@@ -103,6 +104,56 @@ def test_g42_an_unknown_site_adds_the_spread_between_sites_and_says_so(norm):
     assert width(there) > 1.05 * width(here)
     unsaid = compare(norm, patient(T2=37.0), *ABOUT[:-2], name="unsaid")
     assert any(f["code"] == "W-NEWSITE" for f in unsaid.json["findings"]), "no site is never taken for a known one"
+
+
+#: Preisner 2021: multi-echo T2 of the sciatic nerve in the thigh at 3 T, 64.54 (SD 8.2) ms in 21 people
+PRINTED, PRINTED_SD = 64.54, 8.2
+
+
+def sciatic(shift_sd):
+    rng = np.random.default_rng(8)
+    cohort = healthy(20, quantities=("T2",))
+    cohort.rows = [r for r in cohort.rows if r["side"] == "left"]
+    for row, z in zip(cohort.rows, rng.permutation(np.linspace(-1.6, 1.6, 20)), strict=True):
+        row |= {"region": "sciatic-nerve", "level": "thigh", "biomarker": "t2-mono", "side": "",
+                "value": round(PRINTED + PRINTED_SD * (z + shift_sd), 3)}  # fmt: skip
+    return cohort
+
+
+@pytest.mark.parametrize("shift", [0, 2])
+def test_g41_published_values_that_are_off_by_two_sd_lose_their_weight_and_it_is_said(tmp_path, shift):
+    said = build(tmp_path, sciatic(shift), "--literature", "--field", 3)
+    assert said.status == 0 and "Preisner" in said.json["norms"][0]["published"][0]
+    row = {**patient(T2=PRINTED)[0], "region": "sciatic-nerve", "level": "thigh", "biomarker": "t2-mono", "side": ""}
+    told = compare(tmp_path, [row], *ABOUT)
+    (found,) = compared(tmp_path)
+    weight = float(found["agreement"])
+    assert "N-LOCALONLY" not in found["flags"]
+    if shift:
+        assert weight < 0.6 and "W-CONFLICT" in found["flags"] and f"keep a weight of {weight:.2f}" in told.err
+    else:
+        assert weight > 0.8 and "W-CONFLICT" not in found["flags"]
+
+
+def test_literature_of_another_method_is_not_used_and_says_why(tmp_path):
+    cohort = sciatic(0)
+    for row in cohort.rows:
+        row["biomarker"] = "t2-epg"
+    said = build(tmp_path, cohort, "--literature", "--field", 3)
+    assert said.json["norms"][0]["published"] == []
+    assert "no published value is used" in said.err and "differs in method" in said.err
+
+
+# --- G43: a site with one person -------------------------------------------------------------------------------------
+
+
+def test_g43_a_site_with_one_person_is_left_out_with_the_reason(tmp_path):
+    cohort = healthy(20)
+    cohort.people[0]["site"] = "alone"
+    said = build(tmp_path, cohort)
+    assert said.status == 0 and all(n["sites"] == {"here": 19} for n in said.json["norms"])
+    assert "site alone left out: 1 person" in said.err
+    assert "NaN" not in (tmp_path / "a.norm.json").read_text()
 
 
 # --- what people do by mistake ----------------------------------------------------------------------------------------

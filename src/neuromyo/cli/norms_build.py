@@ -48,6 +48,11 @@ def build(
         bool, typer.Option("--literature", help="Use published values where the method agrees.")
     ] = False,
     field_t: Annotated[float | None, typer.Option("--field", help="Field strength of the scans, in tesla.")] = None,
+    study: Annotated[str, typer.Option("--study", help="For --literature: whose protocol was run to the letter.")] = "",
+    directions: Annotated[
+        int | None, typer.Option("--directions", help="For --literature: diffusion directions.")
+    ] = None,
+    echoes: Annotated[int | None, typer.Option("--echoes", help="For --literature: echoes of the Dixon scan.")] = None,
     protocol: Annotated[str, typer.Option("--protocol", help="Name of the protocol, for the card.")] = "",
     scanner: Annotated[str, typer.Option("--scanner", help="Scanner, for the card.")] = "",
     name: Annotated[str, typer.Option("--name", help="Of the norm; the file's name where not given.")] = "",
@@ -57,7 +62,7 @@ def build(
 
     request = norming.BuildRequest(
         tuple(tables), people, out, site, site_column, group_column, _words(control), everyone, _words(covariates), literature,
-        field_t, protocol, scanner, name,
+        field_t, study, directions, echoes, protocol, scanner, name,
     )  # fmt: skip
     _say(norming.build(request))
     return 0

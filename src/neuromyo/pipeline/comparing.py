@@ -157,4 +157,13 @@ def _flagged(places: Mapping[int, Place]) -> Iterator[Finding]:
         n = sum(code in p.flags for p in places.values())
         if n:
             level = "note" if code.startswith("N-") else "warn"
-            yield Finding(level, code, f"{n} of {len(places)} numbers", FINDINGS[code])
+            yield Finding(level, code, f"{n} of {len(places)} numbers", FINDINGS[code] + _weights(code, places))
+
+
+def _weights(code: str, places: Mapping[int, Place]) -> str:
+    """How much the published values still count, where they disagree."""
+    found = [p.agreement for p in places.values() if code in p.flags and math.isfinite(p.agreement)]
+    if code != "W-CONFLICT" or not found:
+        return ""
+    low, high = min(found), max(found)
+    return f"; the published ones keep a weight of {low:.2f}" + (f" to {high:.2f}" if high - low > 0.005 else "")

@@ -14,7 +14,9 @@ from neuromyo.norms.engine import Controls, summarise
 from neuromyo.norms.norm_file import Entry, Site
 from neuromyo.norms.prior import Options
 from neuromyo.norms.transforms import of
+from neuromyo.pipeline import norm_literature
 from neuromyo.pipeline.controls import Gathered, Value
+from neuromyo.pipeline.norm_literature import Sought
 from neuromyo.pipeline.persons import Roster
 
 #: fewest people of a site that are written to a file
@@ -55,7 +57,7 @@ def _share(name: str, found: Gathered, roster: Roster) -> float:
 
 
 def make(
-    key: NormKey, values: Sequence[Value], chosen: Sequence[str], field_t: float | None, literature: bool
+    key: NormKey, values: Sequence[Value], chosen: Sequence[str], sought: Sought | None = None
 ) -> tuple[Entry, tuple[Finding, ...]]:
     """The norm of one number. E-NORM where too few people have it, or where nothing can be told from their values."""
     names = _of_key(chosen, values)
@@ -80,7 +82,7 @@ def make(
             "E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=findings[-1].message
         )
     findings += [_few(key, site, counts[site]) for site in sites if site not in enough]
-    published, remarks = _literature(key, field_t) if literature else ((), ())
+    published, remarks = norm_literature.of(key, sought) if sought is not None else ((), ())
     return Entry(key, names, tuple(made), published), (*findings, *remarks)
 
 
@@ -136,10 +138,9 @@ def _fewer(key: NormKey, asked: tuple[str, ...], names: tuple[str, ...], people:
 
 
 def _few(key: NormKey, site: str, n: int) -> Finding:
-    return Finding("note", "N-CONTROL", str(key), f"site {site} left out: {n} people, who could be told from the file")
-
-
-def _literature(key: NormKey, field_t: float | None):
-    from neuromyo.pipeline import norm_literature
-
-    return norm_literature.of(key, field_t)
+    return Finding(
+        "note",
+        "N-CONTROL",
+        str(key),
+        f"site {site} left out: {n} {'person' if n == 1 else 'people'}, who could be told from the file",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from neuromyo.core.errors import Finding
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import match
@@ -11,15 +13,26 @@ from neuromyo.norms.prior import Published
 _AS_PRINTED = ("mean", "region-fit", "volume")
 
 
-def of(key: NormKey, field_t: float | None) -> tuple[tuple[Published, ...], tuple[Finding, ...]]:
-    """The published values that may stand beside the controls, and what is to be said: which were used, or why none was.
+@dataclass(frozen=True)
+class Sought:
+    """What is stated of how the controls were scanned; what is not stated does not compare.
 
-    field_t : field strength of the controls' scans, tesla; without it nothing compares
+    field_t : tesla; study : whose protocol was run to the letter, as the literature calls it; directions : of diffusion;
+    echoes : gradient echoes of a water-fat separation
     """
+
+    field_t: float | None = None
+    study: str = ""
+    directions: int | None = None
+    echoes: int | None = None
+
+
+def of(key: NormKey, sought: Sought) -> tuple[tuple[Published, ...], tuple[Finding, ...]]:
+    """The published values that may stand beside the controls, and what is to be said: which were not used, and why."""
     if key.statistic not in _AS_PRINTED:
         return (), ()
-    found = match.find(match.Wanted.of(key, field_T=field_t))
-    usable = tuple(e for e in found.comparable if match.usable_as_prior(e))
+    facts = match.Facts(study=sought.study, n_directions=sought.directions, n_echoes=sought.echoes)
+    found = match.find(match.Wanted.of(key, field_T=sought.field_t, facts=facts))
     findings = [
         Finding(
             "note",
@@ -28,11 +41,11 @@ def of(key: NormKey, field_t: float | None) -> tuple[tuple[Published, ...], tupl
             f"the published {e.value_text} ({e.study}) is not used: {match.why_no_prior(e)}",
         )
         for e in found.comparable
-        if e not in usable
+        if not match.usable_as_prior(e)
     ]
     if not found.comparable:
         refused = match.refuse(found)
         findings.append(
             Finding("note", "N-LOCALONLY", str(key), f"no published value is used: {refused.found}", refused.remedy)
         )
-    return tuple(match.published(usable)), tuple(findings)
+    return tuple(match.published(found.comparable)), tuple(findings)

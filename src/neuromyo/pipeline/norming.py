@@ -16,6 +16,7 @@ from neuromyo.norms import merge as merging
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
 from neuromyo.pipeline import controls, norm_entry, persons
 from neuromyo.pipeline.comparing import Compared, compare
+from neuromyo.pipeline.norm_literature import Sought
 
 _ENDING = ".norm.json"
 _LIMIT = 256 << 20
@@ -25,7 +26,11 @@ _FAR = 3.5
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What `neuromyo norms build` was asked. ``control``: words for healthy; ``covariates``: empty for those that are known."""
+    """What `neuromyo norms build` was asked. ``control``: words for healthy; ``covariates``: empty for those that are known.
+
+    study, directions, echoes : what tells the method apart where ``literature`` is wanted: whose protocol was run to the letter,
+        diffusion directions, gradient echoes
+    """
 
     tables: tuple[Path, ...]
     people: Path
@@ -38,6 +43,9 @@ class BuildRequest:
     covariates: tuple[str, ...] = ()
     literature: bool = False
     field_t: float | None = None
+    study: str = ""
+    directions: int | None = None
+    echoes: int | None = None
     protocol: str = ""
     scanner: str = ""
     name: str = ""
@@ -89,11 +97,10 @@ def build(request: BuildRequest) -> Built:
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks]
     entries: list[Entry] = []
+    sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
     for key, values in found.values.items():
         try:
-            entry, said = norm_entry.make(
-                key, values, chosen, request.field_t if request.literature else None, request.literature
-            )
+            entry, said = norm_entry.make(key, values, chosen, sought)
             entries.append(entry)
             findings += said
         except NeuromyoError as error:
