@@ -24,7 +24,8 @@ from neuromyo.core.norm import NormKey
 from neuromyo.norms.cells import Cell
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.engine import Norm, norm
-from neuromyo.norms.prior import CORRELATIONS, Options, Published
+from neuromyo.norms.options import CORRELATIONS, Options
+from neuromyo.norms.prior import Published
 from neuromyo.norms.summary import SiteSums, Summary
 
 FORMAT, VERSION = "neuromyo-norm", 1
@@ -203,6 +204,10 @@ def _site_out(site: Site) -> dict[str, Any]:
 
 def _file(body: Mapping[str, Any]) -> NormFile:
     entries = tuple(_entry_in(one) for one in body["norms"])
+    if not entries:
+        raise ValueError
+    for entry in entries:
+        Options(covariates=Covariates(entry.covariates), **body["options"])
     return NormFile(body["name"], body["made_with"], entries, dict(body["conditions"]), dict(body["options"]))
 
 

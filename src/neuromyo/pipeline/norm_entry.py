@@ -12,7 +12,7 @@ from neuromyo.norms import cells
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.engine import Controls, summarise
 from neuromyo.norms.norm_file import Entry, Site
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.transforms import of
 from neuromyo.pipeline import norm_literature
 from neuromyo.pipeline.controls import Gathered, Value
