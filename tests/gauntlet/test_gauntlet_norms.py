@@ -305,6 +305,13 @@ def test_what_is_not_the_same_is_not_compared_and_says_why(norm, name):
     assert fine["z"] != "n/a" and bad["z"] == "n/a" and "W-NOTCOMPARED" in bad["flags"]
 
 
+def test_a_page_shows_what_is_unusual(norm, tmp_path):
+    page = tmp_path / "p.html"
+    assert compare(norm, patient(T2=45.0, csa=22.0), *ABOUT, "--html", page).status == 0
+    text = page.read_text()
+    assert "Unusual" in text and "local controls (n = 20)" in text and "<script" not in text
+
+
 def test_another_field_is_refused(norm):
     refused(compare(norm, patient(T2=36.0), *ABOUT, "--field", 1.5), "E-METHOD", "3 T", "1.5 T")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import Finding
+from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import NormKey, Place
 from neuromyo.norms.engine import Norm
@@ -37,6 +37,11 @@ class Compared:
     findings: tuple[Finding, ...]
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """What the norms are made from, in words, each once."""
+        return tuple(dict.fromkeys("; ".join(p.sources) for p in self.places.values() if p.sources))
+
+    @property
     def unusual(self) -> tuple[int, ...]:
         """Rows outside of what 95 % of healthy people have, the surest first."""
         out = [i for i, p in self.places.items() if abs(p.z) > LIMIT]
@@ -60,7 +65,12 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
     places: dict[int, Place] = {}
     for key, members in groups.items():
         bodies = [roster.body(rows[i]["subject"], rows[i]["side"]) for i in members]
-        found = norms[key].places(np.array([rows[i]["value"] for i in members]), bodies)
+        try:
+            norm = norms[key]
+        except NeuromyoError as error:
+            refused |= dict.fromkeys(members, f"its norm cannot be made: {error.found}")
+            continue
+        found = norm.places(np.array([rows[i]["value"] for i in members]), bodies)
         for i, place in zip(members, found, strict=True):
             if place.refused or not math.isfinite(place.z):
                 refused[i] = place.refused or "the norm gives no number for this person"

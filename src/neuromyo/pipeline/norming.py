@@ -175,10 +175,22 @@ def compare_files(request: CompareRequest) -> CompareResult:
         why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
-    files = list(tables.write_measurements(request.out, done.table))
-    return CompareResult(
-        done, file.label, tuple(str(request.out.parent / f) for f in files), (*roster.findings, *done.findings)
-    )
+    files = [request.out.parent / name for name in tables.write_measurements(request.out, done.table)]
+    files += _page(request.html, done, file) if request.html is not None else []
+    return CompareResult(done, file.label, tuple(map(str, files)), (*roster.findings, *done.findings))
+
+
+def _page(path: Path, done: Compared, file: NormFile) -> list[Path]:
+    """Each value on the band of healthy people."""
+    from neuromyo.io import store
+    from neuromyo.pipeline import registries
+    from neuromyo.report import norms as report
+
+    known = registries.biomarkers()
+    used = {r["biomarker"] for r in done.table.rows()} & set(known.ids())
+    biomarkers = {id_: known.get(id_) for id_ in sorted(used)}
+    store.write_text(path, report.page(done.table, file.label, biomarkers, notes=done.sources))
+    return [path]
 
 
 def fits(file: NormFile, field_t: float | None, name: str) -> None:
