@@ -101,7 +101,7 @@ def _bearable(names: tuple[str, ...], people: int) -> tuple[str, ...]:
 def _site(key: NormKey, values: Sequence[Value], site: str, options: Options) -> tuple[list[Site], list[Finding]]:
     names = options.covariates.names
     bodies = tuple(cells.banded(v.body) for v in values)
-    fine = np.isfinite(options.covariates.raw(bodies)).all(axis=1)
+    fine = [bool(np.isfinite(row).all()) for row in options.covariates.raw(bodies)]
     findings = _without(key, [v.person for v, f in zip(values, fine, strict=True) if not f], names)
     kept = [i for i in range(len(values)) if fine[i]]
     people = [values[i].person for i in kept]
