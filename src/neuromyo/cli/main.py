@@ -10,6 +10,7 @@ import typer
 
 from neuromyo.cli import (
     check,
+    compare,
     demo,
     doctor,
     export,
@@ -52,6 +53,7 @@ for name, verb, short in (
     ("segment", segment.segment, "Draw regions on images, or carry them over."),
     ("trace", trace.trace, "Follow a nerve through a stack of slices, and measure it."),
     ("measure", measure.measure, "A table from regions and maps."),
+    ("compare", compare.compare, "Compare a table of measurements with healthy people."),
     ("tract", tract.tract, "Follow a nerve by diffusion: lines, and FA along them."),
     ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
     ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
