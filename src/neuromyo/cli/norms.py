@@ -142,6 +142,7 @@ def _tesla(entry: Entry) -> str:
     return "" if entry.field_T is None else f"{entry.field_T:g} T" + "*" * (entry.field_evidence != "read")
 
 
-# norms of one's own (build, merge, card) are verbs of a file of their own
-if importlib.util.find_spec("neuromyo.cli.norms_build") is not None:
-    importlib.import_module("neuromyo.cli.norms_build").add_to(norms)
+# norms of one's own (build, merge, card) and sites brought into line are verbs of files of their own
+for _name in ("neuromyo.cli.norms_build", "neuromyo.cli.norms_harmonise"):
+    if importlib.util.find_spec(_name) is not None:
+        importlib.import_module(_name).add_to(norms)

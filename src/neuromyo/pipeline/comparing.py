@@ -12,6 +12,7 @@ import numpy as np
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import NormKey, Place
+from neuromyo.norms import site_place, transforms
 from neuromyo.norms.engine import Norm
 from neuromyo.pipeline import trusted
 from neuromyo.pipeline.persons import Roster
@@ -71,7 +72,9 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
             refused |= dict.fromkeys(members, f"its norm cannot be made: {error.found}")
             continue
         found = norm.places(np.array([rows[i]["value"] for i in members]), bodies)
-        for i, place in zip(members, found, strict=True):
+        scale = transforms.of(key.quantity, key.unit)
+        for i, exact in zip(members, found, strict=True):
+            place = site_place.widened(exact, site_place.added(rows[i]["flags"].split(",")), scale)
             if place.refused or not math.isfinite(place.z):
                 refused[i] = place.refused or "the norm gives no number for this person"
             else:

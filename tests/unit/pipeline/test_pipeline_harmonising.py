@@ -11,8 +11,13 @@ import typer
 from neuromyo.cli.norms_harmonise import add_to
 from neuromyo.cli.speak import speaker
 from neuromyo.core.errors import NeuromyoError
+from neuromyo.core.measurements import Measurements
+from neuromyo.core.norm import Body
 from neuromyo.io.table import read_tsv
-from neuromyo.norms import site_place
+from neuromyo.norms import engine, site_place
+from neuromyo.norms.covariates import Covariates
+from neuromyo.pipeline import comparing, trusted
+from neuromyo.pipeline.persons import Roster
 
 HEAD = ("subject", "session", "region", "side", "quantity", "biomarker", "unit", "value", "statistic", "se", "flags")
 MUSCLES = ("soleus", "gastrocnemius")
@@ -185,3 +190,19 @@ def test_a_number_that_one_site_lacks_is_left_out_and_told(tmp_path, neuromyo):
     status, said, err = neuromyo(*study.files(), "-o", tmp_path / "out.tsv", "--model", tmp_path / "sites.json")
     assert status == 0 and said["left_out"] == 13 and "tibialis" in err and "left out of the harmonised table" in err
     assert not any(region == "tibialis" for _, region in values(tmp_path / "out.tsv"))
+
+
+def test_a_comparison_counts_what_harmonising_made_uncertain():
+    row = dict(zip(HEAD, ("p", "", "soleus", "left", "T2", "t2-water", "ms", 41.0, "mean", 0.4, ""), strict=True))
+    sure = Measurements.of([row])
+    key = trusted.key_of(sure.rows()[0])
+    controls = engine.Controls(np.random.default_rng(0).normal(35, 2, 30), (Body(site="one"),) * 30)
+    norm = engine.norm(engine.summarise(key, controls, engine.Options(covariates=Covariates(()))))
+    roster = Roster({"p": Body(site="one")})
+    plain, wide = (
+        comparing.compare(Measurements.of([row | {"flags": flags}]), {key: norm}, roster, "n").table.rows()[0]
+        for flags in ("", site_place.flag(2.0))
+    )
+    assert (
+        wide["z"] == pytest.approx(plain["z"] / np.sqrt(2), rel=0.1) and wide["normal_high"] > plain["normal_high"] + 1
+    )
