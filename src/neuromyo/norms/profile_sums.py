@@ -6,9 +6,13 @@ Sums of sites add, so norm files merge. The sums of one level are cut out of the
 What keeps a person from being read out of the sums:
 
 * one set of people in every sum (gaps are completed, `norms.missing`): nothing can be had by subtracting sums of neighbouring levels;
-* sites of fewer than `LEAST_PEOPLE` people, or of hardly more people than covariates, and levels measured in fewer, are left out;
+* sites of fewer than `LEAST_PEOPLE` people, and levels measured in fewer, are left out;
+* people beyond the columns of the design: `SPARE` at least. The profiles of n people of whom all else is known are fixed by the sums
+  but for a rotation in n - 1 - p dimensions; and nobody may have a leverage above `MOST_LEVERAGE`, by which his values would be fixed;
 * a covariate that sets fewer than `LEAST_PEOPLE` people apart from the others (one man among ten) is replaced by its mean: sum of
   y times sex, added to sum of y, would be that man's profile.
+
+Two files of the same people but one tell that one's covariates: give ages and sizes in bands where that matters.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from neuromyo.norms.transforms import of
 
 #: people of a site, and people measured at a level of a site, under which nothing is kept of it
 LEAST_PEOPLE = 5
+#: people of a site beyond the columns of its design, and the largest share that a person may have in a coefficient
+SPARE, MOST_LEVERAGE = 3, 0.95
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ def _order(site: ProfileSite) -> tuple:
 def _site(site: str, raw: np.ndarray, y: np.ndarray, persons: list[str], options: Options) -> ProfileSite | str:
     """The sums of one site, or why there are none."""
     people, columns = len(set(persons)), 1 + raw.shape[1]
-    least = max(LEAST_PEOPLE, columns + 2)
+    least = max(LEAST_PEOPLE, columns + SPARE)
     where = f"site {site}" if site else "the site"
     if people < least:
         return f"{where}: {people} controls (needed {least} for {columns - 1} covariates)"
@@ -175,6 +181,8 @@ def _site(site: str, raw: np.ndarray, y: np.ndarray, persons: list[str], options
     if not measured.any():
         return f"{where}: no level was measured in {LEAST_PEOPLE} controls"
     x = _blurred(options.covariates.scaled(raw), persons)
+    if _leverage(x, persons) > MOST_LEVERAGE:
+        return f"{where}: a covariate is known from one person alone; leave it out"
     seen = np.flatnonzero(~np.isnan(y[:, measured]).all(axis=1))
     x, y, raw, persons = x[seen], y[seen], raw[seen], [persons[i] for i in seen]
     filled, spread = np.zeros(y.shape), np.zeros((len(y), y.shape[1], y.shape[1]))
@@ -201,6 +209,12 @@ def _blurred(x: np.ndarray, persons: list[str]) -> np.ndarray:
         if len(kinds) == 2 and min(len(set(names[column == kind])) for kind in kinds) < LEAST_PEOPLE:
             column[:] = column.mean()
     return x
+
+
+def _leverage(x: np.ndarray, persons: list[str]) -> float:
+    """The largest leverage of a person: sum over his rows of x' (X'X)^-1 x."""
+    each = np.einsum("ni,ij,nj->n", x, np.linalg.pinv(x.T @ x), x)
+    return max(sum(v for v, p in zip(each, persons, strict=True) if p == name) for name in set(persons))
 
 
 def _added_spread(
