@@ -176,10 +176,10 @@ def _site(site: str, raw: np.ndarray, y: np.ndarray, persons: list[str], options
     order = np.lexsort(np.nan_to_num(np.column_stack([raw, y]), nan=np.inf).T)
     raw, y, persons = raw[order], y[order], [persons[i] for i in order]
     people_at, rows_at = _counted(y, persons)
-    y = np.where(people_at < LEAST_PEOPLE, np.nan, y)
-    measured = people_at >= LEAST_PEOPLE
+    measured = (people_at >= LEAST_PEOPLE) & _differs(y)
+    y = np.where(measured, y, np.nan)
     if not measured.any():
-        return f"{where}: no level was measured in {LEAST_PEOPLE} controls"
+        return f"{where}: no level was measured in {LEAST_PEOPLE} controls who differ"
     x = _blurred(options.covariates.scaled(raw), persons)
     if _leverage(x, persons) > MOST_LEVERAGE:
         return f"{where}: a covariate is known from one person alone; leave it out"
@@ -199,6 +199,12 @@ def _counted(y: np.ndarray, persons: list[str]) -> tuple[np.ndarray, np.ndarray]
     """(m,) people and rows that have a value at each level."""
     seen, names = ~np.isnan(y), np.array(persons)
     return np.array([len(set(names[column])) for column in seen.T]), seen.sum(axis=0)
+
+
+def _differs(y: np.ndarray) -> np.ndarray:
+    """(m,) whether people have different values at a level."""
+    low, high = np.fmin.reduce(y, axis=0), np.fmax.reduce(y, axis=0)
+    return high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high))
 
 
 def _blurred(x: np.ndarray, persons: list[str]) -> np.ndarray:
