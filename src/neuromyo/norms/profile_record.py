@@ -11,7 +11,7 @@ import numpy as np
 from neuromyo.core.norm import NormKey
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.levels import Axis
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.profile_sums import ProfileOptions, ProfileSite, ProfileSummary
 from neuromyo.norms.summary import SiteSums
 

@@ -27,7 +27,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import summary as one_level
 from neuromyo.norms.levels import Axis, resampled
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import CORRELATIONS, Options
+from neuromyo.norms.options import CORRELATIONS, Options
 from neuromyo.norms.summary import SiteSums, Summary
 from neuromyo.norms.transforms import of
 
@@ -156,6 +156,10 @@ def merge(summaries: Sequence[ProfileSummary]) -> ProfileSummary:
             if mine != theirs:
                 raise DataError("E-NORM", where=f"profile norm of {first.key}", needed=f"{said} ({mine})", found=f"{theirs}",
                                 remedy="build both norms alike")  # fmt: skip
+    sums = [site.sums.moments.tobytes() for summary in summaries for site in summary.sites]
+    if len(set(sums)) < len(sums):
+        raise DataError("E-NORM", where=f"profile norm of {first.key}", needed="each centre's controls once",
+                        found="the same sums twice", remedy="leave one of the two files out")  # fmt: skip
     sites: dict[str, ProfileSite] = {}
     for site in sorted((s for summary in summaries for s in summary.sites), key=_order):
         sites[site.sums.site] = sites[site.sums.site].plus(site) if site.sums.site in sites else site

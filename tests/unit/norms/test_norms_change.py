@@ -9,7 +9,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import engine, transforms
 from neuromyo.norms.change import change
 from neuromyo.norms.covariates import Covariates
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.retest import Drift, Healthy, Retest
 
 SEED = 20240611

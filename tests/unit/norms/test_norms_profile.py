@@ -13,7 +13,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import engine, profile_record
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.profile import (
     Axis,
     ProfileControls,
@@ -118,6 +118,8 @@ def test_two_centres_merge_to_what_one_table_gives():
         assert np.array_equal(norms[0].z(both, [body] * 26), other.z(both, [body] * 26), equal_nan=True)
         assert np.array_equal(norms[0].correlation, other.correlation)
     assert norms[0].n_controls == 26
+    with pytest.raises(DataError, match="the same sums twice; leave one"):
+        merge([one, two, one])
     with pytest.raises(DataError, match="the same levels"):
         merge([one, replace(two, options=replace(OPTIONS, axis=Axis((0.0, 10.0))))])
 
