@@ -6,9 +6,13 @@ Sums of sites add, so norm files merge. The sums of one level are cut out of the
 What keeps a person from being read out of the sums:
 
 * one set of people in every sum (gaps are completed, `norms.missing`): nothing can be had by subtracting sums of neighbouring levels;
-* sites of fewer than `LEAST_PEOPLE` people, or of hardly more people than covariates, and levels measured in fewer, are left out;
+* sites of fewer than `LEAST_PEOPLE` people, and levels measured in fewer, are left out;
+* people beyond the columns of the design: `SPARE` at least. The profiles of n people of whom all else is known are fixed by the sums
+  but for a rotation in n - 1 - p dimensions; and nobody may have a leverage above `MOST_LEVERAGE`, by which his values would be fixed;
 * a covariate that sets fewer than `LEAST_PEOPLE` people apart from the others (one man among ten) is replaced by its mean: sum of
   y times sex, added to sum of y, would be that man's profile.
+
+Two files of the same people but one tell that one's covariates: give ages and sizes in bands where that matters.
 """
 
 from __future__ import annotations
@@ -23,12 +27,14 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import summary as one_level
 from neuromyo.norms.levels import Axis, resampled
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import CORRELATIONS, Options
+from neuromyo.norms.options import CORRELATIONS, Options
 from neuromyo.norms.summary import SiteSums, Summary
 from neuromyo.norms.transforms import of
 
 #: people of a site, and people measured at a level of a site, under which nothing is kept of it
 LEAST_PEOPLE = 5
+#: people of a site beyond the columns of its design, and the largest share that a person may have in a coefficient
+SPARE, MOST_LEVERAGE = 3, 0.95
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,10 @@ def merge(summaries: Sequence[ProfileSummary]) -> ProfileSummary:
             if mine != theirs:
                 raise DataError("E-NORM", where=f"profile norm of {first.key}", needed=f"{said} ({mine})", found=f"{theirs}",
                                 remedy="build both norms alike")  # fmt: skip
+    sums = [site.sums.moments.tobytes() for summary in summaries for site in summary.sites]
+    if len(set(sums)) < len(sums):
+        raise DataError("E-NORM", where=f"profile norm of {first.key}", needed="each centre's controls once",
+                        found="the same sums twice", remedy="leave one of the two files out")  # fmt: skip
     sites: dict[str, ProfileSite] = {}
     for site in sorted((s for summary in summaries for s in summary.sites), key=_order):
         sites[site.sums.site] = sites[site.sums.site].plus(site) if site.sums.site in sites else site
@@ -163,18 +173,20 @@ def _order(site: ProfileSite) -> tuple:
 def _site(site: str, raw: np.ndarray, y: np.ndarray, persons: list[str], options: Options) -> ProfileSite | str:
     """The sums of one site, or why there are none."""
     people, columns = len(set(persons)), 1 + raw.shape[1]
-    least = max(LEAST_PEOPLE, columns + 2)
+    least = max(LEAST_PEOPLE, columns + SPARE)
     where = f"site {site}" if site else "the site"
     if people < least:
         return f"{where}: {people} controls (needed {least} for {columns - 1} covariates)"
     order = np.lexsort(np.nan_to_num(np.column_stack([raw, y]), nan=np.inf).T)
     raw, y, persons = raw[order], y[order], [persons[i] for i in order]
     people_at, rows_at = _counted(y, persons)
-    y = np.where(people_at < LEAST_PEOPLE, np.nan, y)
-    measured = people_at >= LEAST_PEOPLE
+    measured = (people_at >= LEAST_PEOPLE) & _differs(y)
+    y = np.where(measured, y, np.nan)
     if not measured.any():
-        return f"{where}: no level was measured in {LEAST_PEOPLE} controls"
+        return f"{where}: no level was measured in {LEAST_PEOPLE} controls who differ"
     x = _blurred(options.covariates.scaled(raw), persons)
+    if _leverage(x, persons) > MOST_LEVERAGE:
+        return f"{where}: a covariate is known from one person alone; leave it out"
     seen = np.flatnonzero(~np.isnan(y[:, measured]).all(axis=1))
     x, y, raw, persons = x[seen], y[seen], raw[seen], [persons[i] for i in seen]
     filled, spread = np.zeros(y.shape), np.zeros((len(y), y.shape[1], y.shape[1]))
@@ -193,6 +205,12 @@ def _counted(y: np.ndarray, persons: list[str]) -> tuple[np.ndarray, np.ndarray]
     return np.array([len(set(names[column])) for column in seen.T]), seen.sum(axis=0)
 
 
+def _differs(y: np.ndarray) -> np.ndarray:
+    """(m,) whether people have different values at a level."""
+    low, high = np.fmin.reduce(y, axis=0), np.fmax.reduce(y, axis=0)
+    return high - low > 1e-9 * np.maximum(np.abs(low), np.abs(high))
+
+
 def _blurred(x: np.ndarray, persons: list[str]) -> np.ndarray:
     """The design, with the mean in place of a covariate that sets fewer than `LEAST_PEOPLE` people apart."""
     x, names = x.copy(), np.array(persons)
@@ -201,6 +219,12 @@ def _blurred(x: np.ndarray, persons: list[str]) -> np.ndarray:
         if len(kinds) == 2 and min(len(set(names[column == kind])) for kind in kinds) < LEAST_PEOPLE:
             column[:] = column.mean()
     return x
+
+
+def _leverage(x: np.ndarray, persons: list[str]) -> float:
+    """The largest leverage of a person: sum over his rows of x' (X'X)^-1 x."""
+    each = np.einsum("ni,ij,nj->n", x, np.linalg.pinv(x.T @ x), x)
+    return max(sum(v for v, p in zip(each, persons, strict=True) if p == name) for name in set(persons))
 
 
 def _added_spread(

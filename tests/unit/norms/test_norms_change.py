@@ -5,7 +5,11 @@ import pytest
 from scipy import stats
 
 from neuromyo.core.errors import DataError
+from neuromyo.core.norm import Body, NormKey
+from neuromyo.norms import engine, transforms
 from neuromyo.norms.change import change
+from neuromyo.norms.covariates import Covariates
+from neuromyo.norms.options import Options
 from neuromyo.norms.retest import Drift, Healthy, Retest
 
 SEED = 20240611
@@ -205,3 +209,20 @@ def test_repeats_of_one_day_say_so_where_visits_lie_a_year_apart():
     assert change(50, 51, weeks, Plain(), years=1.0).flags == ()
     few = change(50, 51, Retest(1.0, 6), Plain())
     assert "W-FEW" in few.flags and "few repeat scans (6 degrees of freedom)" in few.words
+
+
+def test_with_the_engines_norm_and_scales():
+    rng = np.random.default_rng(9)
+    fat = transforms.of("FF", "%")
+    value = fat.back(fat.forward(4.0) + 0.3 * rng.standard_normal(200))
+    key = NormKey("FF", "pdff", "mean", "soleus", "", "%")
+    options = Options(covariates=Covariates(()), heteroscedastic=False)
+    norm = engine.norm(engine.summarise(key, engine.Controls(value, (Body(site="A"),) * 200), options))
+    healthy = Healthy.of(norm, Body(site="A"), fat)
+    assert healthy.sd == pytest.approx(0.3, rel=0.1) and healthy.n == 200
+    retest = Retest.of([fat.back(fat.forward(4.0) + 0.1 * rng.standard_normal(2)) for _ in range(40)], fat)
+    assert retest.wsd == pytest.approx(0.1, rel=0.25)
+    found = change(4.0, 6.5, retest, fat, healthy=healthy, unit="%")
+    assert found.verdict == "rise" and found.low < 4.0 < found.high < 6.5
+    assert change(-0.3, 0.1, Retest(0.5, 30), fat).verdict == "none"  # a lawful value; the scale is wide near nothing
+    assert "outside of what this quantity can be" in change(-4.0, 3.0, retest, fat).refused

@@ -1,5 +1,6 @@
 """Norms along a nerve: levels, sums without a person in them, the simultaneous band, and false alarms somewhere."""
 
+import json
 import os
 from dataclasses import replace
 
@@ -9,10 +10,10 @@ from scipy.special import ndtr
 
 from neuromyo.core.errors import DataError, OptionError
 from neuromyo.core.norm import Body, NormKey
-from neuromyo.norms import engine
+from neuromyo.norms import engine, profile_record
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.profile import (
     Axis,
     ProfileControls,
@@ -117,6 +118,8 @@ def test_two_centres_merge_to_what_one_table_gives():
         assert np.array_equal(norms[0].z(both, [body] * 26), other.z(both, [body] * 26), equal_nan=True)
         assert np.array_equal(norms[0].correlation, other.correlation)
     assert norms[0].n_controls == 26
+    with pytest.raises(DataError, match="the same sums twice; leave one"):
+        merge([one, two, one])
     with pytest.raises(DataError, match="the same levels"):
         merge([one, replace(two, options=replace(OPTIONS, axis=Axis((0.0, 10.0))))])
 
@@ -138,7 +141,7 @@ def test_no_profile_can_be_read_out_of_the_sums():
 
 
 def test_few_people_are_not_stored():
-    assert "site A: 4 controls (needed 5 for 2 covariates)" in _refusal(4)
+    assert "site A: 5 controls (needed 6 for 2 covariates)" in _refusal(5)
     rng = np.random.default_rng(4)
     (ya, a), (yb, b) = people(rng, 8), people(rng, 3, site="small")
     kept = profile_summary(KEY, ProfileControls(np.array(AXIS.levels), np.r_[ya, yb], a + b), OPTIONS)
@@ -148,6 +151,42 @@ def test_few_people_are_not_stored():
     assert norm.levels[0] is None and norm.levels[1] is not None
     shown = norm.envelope(np.array(AXIS.levels), ya[5], a[5])
     assert np.isnan(shown.high_all[0]) and np.isfinite(shown.high_all[1:]).all() and not shown.unusual[0]
+
+
+def test_one_person_does_not_stand_for_a_covariate():
+    y, bodies = people(np.random.default_rng(6), 10)
+    bodies = tuple(replace(b, age=95.0 if i == 3 else 30.0 + 0.01 * i) for i, b in enumerate(bodies))
+    with pytest.raises(DataError, match="known from one person alone; leave it out"):
+        profile_summary(KEY, ProfileControls(np.array(AXIS.levels), y, bodies), OPTIONS)
+
+
+def test_levels_at_which_controls_do_not_differ_have_no_norm():
+    y, bodies = people(np.random.default_rng(6), 12)
+    y[:, 4] = 40.0
+    y[2, 5] = np.inf
+    norm = profile_norm(profile_summary(KEY, ProfileControls(np.array(AXIS.levels), y, bodies), OPTIONS))
+    assert [j for j, level in enumerate(norm.levels) if level is None] == [4]
+    assert norm.levels[5].n_controls == 11
+    shown = norm.envelope(np.array(AXIS.levels), np.full(M, 47.0), bodies[0])
+    assert np.isnan(shown.z[4]) and np.isfinite(np.delete(shown.z, 4)).all() and np.isfinite(norm.correlation).all()
+    with pytest.raises(DataError, match="no level was measured in 5 controls who differ"):
+        profile_summary(KEY, ProfileControls(np.array(AXIS.levels), np.full((12, M), 40.0), bodies), OPTIONS)
+
+
+def test_a_stored_norm_gives_the_same_bits():
+    y, bodies = people(np.random.default_rng(SEED), 24)
+    y[:5, -2:] = np.nan
+    twice = ProfileControls(np.array(AXIS.levels), np.r_[y, y + 0.2], bodies * 2, tuple(str(i % 24) for i in range(48)))
+    for controls in (ProfileControls(np.array(AXIS.levels), y, bodies), twice):
+        summary = profile_summary(KEY, controls, OPTIONS)
+        again = profile_record.from_dict(json.loads(json.dumps(profile_record.as_dict(summary))))
+        assert again.key == KEY and again.options == OPTIONS
+        z = [profile_norm(s).z(y, bodies) for s in (summary, again)]
+        assert np.array_equal(*z, equal_nan=True)
+    said = profile_record.as_dict(summary)
+    said["axis"]["levels"] = said["axis"]["levels"][:-1]
+    with pytest.raises(ValueError, match="for 15 levels and 2 covariates"):
+        profile_record.from_dict(said)
 
 
 def _refusal(n):
@@ -279,8 +318,7 @@ COHORTS = int(os.environ.get("NEUROMYO_TEST_COHORTS", "40"))
 @pytest.mark.parametrize(("n", "gaps"), [(10, False), (20, False), (40, False), (20, True)])
 def test_a_healthy_person_is_flagged_somewhere_in_at_most_six_and_a_half_percent(n, kind, gaps):
     told = somewhere(n, kind, COHORTS, healthy=100, gaps=gaps)[:, 0]
-    print(
-        f"{n} controls, {kind}, gaps {gaps}: {told.mean():.4f} +- {told.std() / len(told) ** 0.5:.4f}, worst tenth {np.quantile(told, 0.9):.3f}"
-    )
+    sure, worst = told.std() / len(told) ** 0.5, np.quantile(told, 0.9)
+    print(f"{n} controls, {kind}, gaps {gaps}: {told.mean():.4f} +- {sure:.4f}, worst tenth {worst:.3f}")
     assert told.mean() <= 0.065
     assert told.mean() > 0.012  # not by never flagging anybody
