@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
+from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
 from neuromyo.pipeline import controls, norm_entry, persons
 from neuromyo.pipeline.comparing import Compared, compare
@@ -97,6 +98,7 @@ def build(request: BuildRequest) -> Built:
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks]
     entries: list[Entry] = []
+    norms: dict[NormKey, Norm] = {}
     sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
     for key, values in found.values.items():
         try:
@@ -111,7 +113,7 @@ def build(request: BuildRequest) -> Built:
                         found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
     file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
-    findings += _outliers(file, found)
+    findings += _outliers(norms, found)
     return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
 
 
@@ -234,17 +236,15 @@ def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
     )
 
 
-def _outliers(file: NormFile, found: controls.Gathered):
+def _outliers(made: Mapping[NormKey, Norm], found: controls.Gathered) -> Iterator[Finding]:
     """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody."""
     far: dict[str, list[tuple[float, NormKey]]] = {}
-    norms = Norms(file)
-    for key in norms:
+    for key, norm in made.items():
         values = found.values[key]
-        for v, place in zip(
-            values, norms[key].places(np.array([v.value for v in values]), [v.body for v in values]), strict=True
-        ):
-            if abs(place.z) > _FAR:
-                far.setdefault(v.person, []).append((place.z, key))
+        z = norm.z(np.array([v.value for v in values]), [v.body for v in values])
+        for v, one in zip(values, z, strict=True):
+            if abs(one) > _FAR:
+                far.setdefault(v.person, []).append((float(one), key))
     for who, places in sorted(far.items()):
         z, key = max(places, key=lambda p: abs(p[0]))
         more = f", and {len(places) - 1} more" * (len(places) > 1)
