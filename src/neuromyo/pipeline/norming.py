@@ -21,8 +21,8 @@ from neuromyo.pipeline.norm_literature import Sought
 
 _ENDING = ".norm.json"
 _LIMIT = 256 << 20
-#: |z| at which a control is named: one of 4,000 healthy people
-_FAR = 3.5
+#: a control is named who lies further out than so many robust SDs of all, and than this z
+_FAR, _OUTSIDE = 4.5, 2.2
 
 
 @dataclass(frozen=True)
@@ -237,17 +237,25 @@ def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
 
 
 def _outliers(made: Mapping[NormKey, Norm], found: controls.Gathered) -> Iterator[Finding]:
-    """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody."""
-    far: dict[str, list[tuple[float, NormKey]]] = {}
+    """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody.
+
+    Their deviates are judged by the middle half of all, since who is far out has widened the norm by which he is judged.
+    """
+    far: dict[str, list[tuple[float, str]]] = {}
     for key, norm in made.items():
         values = found.values[key]
-        z = norm.z(np.array([v.value for v in values]), [v.body for v in values])
-        for v, one in zip(values, z, strict=True):
-            if abs(one) > _FAR:
-                far.setdefault(v.person, []).append((float(one), key))
+        numbers = np.array([v.value for v in values])
+        z = norm.z(numbers, [v.body for v in values])
+        middle = float(np.nanmedian(z))
+        spread = 1.4826 * float(np.nanmedian(np.abs(z - middle)))
+        out = (np.abs(z - middle) > _FAR * spread) & (np.abs(z) > _OUTSIDE)
+        rest = numbers[~out]
+        for i in np.flatnonzero(out):
+            said = f"{key}: {numbers[i]:.4g}, where the others have {rest.min():.4g} to {rest.max():.4g}"
+            far.setdefault(values[i].person, []).append((float(abs(z[i])), said))
     for who, places in sorted(far.items()):
-        z, key = max(places, key=lambda p: abs(p[0]))
+        _, said = max(places)
         more = f", and {len(places) - 1} more" * (len(places) > 1)
-        yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls (z = {z:+.1f}: {key}{more})",
+        yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls ({said}{more})",
                       "look at this scan and this person: is the region right, is the person healthy?",
                       "such a value widens what counts as normal")  # fmt: skip
