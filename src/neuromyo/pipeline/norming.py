@@ -103,6 +103,7 @@ def build(request: BuildRequest) -> Built:
     for key, values in found.values.items():
         try:
             entry, said = norm_entry.make(key, values, chosen, sought)
+            norms[key] = NormFile("", "", (entry,)).norm(entry)  # refuses what rests on too few people after all
             entries.append(entry)
             findings += said
         except NeuromyoError as error:
