@@ -61,6 +61,8 @@ def test_a_run_beside_healthy_people(tmp_path):
     )
     assert rows(out / "sub-good" / "sub-good_measurements.tsv") == found
     assert "there is no value" in json.dumps(said.json), "why is told once"
+    page = (out / "sub-good.html").read_text()
+    assert label in page and "local controls (n = 20)" in page
 
     before = digests(out)
     again, steps = run(root, out, "--norms", first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
+from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
 from neuromyo.pipeline import controls, norm_entry, persons
 from neuromyo.pipeline.comparing import Compared, compare
@@ -20,8 +21,8 @@ from neuromyo.pipeline.norm_literature import Sought
 
 _ENDING = ".norm.json"
 _LIMIT = 256 << 20
-#: |z| at which a control is named: one of 4,000 healthy people
-_FAR = 3.5
+#: a control is named who lies further out than so many robust SDs of all, and than this z
+_FAR, _OUTSIDE = 4.5, 2.2
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,12 @@ def build(request: BuildRequest) -> Built:
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks]
     entries: list[Entry] = []
+    norms: dict[NormKey, Norm] = {}
     sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
     for key, values in found.values.items():
         try:
             entry, said = norm_entry.make(key, values, chosen, sought)
+            norms[key] = NormFile("", "", (entry,)).norm(entry)  # refuses what rests on too few people after all
             entries.append(entry)
             findings += said
         except NeuromyoError as error:
@@ -111,7 +114,7 @@ def build(request: BuildRequest) -> Built:
                         found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
     file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
-    findings += _outliers(file, found)
+    findings += _outliers(norms, found)
     return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
 
 
@@ -234,20 +237,26 @@ def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
     )
 
 
-def _outliers(file: NormFile, found: controls.Gathered):
-    """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody."""
-    far: dict[str, list[tuple[float, NormKey]]] = {}
-    norms = Norms(file)
-    for key in norms:
+def _outliers(made: Mapping[NormKey, Norm], found: controls.Gathered) -> Iterator[Finding]:
+    """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody.
+
+    Their deviates are judged by the middle half of all, since who is far out has widened the norm by which he is judged.
+    """
+    far: dict[str, list[tuple[float, str]]] = {}
+    for key, norm in made.items():
         values = found.values[key]
-        for v, place in zip(
-            values, norms[key].places(np.array([v.value for v in values]), [v.body for v in values]), strict=True
-        ):
-            if abs(place.z) > _FAR:
-                far.setdefault(v.person, []).append((place.z, key))
+        numbers = np.array([v.value for v in values])
+        z = norm.z(numbers, [v.body for v in values])
+        middle = float(np.nanmedian(z))
+        spread = 1.4826 * float(np.nanmedian(np.abs(z - middle)))
+        out = (np.abs(z - middle) > _FAR * spread) & (np.abs(z) > _OUTSIDE)
+        rest = numbers[~out]
+        for i in np.flatnonzero(out):
+            said = f"{key}: {numbers[i]:.4g}, where the others have {rest.min():.4g} to {rest.max():.4g}"
+            far.setdefault(values[i].person, []).append((float(abs(z[i])), said))
     for who, places in sorted(far.items()):
-        z, key = max(places, key=lambda p: abs(p[0]))
+        _, said = max(places)
         more = f", and {len(places) - 1} more" * (len(places) > 1)
-        yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls (z = {z:+.1f}: {key}{more})",
+        yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls ({said}{more})",
                       "look at this scan and this person: is the region right, is the person healthy?",
                       "such a value widens what counts as normal")  # fmt: skip

@@ -38,10 +38,11 @@ class SessionNorms:
             }  # fmt: skip
         return ledger.key(step="table", measured=measured, io=code_version.of_rooms("io"), **said)
 
-    def compared(self, table: Measurements) -> tuple[Measurements, tuple[Finding, ...]]:
-        """The table with the norm's columns, and what is to be said; as it is where there is no norm, or none that fits."""
+    def compared(self, table: Measurements) -> tuple[Measurements, tuple[Finding, ...], tuple[str, ...]]:
+        """The table with the norm's columns, what is to be said, and what the norms are made from; the table as it is where there is
+        no norm, or none that fits."""
         if self.file is None:
-            return table, ()
+            return table, (), ()
         try:
             for field in self.fields:
                 norming.fits(self.file, field, self.name)
@@ -49,5 +50,5 @@ class SessionNorms:
         except NeuromyoError as error:  # a norm that does not fit takes nothing from what was measured
             said = Finding.from_error(error)
             return table, (Finding("warn", comparing.NOT, said.where, f"{said.message} [{said.code}]", said.remedy,
-                                   "nothing is compared with healthy people"),)  # fmt: skip
-        return done.table, tuple(f for f in done.findings if f.code in _TOLD)
+                                   "nothing is compared with healthy people"),), ()  # fmt: skip
+        return done.table, tuple(f for f in done.findings if f.code in _TOLD), (self.file.label, *done.sources)

@@ -86,6 +86,7 @@ class _Work:
     given: list[Labels] = field(default_factory=list)
     refused: list[Labels] = field(default_factory=list)
     motion: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    norm_notes: tuple[str, ...] = ()
     page: str = ""
     retired: tuple[str, ...] = ()
 
@@ -280,17 +281,19 @@ class _Work:
 
         def make() -> Made:
             table, samples = self.tables["measure"]
-            table, told = norms.compared(table)
+            table, told, self.norm_notes = norms.compared(table)
             self.tables.put("table", (table, samples))
             self.findings += told
             made = outputs.write_table(self.job.out, self.job.files, table)
             return {**made, **self.keep_table(key, (table, samples))}, {
                 "cache": self.archive(key),
                 "findings": [f.as_dict() for f in told],
+                "norm_notes": list(self.norm_notes),
             }
 
         def recall(entry: Entry) -> None:
             self.recall_table(entry, "table")
+            self.norm_notes = tuple(entry.notes["norm_notes"])
             self.findings += [Finding(**f) for f in entry.notes["findings"]]
 
         self.once("table", key, make, recall)
@@ -318,4 +321,4 @@ class _Work:
         table, samples = self.tables["table"] if "table" in self.tables else (Measurements.of(()), ())
         labels = measure.all_labels(self.labels, self.given)
         return session_page.write(self.job.out, self.ready, self.steps, self.findings, self.failures, self.maps, labels,
-                                  table, samples, self.nerves.views()), {}  # fmt: skip
+                                  table, samples, self.nerves.views(), self.norm_notes), {}  # fmt: skip

@@ -43,6 +43,7 @@ def write(
     table: Measurements,
     samples: Sequence[Any],
     nerves: Sequence[Any] = (),
+    norm_notes: Sequence[str] = (),
 ) -> dict[str, str]:
     """Writes ``OUT/sub-X[_ses-Y].html``."""
     from neuromyo.io import store
@@ -65,6 +66,7 @@ def write(
         anatomy=tuple(_anatomy([t.main for t in ready.plan.tasks if t.name in maps] or list(ready.usable[:1]))),
         samples=tuple(samples),
         nerves=tuple(nerves),
+        norm_notes=tuple(norm_notes),
     )
     name = f"{ready.label}.html"
     return {name: store.write_text(out / name, report.page(view))}
