@@ -1,0 +1,139 @@
+"""On which scale healthy people are normally distributed: fixed for each quantity, never chosen from the data.
+
+    log       x = log(v)                                  areas, volumes, diameters, counts, T1, T2*, R2*, diffusivities
+    logit     x = log((f + d) / (1 - f + d)), d = 0.01    fat fraction, FA, MTR, ratios and shares of a whole (f = v or v/100)
+    identity  x = v                                       T2 and what is not listed
+
+Reasons. Sizes are products of factors, cannot be negative, and their SD grows with their mean (nerve area by level, muscle
+volume by height): log. Shares are bounded at 0 and 1 and skewed near a bound (healthy muscle has 1 to 5 % of fat, with a
+tail upwards): logit; d, one point, is the usual error of a measurement, so that -0.2 % of fat is a lawful value. FA and MTR
+lie far from their bounds, where the logit is a straight line and changes nothing but that a band never leaves the possible
+values. T2 of healthy tissue is symmetric and narrow (SD 3 to 15 % of the mean): identity, and a published mean and SD
+carry over as they are. A choice by each data set would be decided by one outlier among twenty people, and two centres'
+norms would not merge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: a measured share may be this far beyond 0 or 1
+SLACK = 0.01
+_FRACTIONS = frozenset({"FF", "FA", "MTR", "FNR", "coverage", "PDFF"})
+_LOGS = frozenset(
+    {"T1", "T2star", "R2star", "MD", "AD", "RD", "ADC", "PD", "volume", "area", "CSA", "diameter", "count"}
+)
+_SIZE_UNITS = frozenset({"mm", "mm2", "ml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One scale. ``name``: identity, log or logit; ``scale``: what the table's value of 1 means (0.01 of a percent).
+
+    Assumes: healthy values are normal on this scale given the covariates. Breaks: mixtures of kinds of people.
+    """
+
+    name: str
+    scale: float = 1.0
+
+    @property
+    def domain(self) -> str:
+        """In words, what values are lawful."""
+        if self.name == "log":
+            return "a value above 0"
+        if self.name == "logit":
+            low, high = -SLACK / self.scale, (1 + SLACK) / self.scale
+            return f"a value between {low:g} and {high:g}"
+        return "a finite number"
+
+    def lawful(self, value) -> np.ndarray:
+        """Whether each value is in the domain."""
+        value = np.asarray(value, dtype=np.float64)
+        if self.name == "log":
+            return np.isfinite(value) & (value > 0)
+        if self.name == "logit":
+            share = value * self.scale
+            return np.isfinite(value) & (share > -SLACK) & (share < 1 + SLACK)
+        return np.isfinite(value)
+
+    def forward(self, value) -> np.ndarray:
+        """The table's values -> the normal scale; NaN outside of the domain."""
+        value = np.where(self.lawful(value), np.asarray(value, dtype=np.float64), np.nan)
+        if self.name == "log":
+            return np.log(value)
+        if self.name == "logit":
+            return np.log(value * self.scale + SLACK) - np.log1p(SLACK - value * self.scale)
+        return value
+
+    def back(self, x) -> np.ndarray:
+        """The normal scale -> the table's values."""
+        x = np.asarray(x, dtype=np.float64)
+        if self.name == "log":
+            return np.exp(x)
+        if self.name == "logit":
+            return ((1 + 2 * SLACK) * _expit(x) - SLACK) / self.scale
+        return x
+
+    def jacobian_log(self, value) -> np.ndarray:
+        """log |dx / dv|, which a log density in the table's unit needs."""
+        value = np.where(self.lawful(value), np.asarray(value, dtype=np.float64), np.nan)
+        if self.name == "log":
+            return -np.log(value)
+        if self.name == "logit":
+            share = value * self.scale
+            return np.log(self.scale * (1 + 2 * SLACK)) - np.log(share + SLACK) - np.log1p(SLACK - share)
+        return np.zeros_like(value)
+
+
+def of(quantity: str, unit: str) -> Transform:
+    """The scale of a quantity in a unit of the measurement table.
+
+    >>> of("T2", "ms").name, of("FF", "%").name, of("area", "mm2").name
+    ('identity', 'logit', 'log')
+    """
+    if quantity in _FRACTIONS and unit in ("%", "1"):
+        return Transform("logit", 0.01 if unit == "%" else 1.0)
+    if quantity in _LOGS or unit in _SIZE_UNITS:
+        return Transform("log")
+    return Transform("identity")
+
+
+def moments(transform: Transform, mean: float, sd: float) -> tuple[float, float]:
+    """Mean and SD in the table's unit -> those of the normal scale that give them back.
+
+    Closed form for identity and log (log-normal); for the logit, Gauss-Hermite quadrature and fixed-point steps.
+    NaN where there is no such normal (a mean outside of the domain, an SD larger than the bounds allow).
+    """
+    if not (np.isfinite(mean) and np.isfinite(sd) and sd > 0 and bool(transform.lawful(mean))):
+        return float("nan"), float("nan")
+    if transform.name == "identity":
+        return float(mean), float(sd)
+    if transform.name == "log":
+        variance = np.log1p((sd / mean) ** 2)
+        return float(np.log(mean) - variance / 2), float(np.sqrt(variance))
+    return _logit_moments(transform, mean, sd)
+
+
+def _logit_moments(transform: Transform, mean: float, sd: float) -> tuple[float, float]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    at = float(transform.forward(mean))
+    slope = float(np.exp(transform.jacobian_log(mean)))
+    mu, spread = at, sd * slope
+    for _ in range(200):
+        values = transform.back(mu + spread * nodes)
+        got = float(weights @ values)
+        got_sd = float(np.sqrt(weights @ (values - got) ** 2))
+        step = (mean - got) * slope
+        mu, spread = mu + step, spread * sd / got_sd
+        if not np.isfinite(mu + spread) or spread > 20:
+            return float("nan"), float("nan")
+        if abs(step) < 1e-12 and abs(got_sd / sd - 1) < 1e-12:
+            break
+    return mu, spread
+
+
+def _expit(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * x))
