@@ -19,7 +19,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import engine
 from neuromyo.norms.covariates import Covariates
 from tests.oracles import norm_cohorts as nc
-from tests.physics.norm_rivals import Rule, mean_and_sd, plug_in, student_t
+from tests.physics.norm_rivals import Rule, mean_and_sd, plug_in, student_t, truth
 
 #: healthy test people a cohort, and how many of them have their interval looked at
 TESTED, INTERVALS = 200, 6
@@ -116,7 +116,10 @@ def published_of(studies: Sequence[nc.Study]) -> tuple[engine.Published, ...]:
             n=s.n,
             mean=s.mean,
             sd=s.sd,
-            covariates={"age": s.age, "sex": 2 * s.male_share - 1, "height": s.height_m, "bmi": s.bmi},
+            age_mean=s.age,
+            male_share=s.male_share,
+            height_mean=s.height_m,
+            bmi_mean=s.bmi,
             label=f"study {i}",
         )
         for i, s in enumerate(studies, 1)
@@ -139,7 +142,12 @@ def rule_of(norm: engine.Norm) -> Rule:
     )
 
 
-RIVALS: dict[str, Callable[[nc.Cohort], Rule]] = {"mean": mean_and_sd, "plug-in": plug_in, "t": student_t}
+RIVALS: dict[str, Callable[[nc.Cohort], Rule]] = {
+    "mean": mean_and_sd,
+    "plug-in": plug_in,
+    "t": student_t,
+    "truth": truth,
+}
 
 
 def scores(situation: Situation, cohorts: int, rule: str = "ours", **options) -> Scores:
