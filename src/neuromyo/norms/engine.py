@@ -22,8 +22,9 @@ import numpy as np
 from neuromyo.core.errors import DataError
 from neuromyo.norms import placing, prior
 from neuromyo.norms.conjugate import Data, Nig
+from neuromyo.norms.options import SITE_SDS, Options
 from neuromyo.norms.placing import Norm
-from neuromyo.norms.prior import SITE_SDS, Options, Published, Start
+from neuromyo.norms.prior import Published, Start
 from neuromyo.norms.summary import Controls, SiteSums, Summary, summarise
 from neuromyo.norms.transforms import of
 

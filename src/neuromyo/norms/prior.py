@@ -8,71 +8,30 @@ tau, the SD between sites in units of the SD between people, is not known and is
 half-normal of scale `Options.site_sd`), to which the published means bear witness themselves. omega is fixed
 (`Options.study_log_sd`): two or three SDs say nothing about their own spread. A published SD holds the spread of ages and
 bodies of its people, the residual SD does not: it is divided by sqrt(1 + p slope_sd^2), what p covariates of unit spread
-are expected to add. Beside it stands a vague component: "the literature is not about these people".
+are expected to add (a printed slope is taken off instead, and is the prior mean of that slope). Beside it stands a vague
+component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual variance with two
+degrees of freedom, the same slopes.
 
 Cites: Schmidli et al. 2014, Biometrics 70:1023 (robust meta-analytic-predictive prior), 10.1111/biom.12242.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import digamma
 
-from neuromyo.core.errors import DataError, OptionError
+from neuromyo.core.errors import DataError
 from neuromyo.norms.conjugate import Nig, prior, rows
-from neuromyo.norms.covariates import SCALES, Covariates
+from neuromyo.norms.covariates import SCALES
+from neuromyo.norms.options import SITE_SDS, Options
 from neuromyo.norms.transforms import Transform, moments
 
-#: slope of log SD over one SD of age, SD between sites over SD between people, correlation of one person's rows
-LOG_SD_SLOPES = (-0.4, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
-SITE_SDS = (0.05, 0.15, 0.3, 0.5, 0.8, 1.2)
-CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 0.9)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a norm is made.
-
-    covariates : what of a person is taken into account
-    slope_sd : prior SD of a slope, in SDs between people over one SD of adults; infinite is ordinary least squares.
-        0.3: four covariates then explain a quarter of the variance, as in the large nerve and muscle cohorts
-    literature_weight : prior weight of "the published values are about people like ours"
-    heteroscedastic : whether the SD may change with age
-    log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.2: from 20 to 80 years the SD doubles or
-        halves in about one quantity of ten
-    site_sd : scale of the SD between sites, in SDs between people. 0.5: pairs of papers on one nerve and one method differ
-        by 0 to 0.5 SD (sciatic MTR 37.2 and 37.6, 26.9 and 26.8 %; multi-echo T2 64.5 and 70 ms)
-    study_log_sd : SD between studies of log SD. 0.25: the SDs of those pairs differ by a factor of 1.4 to 1.7, half of which
-        is sampling
-    vague_sd : SD of the vague component's mean about the published one, in SDs between people
-    least_effective : fewer people than this make no norm
-    """
-
-    covariates: Covariates = field(default_factory=Covariates)
-    slope_sd: float = 0.3
-    literature_weight: float = 0.8
-    heteroscedastic: bool = True
-    log_sd_slope_sd: float = 0.2
-    site_sd: float = 0.5
-    study_log_sd: float = 0.25
-    vague_sd: float = 5.0
-    least_effective: float = 5.0
-
-    def __post_init__(self) -> None:
-        for name in ("slope_sd", "log_sd_slope_sd", "site_sd", "study_log_sd", "vague_sd", "least_effective"):
-            if not getattr(self, name) > 0:
-                raise OptionError("E-OPTION", where=f"norms, option {name}", needed="a number above 0",
-                                  found=repr(getattr(self, name)))  # fmt: skip
-        if not 0 < self.literature_weight < 1:
-            raise OptionError("E-OPTION", where="norms, option literature_weight", needed="a number between 0 and 1",
-                              found=repr(self.literature_weight))  # fmt: skip
-
-    @property
-    def slopes(self) -> tuple[float, ...]:
-        """The grid of slopes of log SD over age."""
-        return LOG_SD_SLOPES if self.heteroscedastic and "age" in self.covariates.names else (0.0,)
+#: beside published values a slope's prior is never flatter than this; slopes are not taken to explain more of a published
+#: SD than this one does
+_WIDEST, _USUAL = 10.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +39,8 @@ class Published:
     """A published summary of healthy people, of the same unit and method: n, mean, and an SD known to be one.
 
     ``age_mean`` (years), ``male_share`` (0 to 1), ``height_mean`` (m), ``weight_mean`` (kg), ``bmi_mean`` (kg/m2): of its
-    people, NaN where not printed. ``label``: how it is cited.
+    people, NaN where not printed. ``slopes``: change of the value per unit of a covariate, where the paper prints it
+    (per year, m, kg, kg/m2; sex: male less female; side: right less left). ``label``: how it is cited.
     """
 
     n: int
@@ -92,6 +52,13 @@ class Published:
     weight_mean: float = float("nan")
     bmi_mean: float = float("nan")
     label: str = ""
+    slopes: Mapping[str, float] = field(default_factory=dict)
+
+    def slope(self, name: str, transform: Transform) -> float:
+        """Printed slope on the scales of the design and the transform, at the study's mean; NaN where not printed."""
+        per_unit = self.slopes.get(name, float("nan"))
+        step = 0.5 if name in ("sex", "side") else SCALES.get(name, (0.0, 1.0, "", 1.0))[1]
+        return per_unit * step * float(np.exp(transform.jacobian_log(self.mean)))
 
     def covariate(self, name: str) -> float:
         """Mean of a covariate on the scale of the design; NaN where not printed."""
@@ -128,7 +95,8 @@ def slope_weights(options: Options) -> np.ndarray:
 
 def weak(options: Options, n_sites: int) -> Start:
     """Nothing published: no prior on mean and SD (their unit is learnt from the controls), slopes in units of the SD."""
-    nig = prior(*_coefficients(options, n_sites), a=0.0, b=0.0)
+    p = len(options.covariates.names)
+    nig = _start(np.zeros(p), np.full(p, options.slope_sd), n_sites, a=0.0, b=0.0)
     return Start(nig, site_weights(options), np.zeros(len(SITE_SDS)))
 
 
@@ -136,59 +104,81 @@ def published(
     options: Options, n_sites: int, studies: tuple[Published, ...], transform: Transform
 ) -> tuple[Start, Start]:
     """(literature, vague), each over `SITE_SDS`, their weights not yet shared between them."""
-    n, mean, sd, x, doubt = _table(options, studies, transform)
-    x = np.column_stack([x, np.zeros((len(n), n_sites))])
-    a, b = _variance(options, n, sd)
+    options = replace(options, slope_sd=min(options.slope_sd, _WIDEST))
+    told = _table(options, studies, transform)
+    x = np.column_stack([told.x, np.zeros((len(told.n), n_sites))])
+    a, b = _variance(options, told)
     tau2 = np.array(SITE_SDS)[:, None] ** 2
-    spread = 1 / n + doubt + tau2
-    told, evidence = prior(*_coefficients(options, n_sites), a=a, b=b).update(rows(x, mean, spread))
+    spread = 1 / told.n + told.doubt + tau2
+    known, evidence = _start(told.slope, told.slope_sd, n_sites, a, b).update(rows(x, told.mean, spread))
     log = site_weights(options) + evidence
     worth = 1 / (1 / (1 / spread).sum(axis=1) + tau2[:, 0])
-    literature = Start(told, log - np.logaddexp.reduce(log), worth)
-    share = (1 / spread[len(SITE_SDS) // 2])[:, None]
-    middle, at = (share * x).sum(axis=0) / share.sum(), (share[:, 0] * mean).sum() / share.sum()
+    literature = Start(known, log - np.logaddexp.reduce(log), worth)
+    share = 1 / spread[len(SITE_SDS) // 2]
+    middle, at = (share @ x) / share.sum(), share @ told.mean / share.sum()
     wide = np.full((len(SITE_SDS), 1), options.vague_sd**2)
-    loose, _ = prior(*_coefficients(options, n_sites), a=1.0, b=b / a).update(rows(middle[None], np.array([at]), wide))
-    # one row for one flat coefficient: the residual variance keeps exactly a = 1, two degrees of freedom
+    # the same slopes, so that agreement is about mean and SD; one row for one flat coefficient leaves a = 1 as it is
+    blank = _start(told.slope, told.slope_sd, n_sites, a=1.0, b=b / a)
+    loose, _ = blank.update(rows(middle[None], np.array([at]), wide))
     return literature, Start(loose, site_weights(options), np.zeros(len(SITE_SDS)))
 
 
-def _coefficients(options: Options, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
-    """(T, P) prior means and SDs of intercept, slopes and the effects of the sites."""
-    p = len(options.covariates.names)
-    sds = [np.concatenate([[np.inf], np.full(p, options.slope_sd), np.full(n_sites, tau)]) for tau in SITE_SDS]
-    return np.zeros((len(SITE_SDS), 1 + p + n_sites)), np.array(sds)
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Studies on the normal scale: n, mean, sd, doubt (variance for what is not printed) (K,); x (K, 1 + p); slopes (p,)."""
+
+    n: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    doubt: np.ndarray
+    x: np.ndarray
+    slope: np.ndarray
+    slope_sd: np.ndarray
 
 
-def _table(options: Options, studies: tuple[Published, ...], transform: Transform):
-    """n, mean, SD (K,) on the normal scale, design (K, 1 + p), and (K,) variance for covariates that are not printed."""
-    told = []
-    for study in studies:
-        mean, sd = moments(transform, study.mean, study.sd)
-        if study.n < 2 or not np.isfinite(mean + sd):
-            raise DataError("E-NORM", where=f"published values {study.label}".strip(),
-                            needed=f"n of 2 or more, {transform.domain} as the mean, an SD above 0",
-                            found=f"n = {study.n}, {study.mean:g} and {study.sd:g}",
-                            remedy="leave this entry out")  # fmt: skip
-        told.append((study.n, mean, sd))
-    n, mean, sd = np.array(told, dtype=np.float64).T
-    x = np.array([[s.covariate(name) for name in options.covariates.names] for s in studies], dtype=np.float64)
-    x = x.reshape(len(studies), -1)
+def _start(slope: np.ndarray, slope_sd: np.ndarray, n_sites: int, a: float, b: float) -> Nig:
+    """Prior of intercept (flat), slopes and the effects of the sites, over `SITE_SDS`."""
+    mean = np.concatenate([[0.0], slope, np.zeros(n_sites)])
+    sds = [np.concatenate([[np.inf], slope_sd, np.full(n_sites, tau)]) for tau in SITE_SDS]
+    return prior(np.tile(mean, (len(SITE_SDS), 1)), np.array(sds), a, b)
+
+
+def _table(options: Options, studies: tuple[Published, ...], transform: Transform) -> _Table:
+    moved = [_moved(study, transform) for study in studies]
+    n, mean, sd = np.array(moved, dtype=np.float64).T
+    names = options.covariates.names
+    x = np.array([[s.covariate(name) for name in names] for s in studies]).reshape(len(studies), len(names))
+    slopes = np.array([[s.slope(name, transform) for name in names] for s in studies]).reshape(x.shape)
+    printed = np.isfinite(slopes)
+    count = np.maximum(printed.sum(axis=0), 1)
+    slope = np.where(printed, slopes, 0.0).sum(axis=0) / count
+    slope_sd = np.where(printed.any(axis=0), np.minimum(options.known_slope_sd, options.slope_sd), options.slope_sd)
     # the mean age of an unnamed group of adults varies by half an SD of adults
-    doubt = _slope_variance(options) * 0.25 * np.isnan(x).sum(axis=1)
-    return n, mean, sd, np.column_stack([np.ones(len(n)), np.where(np.isnan(x), 0.0, x)]), doubt
+    doubt = 0.25 * np.isnan(x) @ (slope_sd**2 + (slope / np.median(sd)) ** 2)
+    x = np.column_stack([np.ones(len(n)), np.where(np.isnan(x), 0.0, x)])
+    return _Table(n, mean, sd, doubt, x, slope, slope_sd)
 
 
-def _variance(options: Options, n: np.ndarray, sd: np.ndarray) -> tuple[float, float]:
+def _moved(study: Published, transform: Transform) -> tuple[float, float, float]:
+    """n, and mean and SD on the normal scale."""
+    mean, sd = moments(transform, study.mean, study.sd)
+    if study.n < 2 or not np.isfinite(mean + sd):
+        raise DataError("E-NORM", where=f"published values {study.label}".strip(),
+                        needed=f"n of 2 or more, {transform.domain} as the mean, an SD above 0",
+                        found=f"n = {study.n}, mean {study.mean:g}, SD {study.sd:g}",
+                        remedy="leave this entry out")  # fmt: skip
+    return study.n, mean, sd
+
+
+def _variance(options: Options, told: _Table) -> tuple[float, float]:
     """Inverse-gamma a, b of the residual variance of a new site, from published SDs."""
-    spread = [name for name in options.covariates.names if name != "side"]
-    log_sd = np.log(sd) + 0.5 / (n - 1) - 0.5 * np.log1p(len(spread) * _slope_variance(options))
-    weight = 1 / (1 / (2 * (n - 1)) + options.study_log_sd**2)
+    spread = np.array([name != "side" for name in options.covariates.names], dtype=bool)
+    explained = (told.slope[spread] ** 2).sum()
+    unknown = (np.minimum(told.slope_sd[spread], _USUAL) ** 2).sum()
+    residual = np.maximum(told.sd**2 - explained, 0.2 * told.sd**2) / (1 + unknown)
+    log_sd = 0.5 * np.log(residual) + 0.5 / (told.n - 1)
+    weight = 1 / (1 / (2 * (told.n - 1)) + options.study_log_sd**2)
     variance = 1 / weight.sum() + options.study_log_sd**2
     a = max(1.25, 1 / (4 * variance))
     log_s2 = 2 * (weight * log_sd).sum() / weight.sum()
     return a, float(np.exp(log_s2 + digamma(a)))
-
-
-def _slope_variance(options: Options) -> float:
-    return min(options.slope_sd, 0.5) ** 2

@@ -18,7 +18,7 @@ import numpy as np
 
 from neuromyo.core.errors import DataError
 from neuromyo.core.norm import Body, NormKey
-from neuromyo.norms.prior import CORRELATIONS, Options
+from neuromyo.norms.options import CORRELATIONS, Options
 from neuromyo.norms.transforms import of
 
 
