@@ -43,7 +43,7 @@ class World:
 #: muscle T2 (ms), nerve cross-section (mm2), muscle fat fraction (%)
 T2 = World("T2", "ms", "identity", 33.0, (0.55, 0.45, 0.25, 0.25), 1.5)
 AREA = World("CSA", "mm2", "log", float(np.log(43.0)), (0.02, 0.04, 0.04, 0.06), 0.20)
-FAT = World("FF", "%", "logit", -3.2, (0.25, -0.10, 0.0, 0.20), 0.45)
+FAT = World("FF", "%", "logit", -3.2, (0.15, -0.10, 0.0, 0.12), 0.35)
 
 
 def forward(scale: str, value):
@@ -133,7 +133,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Study:
-    """What a publication states of its healthy people: number, mean and SD in the table's unit, means of their covariates."""
+    """What a publication states of its healthy people: number, mean and SD in the table's unit, means of their covariates.
+
+    ``slopes``: its own regression of the value on age (per year), sex (men less women), height (per m) and BMI (per kg/m2).
+    """
 
     n: int
     mean: float
@@ -142,6 +145,7 @@ class Study:
     male_share: float
     height_m: float
     bmi: float
+    slopes: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -172,30 +176,34 @@ def draw_sites(names, world: World, rng) -> Sites:
     return Sites(dict(zip(names, shift, strict=True)), dict(zip(names, np.exp(log_factor), strict=True)))
 
 
-def measure(world: World, who: People, rng, sites: Sites | None = None) -> Cohort:
-    """Their values, once. Rows of one ``person`` share the part of ``e`` that the sides have in common."""
+def measure(world: World, who: People, rng, sites: Sites | None = None, *, evenly=False) -> Cohort:
+    """Their values, once. Rows of one ``person`` share the part of ``e`` that the sides have in common.
+
+    ``evenly``: one e from each of n equal shares of its distribution, in random order, so that counting the n is hardly blurred by chance.
+    """
     sites = sites or Sites()
     shift = np.array([sites.shift.get(str(s), 0.0) for s in who.site])
     factor = np.array([sites.factor.get(str(s), 1.0) for s in who.site])
     standard = who.standard
     sd = world.sd * np.exp(world.log_sd_slope * standard[:, AGE]) * factor
     mean = world.intercept + standard @ np.array(world.slopes) + world.sd * shift
-    return Cohort(world, who, back(world.scale, mean + sd * _deviates(world, who, rng)), mean, sd)
+    e = _even(world, len(who), rng) if evenly else _deviates(world, who, rng)
+    return Cohort(world, who, back(world.scale, mean + sd * e), mean, sd)
 
 
-def healthy(world: World, n: int, rng, **how) -> Cohort:
+def healthy(world: World, n: int, rng, *, evenly=False, **how) -> Cohort:
     """``n`` healthy people of one place, measured."""
-    return measure(world, people(n, rng, **how), rng)
+    return measure(world, people(n, rng, **how), rng, evenly=evenly)
 
 
-def of_sites(world: World, sizes: dict[str, int], rng, sites: Sites, *, ages=None, **how) -> Cohort:
+def of_sites(world: World, sizes: dict[str, int], rng, sites: Sites, *, ages=None, evenly=False, **how) -> Cohort:
     """Healthy people of several sites, ``sizes`` each; ``ages``: range of ages by site, where they differ."""
     parts = [
         people(n, rng, site=name, prefix=f"{name}-", ages=(ages or {}).get(name, (20.0, 80.0)), **how)
         for name, n in sizes.items()
     ]
     joined = People(*(np.concatenate([getattr(p, f) for p in parts]) for f in People.__dataclass_fields__))
-    return measure(world, joined, rng, sites)
+    return measure(world, joined, rng, sites, evenly=evenly)
 
 
 def published(world: World, rng, studies: int = 3, *, shift=0.0, between=0.5, between_log_sd=0.2) -> list[Study]:
@@ -203,7 +211,7 @@ def published(world: World, rng, studies: int = 3, *, shift=0.0, between=0.5, be
 
     Each study is off the truth by ``shift`` + ``between`` * normal SD, and its SD by a factor exp(``between_log_sd`` * normal); its
     people are a little older or younger. Mean and SD are those of its people's values, so that the SD holds the
-    spread of their ages and bodies too.
+    spread of their ages and bodies too; each prints the slopes of its own regression.
     """
     out = []
     for _ in range(studies):
@@ -213,11 +221,7 @@ def published(world: World, rng, studies: int = 3, *, shift=0.0, between=0.5, be
         )
         older = 5.0 * rng.normal()
         found = measure(there, people(n, rng, ages=(25.0 + older, 75.0 + older)), rng)
-        who = found.people
-        out.append(
-            Study(n, float(found.value.mean()), float(found.value.std(ddof=1)), float(who.age.mean()),
-                  float(np.mean(who.sex == "M")), float(who.height_m.mean()), float(who.bmi.mean()))
-        )  # fmt: skip
+        out.append(_printed(found))
     return out
 
 
@@ -252,9 +256,28 @@ def profiles(n: int, rng, *, levels=16, step_mm=10.0, length_mm=40.0, smooth_sha
     return Profiles(at, who, mean + sd * e, mean, sd)
 
 
+def _printed(found: Cohort) -> Study:
+    who, male = found.people, found.people.sex == "M"
+    told = np.c_[np.ones(len(found)), who.age, male, who.height_m, who.bmi]
+    slopes = np.linalg.lstsq(told, found.value, rcond=None)[0][1:]
+    means = (float(column.mean()) for column in (who.age, male, who.height_m, who.bmi))
+    return Study(
+        len(found), float(found.value.mean()), float(found.value.std(ddof=1)), *means, tuple(float(b) for b in slopes)
+    )
+
+
+def _independent(world: World, n: int, rng):
+    return (rng.gamma(4.0, 1.0, n) - 4.0) / 2.0 if world.skewed else rng.normal(size=n)
+
+
+def _even(world: World, n: int, rng, many=40):
+    shares = np.sort(_independent(world, n * many, rng)).reshape(n, many)
+    return rng.permutation(shares[np.arange(n), rng.integers(0, many, n)])
+
+
 def _deviates(world: World, who: People, rng):
     if world.skewed:
-        return (rng.gamma(4.0, 1.0, len(who)) - 4.0) / 2.0
+        return _independent(world, len(who), rng)
     _, number = np.unique(who.person, return_inverse=True)
     alone = len(np.unique(number)) == len(number)
     r = 0.0 if alone else world.side_r

@@ -73,6 +73,9 @@ def test_publications_scatter_and_can_be_wrong():
     assert means(2.0).mean() - means(0.0).mean() == pytest.approx(2.0 * nc.T2.sd, abs=1e-6)
     # between studies .5 SD, within them the error of a mean of about 36 people, and their ages
     assert 0.5 * nc.T2.sd < means(0.0).std() < 0.7 * nc.T2.sd
+    slopes = np.array([s.slopes for s in nc.published(nc.T2, np.random.default_rng(8), 400)]).mean(axis=0)
+    step = np.array([17.3, 0.5, 0.092, 3.5])
+    np.testing.assert_allclose(slopes * step, nc.T2.slopes, atol=0.06)
     study = nc.published(nc.AREA, np.random.default_rng(9), 1)[0]
     assert 15 <= study.n < 60 and 30 < study.mean < 60 and 4 < study.sd < 18 and 0 < study.male_share < 1
 
@@ -83,3 +86,16 @@ def test_profiles_are_smooth_along_the_nerve():
     assert e.shape == (8000, 16) and np.abs(e.std(axis=0) - 1).max() < 0.04
     near, far = np.corrcoef(e[:, 0], e[:, 1])[0, 1], np.corrcoef(e[:, 0], e[:, 15])[0, 1]
     assert near == pytest.approx(0.8 * np.exp(-0.5 * 0.25**2), abs=0.03) and abs(far) < 0.05
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_evenly_drawn_people_are_counted_with_less_chance(skewed):
+    world, rng = nc.replace(nc.T2, skewed=skewed), np.random.default_rng(11)
+
+    def share(evenly):
+        return np.array([np.mean(nc.healthy(world, 200, rng, evenly=evenly).deviate > 1.5) for _ in range(200)])
+
+    plain, even = share(False), share(True)
+    assert abs(plain.mean() - even.mean()) < 3 * plain.std() / np.sqrt(200) and even.std() < 0.4 * plain.std()
+    ages = nc.healthy(world, 5000, rng, evenly=True)
+    assert abs(np.corrcoef(ages.deviate, ages.people.age)[0, 1]) < 0.05

@@ -39,6 +39,7 @@ class Drawn:
 class Situation:
     """How a study is drawn. ``n`` people as controls; ``off``: the literature is wrong by so many SD; ``sides``: two rows a person.
 
+    ``slopes``: whether the publications print the slopes of their regressions beside mean and SD.
     ``sites``: number of other sites of ``n`` controls each; ``here``: controls at the test people's own site (0: none).
     """
 
@@ -46,20 +47,24 @@ class Situation:
     n: int
     literature: bool = True
     off: float = 0.0
+    slopes: bool = True
     sides: bool = False
     sites: int = 0
     here: int = 0
 
     def draw(self, k: int) -> Drawn:
         rng = np.random.default_rng([self.n, self.sites, self.here, k, 20261121])
-        studies = nc.published(self.world, rng, shift=self.off) if self.literature else []
+        studies = nc.published(self.world, rng, shift=self.off)
+        if not self.slopes:
+            studies = [dataclasses.replace(s, slopes=()) for s in studies]
+        studies = studies if self.literature else []
         if not self.sites:
             controls = nc.healthy(self.world, self.n, rng, both_sides=self.sides)
-            return Drawn(controls, studies, nc.healthy(self.world, TESTED, rng))
+            return Drawn(controls, studies, nc.healthy(self.world, TESTED, rng, evenly=True))
         sizes = {f"site-{i}": self.n for i in range(self.sites)} | {"here": self.here}
         sites = nc.draw_sites(sizes, self.world, rng)
         controls = nc.of_sites(self.world, sizes, rng, sites)
-        return Drawn(controls, studies, nc.of_sites(self.world, {"here": TESTED}, rng, sites))
+        return Drawn(controls, studies, nc.of_sites(self.world, {"here": TESTED}, rng, sites, evenly=True))
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def published_of(studies: Sequence[nc.Study]) -> tuple[engine.Published, ...]:
             male_share=s.male_share,
             height_mean=s.height_m,
             bmi_mean=s.bmi,
+            slopes=dict(zip(COVARIATES, s.slopes, strict=False)),
             label=f"study {i}",
         )
         for i, s in enumerate(studies, 1)
