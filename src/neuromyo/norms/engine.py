@@ -2,9 +2,9 @@
 
     T(value) = x'b + u_site + e,   e ~ N(0, s2 exp(2 g age)),   u_site ~ N(0, s2 tau2),   rows of one person correlated by r
 
-Given g, tau and r the posterior of b, u and s2 is in closed form (`conjugate`); g, tau, r and "the literature is about
-people like ours, or not" are summed over a grid by their evidence. A new person's value then has a mixture of Student t
-distributions. How it is explained to a neurologist: docs/norms.md.
+Given g, tau and r the posterior of b, u and s2 is in closed form (`conjugate`); g, tau, r, whether slopes are usual or
+steep, and whether the literature is about people like ours are summed over a grid by their evidence. A new person's value
+then has a mixture of Student t distributions. How it is explained to a neurologist: docs/norms.md.
 
 Assumes: healthy values normal on the scale of `transforms`, straight lines in the covariates. Breaks: controls who are not
 healthy; a literature of another method (`match` refuses it).
@@ -22,6 +22,7 @@ import numpy as np
 from neuromyo.core.errors import DataError
 from neuromyo.norms import placing, prior
 from neuromyo.norms.conjugate import Data, Nig
+from neuromyo.norms.interval import main_share
 from neuromyo.norms.options import SITE_SDS, Options
 from neuromyo.norms.placing import Norm
 from neuromyo.norms.prior import Published, Start
@@ -30,8 +31,8 @@ from neuromyo.norms.transforms import of
 
 __all__ = ["Controls", "Norm", "Options", "Published", "SiteSums", "Summary", "norm", "summarise"]
 
-#: components lighter than this are dropped: they move no centile by more than a millionth
-_LIGHT = 1e-9
+#: the lightest components are dropped that together weigh less than one less this: no centile moves by more than 0.001
+_KEPT = 1 - 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,40 +147,52 @@ def _grid(summary: Summary) -> _Grid:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Posterior over the grid under one start: weights not normalised."""
+    """Posterior over the grid under one start: weights not normalised; ``variance``: (K,) 1 / people it was worth."""
 
     nig: Nig
     log_weight: np.ndarray
-    worth: float
+    variance: np.ndarray
+    from_literature: bool
 
 
 def _posterior(summary: Summary, grid: _Grid, studies: tuple[Published, ...]) -> list[_Part]:
-    options, n_sites = summary.options, len(summary.sites)
-    if not studies:
-        return [_updated(prior.weak(options, n_sites), grid, 0.0)]
-    literature, vague = prior.published(options, n_sites, studies, of(summary.key.quantity, summary.key.unit))
-    share = options.literature_weight
-    return [_updated(literature, grid, np.log(share)), _updated(vague, grid, np.log1p(-share))]
+    """Usual and steep slopes; literature about people like ours or not."""
+    n_sites, transform = len(summary.sites), of(summary.key.quantity, summary.key.unit)
+    parts = []
+    for slope_sd, weight in summary.options.widths:
+        options = replace(summary.options, slope_sd=slope_sd)
+        if not studies:
+            parts.append(_updated(prior.weak(options, n_sites), grid, weight, False))
+            continue
+        literature, vague = prior.published(options, n_sites, studies, transform)
+        parts.append(_updated(literature, grid, weight * options.literature_weight, True))
+        parts.append(_updated(vague, grid, weight * (1 - options.literature_weight), False))
+    return parts
 
 
-def _updated(start: Start, grid: _Grid, log_share: float) -> _Part:
+def _updated(start: Start, grid: _Grid, share: float, from_literature: bool) -> _Part:
     nig, evidence = start.nig.taken(grid.tau).update(grid.data)
-    log_weight = log_share + start.log_weight[grid.tau] + grid.log_prior + evidence
-    weight = np.exp(log_weight - np.logaddexp.reduce(log_weight))
-    return _Part(nig, log_weight, float(weight @ start.worth[grid.tau]))
+    log_weight = np.log(share) + start.log_weight[grid.tau] + grid.log_prior + evidence
+    return _Part(nig, log_weight, start.variance[grid.tau], from_literature)
 
 
 def _assembled(summary: Summary, grid: _Grid, parts: list[_Part], studies: tuple[Published, ...], name: str) -> Norm:
     log_weight = np.concatenate([part.log_weight for part in parts])
     log_weight = log_weight - np.logaddexp.reduce(log_weight)
-    agreement = float(np.exp(np.logaddexp.reduce(log_weight[: len(grid.tau)]))) if studies else float("nan")
-    effective = summary.n_people + (agreement * parts[0].worth if studies else 0.0)
+    told = np.repeat([part.from_literature for part in parts], len(grid.tau))
+    agreement, effective = float("nan"), float(summary.n_people)
+    if studies:
+        weight = np.exp(log_weight) * told
+        agreement = float(weight.sum())
+        # variances average, people do not; without agreement published values are worth nobody
+        effective += (
+            agreement**2 / float(weight @ np.concatenate([part.variance for part in parts])) if agreement else 0
+        )
     if effective < summary.options.least_effective:
         raise _few(summary, effective, bool(studies))
-    nig = Nig(
-        *(np.concatenate([getattr(part.nig, f) for part in parts]) for f in ("precision", "mean", "a", "b", "log_det"))
-    )
-    keep = log_weight > np.log(_LIGHT)
+    fields = ("precision", "mean", "a", "b", "log_det")
+    nig = Nig(*(np.concatenate([getattr(part.nig, field) for part in parts]) for field in fields))
+    keep = main_share(log_weight, _KEPT)
     tile = len(parts)
     return placing.Norm(
         summary=summary, published=studies, name=name, agreement=agreement, n_effective=effective, nig=nig.taken(keep),

@@ -8,7 +8,7 @@ The smaller tail is summed in logarithms and turned into z by the inverse of log
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr, ndtri_exp, stdtr
+from scipy.special import betaln, log_ndtr, ndtri_exp, stdtr
 
 _SMALL = 1e-280
 
@@ -27,8 +27,7 @@ def log_tail(t: np.ndarray, df: np.ndarray) -> np.ndarray:
 
 def log_density(t: np.ndarray, df: np.ndarray) -> np.ndarray:
     """log density of Student's t."""
-    constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(np.pi * df)
-    return constant - (df + 1) / 2 * np.log1p(t**2 / df)
+    return -betaln(0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * np.log1p(t**2 / df)
 
 
 def tails(value: np.ndarray, location: np.ndarray, scale: np.ndarray, df: np.ndarray, log_weight: np.ndarray):

@@ -10,6 +10,8 @@ from neuromyo.norms.covariates import Covariates
 #: slope of log SD over one SD of age, SD between sites over SD between people, correlation of one person's rows
 LOG_SD_SLOPES = (-0.4, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
 SITE_SDS = (0.05, 0.15, 0.3, 0.5, 0.8, 1.2)
+#: how many times wider the slopes of a quantity are that hangs on its covariates
+STEEP = 3.0
 CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -20,11 +22,12 @@ class Options:
     covariates : what of a person is taken into account
     slope_sd : prior SD of a slope, in SDs between people over one SD of adults; infinite is ordinary least squares.
         0.3: four covariates then explain a quarter of the variance, as in the large nerve and muscle cohorts
+    steep_weight : prior weight of slopes three times as wide: some quantities hang on age (FA of nerves, r = -0.8)
     known_slope_sd : the same about a slope that published values print; 0.2, since papers' slopes come from n of 20 to 60
     literature_weight : prior weight of "the published values are about people like ours"
     heteroscedastic : whether the SD may change with age
-    log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.2: from 20 to 80 years the SD doubles or
-        halves in about one quantity of ten
+    log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.25: from 20 to 80 years the SD changes
+        by less than a factor of 2.4 in two quantities of three
     site_sd : scale of the SD between sites, in SDs between people. 0.5: pairs of papers on one nerve and one method differ
         by 0 to 0.5 SD (sciatic MTR 37.2 and 37.6, 26.9 and 26.8 %; multi-echo T2 64.5 and 70 ms)
     study_log_sd : SD between studies of log SD. 0.2: the SDs of those pairs differ by a factor of 1.4 to 1.7; without what
@@ -36,10 +39,11 @@ class Options:
 
     covariates: Covariates = field(default_factory=Covariates)
     slope_sd: float = 0.3
+    steep_weight: float = 0.2
     known_slope_sd: float = 0.2
     literature_weight: float = 0.8
     heteroscedastic: bool = True
-    log_sd_slope_sd: float = 0.2
+    log_sd_slope_sd: float = 0.25
     site_sd: float = 0.5
     study_log_sd: float = 0.2
     vague_sd: float = 3.0
@@ -58,9 +62,17 @@ class Options:
             if not getattr(self, name) > 0:
                 raise OptionError("E-OPTION", where=f"norms, option {name}", needed="a number above 0",
                                   found=repr(getattr(self, name)))  # fmt: skip
-        if not 0 < self.literature_weight < 1:
-            raise OptionError("E-OPTION", where="norms, option literature_weight", needed="a number between 0 and 1",
-                              found=repr(self.literature_weight))  # fmt: skip
+        for name in ("literature_weight", "steep_weight"):
+            if not 0 < getattr(self, name) < 1:
+                raise OptionError("E-OPTION", where=f"norms, option {name}", needed="a number between 0 and 1",
+                                  found=repr(getattr(self, name)))  # fmt: skip
+
+    @property
+    def widths(self) -> tuple[tuple[float, float], ...]:
+        """(prior SD of a slope, its weight), usual and steep."""
+        if not self.covariates.names or self.slope_sd == float("inf"):
+            return ((self.slope_sd, 1.0),)
+        return ((self.slope_sd, 1 - self.steep_weight), (STEEP * self.slope_sd, self.steep_weight))
 
     @property
     def slopes(self) -> tuple[float, ...]:

@@ -72,11 +72,14 @@ class Published:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A prior over the grid: K distributions and (K,) log weights that sum to one; ``worth``: (K,) people it is worth."""
+    """A prior over the grid: K distributions and (K,) log weights that sum to one.
+
+    variance : (K,) of the mean of a site still without controls, in units of the residual variance: 1 / people it is worth
+    """
 
     nig: Nig
     log_weight: np.ndarray
-    worth: np.ndarray
+    variance: np.ndarray
 
 
 def site_weights(options: Options) -> np.ndarray:
@@ -112,8 +115,7 @@ def published(
     spread = 1 / told.n + told.doubt + tau2
     known, evidence = _start(told.slope, told.slope_sd, n_sites, a, b).update(rows(x, told.mean, spread))
     log = site_weights(options) + evidence
-    worth = 1 / (1 / (1 / spread).sum(axis=1) + tau2[:, 0])
-    literature = Start(known, log - np.logaddexp.reduce(log), worth)
+    literature = Start(known, log - np.logaddexp.reduce(log), 1 / (1 / spread).sum(axis=1) + tau2[:, 0])
     share = 1 / spread[len(SITE_SDS) // 2]
     middle, at = (share @ x) / share.sum(), share @ told.mean / share.sum()
     wide = np.full((len(SITE_SDS), 1), options.vague_sd**2)

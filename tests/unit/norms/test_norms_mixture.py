@@ -20,7 +20,7 @@ def test_one_component_is_students_t():
 
 def test_tails_are_finite_and_right_where_probabilities_are_not():
     far = mixture.log_tail(np.array([-60.0]), np.array([1e9]))
-    assert far[0] == pytest.approx(log_ndtr(-60.0), rel=1e-6)
+    assert far[0] == pytest.approx(log_ndtr(-60.0), abs=5e-3)
     # df = 2 has a closed form: P(T < t) = (1 + t / sqrt(2 + t2)) / 2, about 1 / (2 t2) far out
     assert mixture.log_tail(np.array([-1e6]), np.array([2.0]))[0] == pytest.approx(np.log(0.5e-12), abs=1e-6)
     z = mixture.deviate(np.array([1e4, -1e4, 1e9]), np.zeros((3, 1)), np.ones((3, 1)), np.array([200.0]), np.zeros(1))
