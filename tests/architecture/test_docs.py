@@ -17,7 +17,7 @@ SOURCE = DOCS.parent / "src" / "neuromyo"
 _CODE = re.compile(r"""["']([EWN]-[A-Z][A-Z0-9-]*)["']""")
 
 
-@pytest.mark.parametrize("name", ["errors", "constants", "tables", "names", "networks"])
+@pytest.mark.parametrize("name", ["errors", "constants", "tables", "names", "networks", "literature"])
 def test_generated_page_is_current(name: str) -> None:
     page = runpy.run_path(str(DOCS / f"{name}.py"))["page"]()
     assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == page, f"run: python docs/{name}.py"

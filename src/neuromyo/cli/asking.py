@@ -27,6 +27,8 @@ def run_options(
     nprocs: int = 0,
     mem_mb: int = 4000,
     motion: str = "correct",
+    norms: Path | None = None,
+    site: str = "",
 ) -> RunOptions:
     """Checked options; labels lose their prefix, ``--nprocs 0`` means all cores, a protocol's file is read."""
     from neuromyo.core.errors import OptionError
@@ -50,6 +52,8 @@ def run_options(
         nprocs=usable_cores() if nprocs == 0 else nprocs,
         mem_mb=mem_mb,
         motion=motion,
+        norms=norms,
+        site=site,
     ).checked()
 
 

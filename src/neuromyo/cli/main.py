@@ -10,12 +10,14 @@ import typer
 
 from neuromyo.cli import (
     check,
+    compare,
     demo,
     doctor,
     export,
     fit,
     import_,
     measure,
+    norms,
     phantom,
     phenotype,
     plan,
@@ -51,6 +53,7 @@ for name, verb, short in (
     ("segment", segment.segment, "Draw regions on images, or carry them over."),
     ("trace", trace.trace, "Follow a nerve through a stack of slices, and measure it."),
     ("measure", measure.measure, "A table from regions and maps."),
+    ("compare", compare.compare, "Compare a table of measurements with healthy people."),
     ("tract", tract.tract, "Follow a nerve by diffusion: lines, and FA along them."),
     ("qa", qa.qa, "Qualify a site by phantoms of vials or repeat scans."),
     ("export", export.export, "Write a dataset in another layout (ORMIR-MIDS)."),
@@ -66,6 +69,7 @@ for name, verb, short in (
     )(verb)
 
 app.add_typer(read.read, name="read", short_help="Have images graded by people, blinded.")
+app.add_typer(norms.norms, name="norms", short_help="Published values, and norms from your own controls.")
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 

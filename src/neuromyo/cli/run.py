@@ -45,6 +45,15 @@ def run(
             help="Follow these (sciatic-nerve, ...) from a proposal where nobody pointed; NAME/right for one side.",
         ),
     ] = "",
+    norms: Annotated[
+        Path | None,
+        typer.Option(
+            "--norms", metavar="NAME.norm.json", help="Compare with healthy people: a file of `neuromyo norms build`."
+        ),
+    ] = None,
+    site: Annotated[
+        str, typer.Option("--site", help="Scanner or centre as the norm names it, where participants.tsv has none.")
+    ] = "",
     option: t.Assignments = None,
     max_input_gb: t.MaxInput = 16.0,
     geometry: t.Geometry = "strict",
@@ -72,6 +81,8 @@ def run(
         nprocs=nprocs,
         mem_mb=mem_mb,
         motion=motion,
+        norms=norms,
+        site=site,
     )
     with shown() as tell:
         result = run_dataset(bids_dir, out_dir, level, options, tell)

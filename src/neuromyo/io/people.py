@@ -15,6 +15,7 @@ from typing import Any
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.io import bids, bodies, identifying, sheet, sidecar, visits
 from neuromyo.io.dataset import Dataset
+from neuromyo.io.files import printable
 from neuromyo.io.sheet import Sheet, shown, stop
 from neuromyo.io.who import Known, core, label
 
@@ -39,11 +40,13 @@ class Person:
 
 
 @dataclass(frozen=True)
-class _Census:
-    """What the tables of a dataset say, and what is wrong with it."""
+class Census:
+    """What a table of participants says, and what is wrong with it. ``rows`` by subject; ``cells`` are their rows as written, by
+    column; both lack rows that cannot be trusted."""
 
     rows: Mapping[str, bodies.Body] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def people(root: Path, dataset: Dataset | None = None) -> tuple[Person, ...]:
@@ -98,21 +101,24 @@ def folders(root: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _participants(root: Path, asked: Collection[str] | None = None) -> _Census:
+def _participants(root: Path, asked: Collection[str] | None = None) -> Census:
     """participants.tsv by subject; rows that cannot be trusted are told (of those ``asked``), the others go on."""
-    path = root / TABLE
-    if not path.exists():
-        return _Census()
+    return census(root / TABLE, asked) if (root / TABLE).exists() else Census()
+
+
+def census(path: Path, asked: Collection[str] | None = None) -> Census:
+    """A table of participants, wherever it lies, by subject; what is wrong with it (with the rows ``asked``) is told."""
+    name = printable(path.name)
     try:
-        table = sheet.read(path, TABLE, "\t")
+        table = sheet.read(path, name, "\t")
         about = _about(path)
     except NeuromyoError as error:
-        return _Census(findings=(Finding.from_error(error),))
-    personal = identifying.already_in(table.header, TABLE)
+        return Census(findings=(Finding.from_error(error),))
+    personal = identifying.already_in(table.header, name)
     if table.header[0] != "participant_id":
-        error = DataError("E-TABLE", where=f"{TABLE}: row 1", needed="participant_id as the first column",
+        error = DataError("E-TABLE", where=f"{name}: row 1", needed="participant_id as the first column",
                           found=shown(table.header[0]), remedy="rename or move it")  # fmt: skip
-        return _Census(findings=(*table.findings, *personal, Finding.from_error(error)))
+        return Census(findings=(*table.findings, *personal, Finding.from_error(error)))
     rows: dict[str, bodies.Body] = {}
     findings = [*table.findings, *personal, *bodies.units(table, about)]
     first: dict[str, int] = {}
@@ -135,17 +141,18 @@ def _participants(root: Path, asked: Collection[str] | None = None) -> _Census:
         first[who] = row
         rows[who], remarks = bodies.read(table, row, cells, about)
         findings += remarks if asked is None or who in asked else []
-    findings += _nearly_alike(first)
-    return _Census(rows, tuple(findings))
+    findings += _nearly_alike(first, name)
+    written = dict(table.records())
+    return Census(rows, tuple(findings), {who: written[row] for who, row in first.items()})
 
 
-def _nearly_alike(rows: Mapping[str, int]) -> Iterator[Finding]:
+def _nearly_alike(rows: Mapping[str, int], table: str) -> Iterator[Finding]:
     """Two rows whose labels only differ by case or zeros are one person, or a slip of the pen."""
     first: dict[str, str] = {}
     for who, row in rows.items():
         near = first.setdefault(core(who), who)
         if near != who:
-            yield stop("E-ID", f"{TABLE}: row {row}, column participant_id",
+            yield stop("E-ID", f"{table}: row {row}, column participant_id",
                        f"needed labels that cannot be taken for each other, found sub-{who} and sub-{near} (row {rows[near]})",
                        "rename one, or remove it if both are the same person")  # fmt: skip
 

@@ -25,9 +25,16 @@ def write_measurements(path: Path, measurements: Measurements) -> dict[str, str]
     return {path.name: write_tsv(path, list(COLUMNS), rows), beside.name: store.write_json(beside, dictionary)}
 
 
-def read_measurements(path: Path) -> Measurements:
-    """A table that `write_measurements` wrote, or one with the same columns."""
+def read_measurements(path: Path, needed: Sequence[str] = ()) -> Measurements:
+    """A table that `write_measurements` wrote, or one with the same columns; E-TABLE where those ``needed`` are not there."""
     columns = read_tsv(path)
+    absent = [name for name in needed if name not in columns]
+    if absent:
+        undivided = len(columns) == 1 and any(sign in next(iter(columns)) for sign in ",;")
+        raise DataError("E-TABLE", where=f"{printable(path.name)}: row 1", needed=f"the columns {', '.join(needed)}",
+                        found="one column with commas or semicolons in it" if undivided else f"none named {', '.join(absent)}",
+                        remedy="save it with tabs between the cells" if undivided
+                        else "give a table of measurements as run, trace or measure write it")  # fmt: skip
     unknown = sorted(set(columns) - set(COLUMNS))
     if unknown:
         raise DataError("E-TABLE", where=printable(path.name), needed="the columns of a measurement table",
@@ -112,7 +119,7 @@ def _typed(row: Mapping[str, str], number: int, name: str) -> dict[str, Any]:
                 where=f"{name}: row {number}, column {column}",
                 needed="a number",
                 found=repr(cell),
-                remedy="mend that cell",
+                remedy=sheet.not_a_number(name, cell).remedy,
             )
         typed[column] = float(cell) if cell else None
     return typed

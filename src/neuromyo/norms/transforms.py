@@ -21,10 +21,8 @@ import numpy as np
 
 #: a measured share may be this far beyond 0 or 1
 SLACK = 0.01
-_FRACTIONS = frozenset({"FF", "FA", "MTR", "FNR", "coverage", "PDFF"})
-_LOGS = frozenset(
-    {"T1", "T2star", "R2star", "MD", "AD", "RD", "ADC", "PD", "volume", "area", "CSA", "diameter", "count"}
-)
+_FRACTIONS = frozenset({"FF", "FA", "MTR", "fascicle_to_nerve_ratio", "bright_fascicle_fraction"})
+_LOGS = frozenset({"T1", "T2star", "R2star", "MD", "AD", "RD", "ADC", "PD", "fascicle_count", "nerve_to_muscle_T2w"})
 _SIZE_UNITS = frozenset({"mm", "mm2", "ml"})
 
 

@@ -96,7 +96,7 @@ def write(out: Path, description: Mapping[str, object]) -> tuple[Entry, bool, tu
 def _table(ledger: Ledger, one: Remembered) -> dict[str, Entry]:
     """The entry of a session's measurements, if they are as the run wrote them."""
     for entry in ledger.entries():
-        if entry.name == "measure":
+        if entry.name == "table":
             if not ledger.intact(entry):
                 raise DataError("E-TABLE", where=one.label, needed="its table as the run wrote it", found="another one",
                                 remedy="run the participant level again")  # fmt: skip

@@ -25,6 +25,7 @@ class RunOptions:
     """The options of `neuromyo run`. Labels without ``sub-`` and ``ses-``; memory in megabytes, sizes in gigabytes.
 
     landmarks : table of where people pointed at nerves; nerves : those to follow from a proposal where nobody did
+    norms : norm file that values are compared with; site : the scanner or centre, as the norm names it, where participants.tsv does not say
     """
 
     participants: tuple[str, ...] = ()
@@ -41,6 +42,8 @@ class RunOptions:
     nprocs: int = 1
     mem_mb: int = 4000
     motion: str = "correct"
+    norms: Path | None = None
+    site: str = ""
 
     def checked(self) -> RunOptions:
         """Itself, if every name is known and every number possible; E-UNKNOWN or E-OPTION otherwise."""
@@ -87,6 +90,10 @@ class RunOptions:
             from neuromyo.io.landmarks import read_landmarks
 
             read_landmarks(self.landmarks)
+        if self.norms is not None:
+            from neuromyo.pipeline import norming
+
+            norming.read(self.norms)
         for text in self.nerves:
             pointing.nerve_asked(text)
         return self

@@ -24,6 +24,7 @@ from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Event, Failure, Outcome, Tell
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.results import Results
+from neuromyo.pipeline.run_norms import SessionNorms
 from neuromyo.protocol.scaling import flags as flags_of
 
 Made = tuple[dict[str, str], dict[str, Any]]
@@ -112,6 +113,8 @@ class _Work:
         self.nerves.examine()
         if len(self.maps) or len(self.nerves.examined):
             self.attempt("measure", self.do_measure)
+        if "measure" in self.tables:
+            self.attempt("table", self.do_table)
         if self.ready.series:
             self.attempt("page", self.do_page)
         if not self.failures:
@@ -253,8 +256,6 @@ class _Work:
         self.once("measure", key, lambda: self.make_table(key), self.recall_table)
 
     def make_table(self, key: str) -> Made:
-        from neuromyo.io import store
-
         done = [
             moving.of_task(t, self.motion.get(t.name, ()), self.job.scratch)
             for t in self.ready.plan.tasks
@@ -269,16 +270,44 @@ class _Work:
         subject, session = self.ready.subject, self.ready.session
         found = measure.table(fitted, subject, session, tuple(self.nerves.rows(subject, session)))
         self.tables.put("measure", found)
-        made = outputs.write_table(self.job.out, self.job.files, found[0])
-        archive = f"record/{self.job.folder}/cache/{key}.json"
-        made[archive] = store.write_bytes(self.job.out / archive, cache.pack_table(*found))
-        return made, {"cache": archive}
+        return self.keep_table(key, found), {"cache": self.archive(key)}
 
-    def recall_table(self, entry: Entry) -> None:
+    def do_table(self) -> None:
+        """The table as people get it, beside healthy people where a norm was given."""
+        options, ready = self.job.options, self.ready
+        norms = SessionNorms(options.norms, options.site, self.job.dataset.root, ready.subject, ready.series)
+        key = norms.key(self.keys["measure"])
+
+        def make() -> Made:
+            table, samples = self.tables["measure"]
+            table, told = norms.compared(table)
+            self.tables.put("table", (table, samples))
+            self.findings += told
+            made = outputs.write_table(self.job.out, self.job.files, table)
+            return {**made, **self.keep_table(key, (table, samples))}, {
+                "cache": self.archive(key),
+                "findings": [f.as_dict() for f in told],
+            }
+
+        def recall(entry: Entry) -> None:
+            self.recall_table(entry, "table")
+            self.findings += [Finding(**f) for f in entry.notes["findings"]]
+
+        self.once("table", key, make, recall)
+
+    def archive(self, key: str) -> str:
+        return f"record/{self.job.folder}/cache/{key}.json"
+
+    def keep_table(self, key: str, found: Any) -> dict[str, str]:
+        from neuromyo.io import store
+
+        return {self.archive(key): store.write_bytes(self.job.out / self.archive(key), cache.pack_table(*found))}
+
+    def recall_table(self, entry: Entry, name: str = "measure") -> None:
         from neuromyo.report.view import SampleFit
 
         path = self.job.out / entry.notes["cache"]
-        self.tables.later("measure", lambda: cache.unpack_table(path.read_bytes(), SampleFit))
+        self.tables.later(name, lambda: cache.unpack_table(path.read_bytes(), SampleFit))
 
     def do_page(self) -> None:
         key = session_page.key(self.keys, self.findings, self.failures, self.plan_lines)
@@ -286,7 +315,7 @@ class _Work:
         self.page = f"{self.job.label}.html"
 
     def make_page(self) -> Made:
-        table, samples = self.tables["measure"] if "measure" in self.tables else (Measurements.of(()), ())
+        table, samples = self.tables["table"] if "table" in self.tables else (Measurements.of(()), ())
         labels = measure.all_labels(self.labels, self.given)
         return session_page.write(self.job.out, self.ready, self.steps, self.findings, self.failures, self.maps, labels,
                                   table, samples, self.nerves.views()), {}  # fmt: skip

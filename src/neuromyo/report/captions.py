@@ -9,7 +9,7 @@ import numpy as np
 
 from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.reasons import Reason
-from neuromyo.report import nerve_words, wording
+from neuromyo.report import envelope, nerve_words, norms, wording
 from neuromyo.report.methods_text import gather_assumptions
 from neuromyo.report.tables import aids, main_statistic, several_acquisitions, title_of, whole_regions
 from neuromyo.report.view import SessionView
@@ -39,13 +39,18 @@ _DISTRUST = ("not to be trusted", "do not use the")
 def summary(view: SessionView) -> tuple[str, ...]:
     """The session in a few plain sentences, all from its own numbers: values, coverage, warnings, assumptions. Fields
     and calibrations are left to the tables."""
+    compared = [r for r in whole_regions(view.measurements) if np.isfinite(r["z"])]
     said = [*_values(view)]
     if not said:
         said.append("No region values were measured in this session.")
     said += _care(view)
-    if not any(np.isfinite(r["z"]) for r in view.measurements.rows()):
+    if not compared and not view.envelopes:
         said.append("No reference range was applied: these numbers say nothing yet about normal or abnormal.")
-    return tuple(said)
+    unusual = [
+        *norms.sentences(compared, view.biomarkers),
+        *(envelope.said(e) for e in view.envelopes if e.unusual.any()),
+    ]
+    return (*unusual, *said)
 
 
 def _values(view: SessionView) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuromyo.report import captions, nerves, wording
+from neuromyo.report import captions, nerves, norms, wording
 from neuromyo.report.html import render
 from neuromyo.report.methods_text import gather_assumptions, methods
 from neuromyo.report.sections import parts
@@ -30,6 +30,7 @@ def page(view: SessionView) -> str:
         aids=wording.listing(list(dict.fromkeys(wording.short(t.title) for t in tables if t.aid))),
         columns={heading: meaning for t in tables for heading, meaning in t.columns},
         parts=parts(view),
+        norms_=norms.part(view.measurements, view.biomarkers, view.envelopes, view.norm_notes),
         nerves=[nerves.part(one, i) for i, one in enumerate(view.nerves, 1)],
         assumptions=gather_assumptions(view.maps),
         methods=methods(view.biomarkers, view.maps),

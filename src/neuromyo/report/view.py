@@ -16,6 +16,7 @@ from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import Course, Trace
+from neuromyo.core.norm import Envelope
 from neuromyo.core.record import Record
 from neuromyo.core.series import Series
 
@@ -114,6 +115,7 @@ class SessionView:
     anatomy : grey images; a map is laid over the one on its own grid
     plan_lines : the plan as it was printed before the run
     nerves : what was followed and measured along nerves
+    envelopes : profiles along nerves against those of healthy people; norm_notes : what the norms are made from
     record : versions, input hashes, options, steps; its durations and its own findings are not shown
     """
 
@@ -130,6 +132,8 @@ class SessionView:
     anatomy: tuple[Anatomy, ...] = ()
     samples: tuple[SampleFit, ...] = ()
     nerves: tuple[NerveView, ...] = ()
+    envelopes: tuple[Envelope, ...] = ()
+    norm_notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

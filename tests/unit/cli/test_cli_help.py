@@ -38,6 +38,7 @@ def test_every_verb_has_a_help_of_its_own():
         "segment",
         "trace",
         "measure",
+        "compare",
         "tract",
         "qa",
         "export",

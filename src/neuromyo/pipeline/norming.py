@@ -1,0 +1,253 @@
+"""Norm files: made from tables of controls, merged, read; and tables compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import neuromyo
+from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
+from neuromyo.core.norm import Body, NormKey
+from neuromyo.norms import card, norm_file
+from neuromyo.norms import merge as merging
+from neuromyo.norms.norm_file import Entry, NormFile, Norms
+from neuromyo.pipeline import controls, norm_entry, persons
+from neuromyo.pipeline.comparing import Compared, compare
+from neuromyo.pipeline.norm_literature import Sought
+
+_ENDING = ".norm.json"
+_LIMIT = 256 << 20
+#: |z| at which a control is named: one of 4,000 healthy people
+_FAR = 3.5
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What `neuromyo norms build` was asked. ``control``: words for healthy; ``covariates``: empty for those that are known.
+
+    study, directions, echoes : what tells the method apart where ``literature`` is wanted: whose protocol was run to the letter,
+        diffusion directions, gradient echoes
+    """
+
+    tables: tuple[Path, ...]
+    people: Path
+    out: Path
+    site: str = ""
+    site_column: str = "site"
+    group_column: str = "group"
+    control: tuple[str, ...] = ()
+    everyone: bool = False
+    covariates: tuple[str, ...] = ()
+    literature: bool = False
+    field_t: float | None = None
+    study: str = ""
+    directions: int | None = None
+    echoes: int | None = None
+    protocol: str = ""
+    scanner: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A norm file that was written, and what is to be said."""
+
+    file: NormFile
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What `neuromyo compare` was asked. ``stated``: of whom the table of people does not tell."""
+
+    table: Path
+    norms: Path
+    out: Path
+    people: Path | None = None
+    stated: Body = field(default_factory=Body)
+    field_t: float | None = None
+    html: Path | None = None
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """A table that was compared, and what was written."""
+
+    compared: Compared
+    norm: str
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def build(request: BuildRequest) -> Built:
+    """Gathers the controls, makes a norm of every number that enough of them have, and writes the file with its card.
+
+    E-NORM where not one norm can be made; numbers that too few people have are told, a line each.
+    """
+    _named(request.out)
+    stated = Body(site=request.site)
+    roster = persons.read(
+        request.people, group_column=request.group_column, site_column=request.site_column, stated=stated
+    )
+    found = controls.gather(controls.read(request.tables), roster, request.control, request.everyone)
+    chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
+    findings = [*found.findings, *remarks]
+    entries: list[Entry] = []
+    sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
+    for key, values in found.values.items():
+        try:
+            entry, said = norm_entry.make(key, values, chosen, sought)
+            entries.append(entry)
+            findings += said
+        except NeuromyoError as error:
+            findings.append(Finding("warn", "N-CONTROL", str(key), f"no norm: {error.found}"
+                                    + f" (needed: {error.needed})" * bool(error.needed), error.remedy))  # fmt: skip
+    if not entries:
+        raise DataError("E-NORM", where=request.out.name, needed=f"at least {norm_entry.LEAST} healthy people with one number in common",
+                        found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
+    conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
+    file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
+    findings += _outliers(file, found)
+    return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
+
+
+def merge(paths: Sequence[Path], out: Path, name: str = "") -> Built:
+    """Pools norm files; see `neuromyo.norms.merge.merge`."""
+    _named(out)
+    if out.resolve() in {p.resolve() for p in paths}:
+        raise OptionError(
+            "E-NORM", where=str(out), needed="a new file", found="one of those to merge", remedy="give another name"
+        )
+    file, findings = merging.merge([(path.name, read(path)) for path in paths], name or _stem(out))
+    return Built(file, _write(out, file), findings)
+
+
+def read(path: Path) -> NormFile:
+    """A norm file; E-NORM in one sentence where it cannot be used."""
+    from neuromyo.io.files import printable, read_small
+
+    name = printable(path.name)
+    raw = read_small(path, name, "E-NORM", _LIMIT)
+    try:
+        return norm_file.from_text(raw.decode("utf-8"), name)
+    except UnicodeDecodeError as error:
+        raise DataError("E-NORM", where=name, needed="a norm file of neuromyo", found="no text",
+                        remedy="give a file that neuromyo norms build wrote") from error  # fmt: skip
+
+
+def stated_body(age: float | None, sex: str, height: float | None, weight: float | None, side: str, site: str) -> Body:
+    """A person as options state it; E-OPTION, and E-UNITS for centimetres, where that cannot be."""
+    word = sex.strip().upper()[:1]
+    _possible("--sex", sex, not sex or word in ("M", "F"), "M or F")
+    _possible("--side", side, side in ("", "left", "right"), "left or right")
+    _possible("--age", age, age is None or 0 <= age <= 120, "years from 0 to 120")
+    if height is not None and not 0.3 <= height <= 2.6:
+        raise OptionError("E-UNITS", where="--height", needed="metres, such as 1.72", found=f"{height:g}",
+                          remedy=f"write {height / 100:g}" if 30 <= height <= 260 else "write metres")  # fmt: skip
+    _possible("--weight", weight, weight is None or 1 <= weight <= 400, "kilograms")
+    return Body(age, word or None, height, weight, side, site)
+
+
+def compare_files(request: CompareRequest) -> CompareResult:
+    """Reads table, people and norm, compares, and writes the table with its columns filled."""
+    from neuromyo.io import table as tables
+
+    file = read(request.norms)
+    fits(file, request.field_t, request.norms.name)
+    source = request.table / "measurements.tsv" if request.table.is_dir() else request.table
+    if request.out.resolve() == source.resolve():
+        raise OptionError(
+            "E-OUTDIR",
+            where=str(request.out),
+            needed="a new table",
+            found="the one to compare",
+            remedy="give another name",
+        )
+    rows = controls.read([source])
+    stated = request.stated
+    roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
+    done = compare(rows, Norms(file), roster, file.label)
+    if not done.places:
+        why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
+        raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
+                        remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
+    files = [request.out.parent / name for name in tables.write_measurements(request.out, done.table)]
+    files += _page(request.html, done, file) if request.html is not None else []
+    return CompareResult(done, file.label, tuple(map(str, files)), (*roster.findings, *done.findings))
+
+
+def _page(path: Path, done: Compared, file: NormFile) -> list[Path]:
+    """Each value on the band of healthy people."""
+    from neuromyo.io import store
+    from neuromyo.pipeline import registries
+    from neuromyo.report import norms as report
+
+    known = registries.biomarkers()
+    used = {r["biomarker"] for r in done.table.rows()} & set(known.ids())
+    biomarkers = {id_: known.get(id_) for id_ in sorted(used)}
+    store.write_text(path, report.page(done.table, file.label, biomarkers, notes=done.sources))
+    return [path]
+
+
+def fits(file: NormFile, field_t: float | None, name: str) -> None:
+    """E-METHOD where scans are stated to be of another field than the norm's."""
+    own = file.conditions.get("field_T") or None
+    if own is not None and field_t is not None and abs(float(own) - field_t) > 0.2:
+        raise OptionError("E-METHOD", where=name, needed=f"scans at {own:g} T, as those of the norm", found=f"{field_t:g} T",
+                          remedy="relaxation times and MTR change with the field: use a norm of that field")  # fmt: skip
+
+
+def _possible(flag: str, value: object, fine: bool, needed: str) -> None:
+    if not fine:
+        raise OptionError("E-OPTION", where=flag, needed=needed, found=str(value), remedy="mend it, or leave it out")
+
+
+def _named(out: Path) -> None:
+    if not out.name.endswith(_ENDING) or out.name == _ENDING:
+        raise OptionError("E-OPTION", where="-o", needed=f"a name that ends in {_ENDING}", found=out.name,
+                          remedy=f"write {out.name.removesuffix('.json') or 'controls'}{_ENDING}")  # fmt: skip
+
+
+def _stem(out: Path) -> str:
+    return out.name.removesuffix(_ENDING)
+
+
+def _write(out: Path, file: NormFile) -> tuple[str, ...]:
+    """The file, and the card beside it."""
+    from neuromyo.io import store
+
+    beside = out.with_name(f"{_stem(out)}.norm.md")
+    store.write_text(out, norm_file.to_text(file))
+    store.write_text(beside, card.text(file))
+    return str(out), str(beside)
+
+
+def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
+    most = max((len({v.person for v in values}) for values in found.values.values()), default=0)
+    reasons = [f.message for f in findings if f.message.startswith("no norm")]
+    return f"{len(found.people)} controls, at most {most} of them with the same number" + f" ({reasons[0]})" * bool(
+        reasons
+    )
+
+
+def _outliers(file: NormFile, found: controls.Gathered):
+    """Controls whose own value is far out: a patient among them, or a scan that failed, widens the norm for everybody."""
+    far: dict[str, list[tuple[float, NormKey]]] = {}
+    norms = Norms(file)
+    for key in norms:
+        values = found.values[key]
+        for v, place in zip(
+            values, norms[key].places(np.array([v.value for v in values]), [v.body for v in values]), strict=True
+        ):
+            if abs(place.z) > _FAR:
+                far.setdefault(v.person, []).append((place.z, key))
+    for who, places in sorted(far.items()):
+        z, key = max(places, key=lambda p: abs(p[0]))
+        more = f", and {len(places) - 1} more" * (len(places) > 1)
+        yield Finding("warn", "N-CONTROL", f"sub-{who}", f"lies far from the other controls (z = {z:+.1f}: {key}{more})",
+                      "look at this scan and this person: is the region right, is the person healthy?",
+                      "such a value widens what counts as normal")  # fmt: skip
