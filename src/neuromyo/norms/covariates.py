@@ -79,7 +79,7 @@ class Covariates:
         for word, sign in _SIGNS.get(name, {}).items():
             if value == sign:
                 return word
-        return f"{value:g} {SCALES.get(name, _OTHER)[2]}".strip()
+        return f"{value:.4g} {SCALES.get(name, _OTHER)[2]}".strip()
 
 
 def _value(body: Body, name: str) -> float:

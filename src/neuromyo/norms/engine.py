@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuromyo.core.errors import DataError
+from neuromyo.core.norm import NormKey
 from neuromyo.norms import placing, prior
 from neuromyo.norms.conjugate import Data, Nig
 from neuromyo.norms.interval import main_share
@@ -76,18 +77,23 @@ def merge(summaries: Sequence[Summary]) -> Summary:
     first = summaries[0]
     for other in summaries[1:]:
         if other.key != first.key:
-            raise DataError("E-NORM", where=f"norm of {first.key}", needed="norms of the same thing",
-                            found=f"{other.key} ({other.key.method or 'no method stated'})")  # fmt: skip
+            raise DataError("E-NORM", where=f"norm of {first.key}", needed="norms of the same thing by the same method",
+                            found=f"{_named(first.key)} and {_named(other.key)}", remedy="norms of other things stay apart")  # fmt: skip
         if other.options.covariates != first.options.covariates or other.options.slopes != first.options.slopes:
             said = [", ".join(s.options.covariates.names) or "none" for s in (first, other)]
             raise DataError("E-NORM", where=f"norm of {first.key}", needed=f"the same covariates ({said[0]})",
                             found=said[1], remedy="build both norms with the same covariates")  # fmt: skip
+    _refuse_twice([s for summary in summaries for s in summary.sites], first.key)
     sites: dict[str, SiteSums] = {}
     # a fixed order, so that the order of files changes no bit
     for site in sorted((s for summary in summaries for s in summary.sites), key=lambda s: (s.site, _order(s))):
         sites[site.site] = _added(sites[site.site], site) if site.site in sites else site
     left_out = tuple(words for summary in summaries for words in summary.left_out)
     return Summary(first.key, first.options, tuple(sites.values()), left_out)
+
+
+def _named(key: NormKey) -> str:
+    return f"{key}, method {key.method or 'not stated'}"
 
 
 def _order(site: SiteSums) -> tuple:
@@ -108,14 +114,29 @@ def _broadcast(site: SiteSums, correlations: int) -> SiteSums:
     )
 
 
+def _refuse_twice(sites: Sequence[SiteSums], key: NormKey) -> None:
+    """Sums that are alike to the last bit are of the same people, whatever the site is called."""
+    seen: dict[bytes, str] = {}
+    for site in sites:
+        sums = np.ascontiguousarray(site.moments[:, 0]).tobytes()
+        if sums in seen:
+            raise DataError("E-NORM", where=f"norm of {key}", needed="different people in each file",
+                            found=f"the same controls twice (sites {seen[sums] or 'not named'} and {site.site or 'not named'})",
+                            remedy="name each file once")  # fmt: skip
+        seen[sums] = site.site
+
+
 def _refuse_constant(summary: Summary) -> None:
     """Somewhere two people of one site have to differ."""
+    if summary.n_people < 2:
+        raise _few(summary, summary.n_people, False)
     middle = summary.options.slopes.index(0.0)
     plain = [site.moments[middle, 0] for site in summary.sites]
     spread = sum(max(float(m[-1, -1] - m[0, -1] ** 2 / m[0, 0]), 0.0) for m in plain)
     if spread <= 1e-12 * sum(float(m[-1, -1]) for m in plain):
-        raise DataError("E-NORM", where=f"norm of {summary.key}", needed="several people of one site, with values that differ",
-                        found=f"{summary.n_people} controls of {len(summary.sites)} sites without any spread",
+        where = "one site" if len(plain) == 1 else f"{len(plain)} sites"
+        raise DataError("E-NORM", where=f"norm of {summary.key}", needed="controls of one site whose values differ",
+                        found=f"{summary.n_people} controls at {where}, without any spread within a site",
                         remedy="add controls")  # fmt: skip
 
 

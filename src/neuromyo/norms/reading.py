@@ -70,7 +70,7 @@ def _refusal(norm: Norm, value: float, raw: np.ndarray, effective: float) -> str
     if not np.isfinite(value):
         return "there is no value"
     if not norm.transform.lawful(value):
-        return f"{value:g} {norm.key.unit} cannot be: {norm.key.quantity} is {norm.transform.domain}"
+        return f"{value:g} {norm.key.unit} cannot be: {norm.key.quantity} has to be {norm.transform.domain}"
     least = norm.summary.options.least_effective
     if effective < least:
         covariates = norm.summary.options.covariates

@@ -255,8 +255,10 @@ def test_summaries_that_do_not_belong_together_are_refused():
     c = engine.summarise(replace(KEY, method="other protocol"), controls(8), OPTIONS)
     with pytest.raises(NeuromyoError, match="same covariates.*found age"):
         engine.norm([a, b])
-    with pytest.raises(NeuromyoError, match="same thing.*other protocol"):
+    with pytest.raises(NeuromyoError, match="same thing.*not stated and .*other protocol"):
         engine.norm([a, c])
+    with pytest.raises(NeuromyoError, match="the same controls twice"):
+        engine.norm([a, engine.summarise(KEY, controls(9, 2), OPTIONS), a])
     with pytest.raises(NeuromyoError, match="at least one centre"):
         engine.norm([])
 
