@@ -10,6 +10,7 @@ Nothing here imports neuromyo, and nothing here uses extended phase graphs.
 ``afi_dam``      B1 mapping by actual flip angles and double angles
 ``bloch_mcconnell``  two exchanging pools under an MT pulse, stepped in time; the one pool with the same signals
 ``nerve_slices``  stacks of slices around a nerve, or around what only looks like one; ``nerve_scores`` judges what was traced
+``norm_cohorts``  healthy people with true means and SDs: sites, sides, skew, publications, profiles along a nerve
 ``diffusion``    tensors, gradients in the world frame and as FSL writes them, fibres of two legs
 """
 
