@@ -171,6 +171,7 @@ def _by_network(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
 
 def _write(request: SegmentRequest, drawn: _Drawn) -> tuple[str, ...]:
     from neuromyo.io import store
+    from neuromyo.io.together import all_or_none
     from neuromyo.report import drawn as report
 
     said = {
@@ -179,10 +180,11 @@ def _write(request: SegmentRequest, drawn: _Drawn) -> tuple[str, ...]:
         "InputSHA256": dict(drawn.inputs),
         "Versions": code_version.versions(),
     }
-    files = write_labels(request.prefix, drawn.labels, said, drawn.confidence)
     page = Path(f"{request.prefix}.html")
     lines = [f"{f.message}" for f in drawn.findings if f.level == "warn"]
-    store.write_text(page, report.page(request.prefix.name, drawn.image, drawn.labels, drawn.confidence, lines))
+    with all_or_none():
+        files = write_labels(request.prefix, drawn.labels, said, drawn.confidence)
+        store.write_text(page, report.page(request.prefix.name, drawn.image, drawn.labels, drawn.confidence, lines))
     return (*files, str(page))
 
 
