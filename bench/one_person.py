@@ -84,7 +84,7 @@ def _train(folder: Path, body: visits.Body, grid: Grid) -> None:
 def _start(body: visits.Body, grid: Grid, side: str) -> str:
     """A click in the middle of the sciatic nerve, in the slice that lies in the middle of its course in view."""
     wanted = {1 + (side == "left") * len(LEAVES) + PLACE[("sciatic-nerve", t)] for t in ("fascicle", "epineurium")}
-    k = int(round((185.0 - grid.affine[2, 3]) / SLICE_MM))
+    k = round((185.0 - grid.affine[2, 3]) / SLICE_MM)
     x, y = (v.ravel() for v in np.indices(MATRIX))
     world = grid.to_world(np.stack([x, y, np.full(x.size, k)], axis=1).astype(float))
     here = world[np.isin(body.codes(MOVED.to_body(world)), list(wanted))]
@@ -175,9 +175,8 @@ def main() -> None:
         before = os.getloadavg()[0]
         parts = job(folder, starts)
     wall, cpu = (sum(p[i] for p in parts) for i in (1, 2))
-    print(
-        f"load before {before:.1f} on {os.cpu_count()} cores\n\n| part | wall, s | CPU, s | share of the CPU, % | what came of it |\n|---|---|---|---|---|"
-    )
+    print(f"load before {before:.1f} on {os.cpu_count()} cores\n")
+    print("| part | wall, s | CPU, s | share of the CPU, % | what came of it |\n|---|---|---|---|---|")
     for name, own_wall, own_cpu, said in parts:
         print(f"| {name} | {own_wall:.1f} | {own_cpu:.1f} | {100 * own_cpu / cpu:.0f} | {said} |")
     print(f"| **all** | **{wall:.1f}** | **{cpu:.1f}** | | {'within' if wall <= LIMIT_S else 'BEYOND'} {LIMIT_S:g} s |")

@@ -85,7 +85,7 @@ def people(path: Path) -> tuple[str, ...]:
 def of_nerve(landmarks: Sequence[Landmark], name: str, side: Side) -> tuple[Landmark, ...]:
     """Those that belong to a nerve: its own, those further on in its branches, and bony places; of its side or of no side in
     particular. A start after the first says that the nerve is there too: a restart."""
-    from neuromyo.anatomy.usual import branches
+    from neuromyo.nerve.usual import branches
 
     found: list[Landmark] = []
     for one in landmarks:
@@ -105,7 +105,7 @@ def nerves(landmarks: Sequence[Landmark]) -> tuple[tuple[str, Side], ...]:
 
 def unbegun(landmarks: Sequence[Landmark], followed: Sequence[tuple[str, Side]], where: str) -> tuple[DataError, ...]:
     """What is said of nerves that are only restarted, split or ended, and that nobody follows: E-NEEDS, one a nerve."""
-    from neuromyo.anatomy.usual import branches
+    from neuromyo.nerve.usual import branches
 
     told: dict[tuple[str, Side], DataError] = {}
     for one in landmarks:

@@ -11,11 +11,22 @@ from neuromyo.io import store
 from neuromyo.io.together import all_or_none, refuse_unwritable
 
 
+def both(folder):
+    with all_or_none():
+        store.write_text(folder / "a", "1")
+        store.write_text(folder / "b", "2")
+
+
 def test_an_interruption_between_two_files_leaves_neither(tmp_path):
     (tmp_path / "a").write_text("before")
-    with pytest.raises(KeyboardInterrupt), all_or_none():
-        store.write_text(tmp_path / "a", "after")
-        raise KeyboardInterrupt
+
+    def stopped():
+        with all_or_none():
+            store.write_text(tmp_path / "a", "after")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "before"
 
@@ -41,9 +52,8 @@ def test_an_interruption_while_names_are_given_waits_until_all_have_theirs(tmp_p
         replace(source, target)
 
     monkeypatch.setattr("neuromyo.io.together.os.replace", interrupted)
-    with pytest.raises(KeyboardInterrupt), all_or_none():
-        store.write_text(tmp_path / "a", "1")
-        store.write_text(tmp_path / "b", "2")
+    with pytest.raises(KeyboardInterrupt):
+        both(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
@@ -52,8 +62,8 @@ def test_a_fault_while_names_are_given_leaves_no_temporary_file(tmp_path, monkey
         raise OSError(errno.EIO, "x")
 
     monkeypatch.setattr("neuromyo.io.together.os.replace", full)
-    with pytest.raises(ResourceError), all_or_none():
-        store.write_text(tmp_path / "a", "1")
+    with pytest.raises(ResourceError):
+        both(tmp_path)
     assert not os.listdir(tmp_path)
 
 
