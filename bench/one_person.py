@@ -1,7 +1,7 @@
 """How long one person's anatomy takes as one job: compartments, individual muscles, both nerves with fascicles and course, the table.
 
     python bench/one_person.py                  makes the person (minutes, not counted), then does and times the job
-    python bench/one_person.py --keep FOLDER    keeps images and results there
+    python bench/one_person.py --keep FOLDER    keeps images and results there, and takes the images that are there
 
 The person is the phantom's: both thighs at the resolution of the protocol nerve_3t (0.9 x 0.9 x 4 mm, 40 slices), scanned twice, moved
 and bent between the visits; muscles were drawn at the first visit. The job, on the files of the second, is what a person would type:
@@ -18,6 +18,7 @@ Wall seconds depend on what else the machine does; CPU seconds (user and system,
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -171,7 +172,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="neuromyo-") as scratch:
         folder = given.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        starts = make(folder)
+        known = folder / "starts.json"
+        if not known.exists():
+            store.write_json(known, make(folder))
+        starts = json.loads(known.read_text())
         before = os.getloadavg()[0]
         parts = job(folder, starts)
     wall, cpu = (sum(p[i] for p in parts) for i in (1, 2))

@@ -82,7 +82,8 @@ def make(request: ReadingRequest) -> Made:
     _check(request)
     cases = _cases(request)
     out, key = _places(request)
-    pictures = [_pictures(case, request) for case in cases]
+    told: list[Finding] = []
+    pictures = [_pictures(case, request, told) for case in cases]
     held: dict[str, Any] = {}
     forms = {reader: _form(out, reader) for reader in request.readers}
     with all_or_none():
@@ -97,7 +98,7 @@ def make(request: ReadingRequest) -> Made:
         _write_key(key, {"schema": 1, "scale": kind.id, "seed": request.seed, "forms": held,
                          "fields": [{"region": region, "side": side} for region, side in fields]})  # fmt: skip
     twice = sum(s.reading == 2 for s in order(len(cases), request.repeat, request.seed, request.readers[0]))
-    return Made(forms, key, len(cases), twice, _remarks(len(cases), twice, request, kind))
+    return Made(forms, key, len(cases), twice, (*_remarks(len(cases), twice, request, kind), *told))
 
 
 def _check(request: ReadingRequest) -> None:
@@ -187,12 +188,15 @@ def _fits(name: names.Name, wanted: str) -> bool:
     )
 
 
-def _pictures(case: _Case, request: ReadingRequest) -> tuple[page.Picture, ...]:
+def _pictures(case: _Case, request: ReadingRequest, told: list[Finding]) -> tuple[page.Picture, ...]:
     with tempfile.TemporaryDirectory(prefix="neuromyo-read-") as scratch:
         image, grid, _ = nifti.open_image(case.path, scratch=Path(scratch))
         if request.volume > image.shape[3]:
             raise DataError("E-READING", where=case.name, needed=f"volume {request.volume}", found=f"{image.shape[3]} of them",
                             remedy="choose another with --volume")  # fmt: skip
+        if image.shape[3] > 1:
+            told.append(Finding("warn", "W-READERS", case.name, f"{image.shape[3]} volumes, of which volume {request.volume} is shown",
+                                "choose another with --volume", "the others are not read"))  # fmt: skip
         values = image.read()[..., request.volume - 1]
     n = grid.shape[grid.slice_axis]
     edge = int(0.1 * n) if n > 2 * request.slices else 0  # ends of a stack are dark or folded over

@@ -13,7 +13,8 @@ from neuromyo.core.labels import Side
 from neuromyo.io import sheet, store
 from neuromyo.io.files import printable, read_small
 from neuromyo.io.table import write_tsv
-from neuromyo.io.together import all_or_none, refuse_unwritable
+from neuromyo.io.together import all_or_none
+from neuromyo.pipeline import typed
 from neuromyo.pipeline.reading import key_beside
 from neuromyo.report import reading as page
 from neuromyo.stats.intervals import Interval
@@ -70,8 +71,9 @@ def score(
 
     E-READING: not a form's answers, codes or values unknown, a reader twice, grades missing.
     """
-    refuse_unwritable(_results(table))
-    held = _key(key or key_beside(forms))
+    key = key or key_beside(forms)
+    typed.refuse_overwriting(_results(table), [*answers, key])
+    held = _key(key)
     kind = scale(str(held["scale"]))
     if not answers:
         raise _wrong("answers", "the files that readers saved", "none", "name them behind the folder of forms")
@@ -102,6 +104,9 @@ def score(
 
 def _key(path: Path) -> dict[str, Any]:
     name = printable(path.name)
+    if not path.exists():
+        raise _wrong(f"the key {name}", "the key that was written with the forms", "no file of that name",
+                     "name the folder of the forms first, or give --key FILE if the key was moved")  # fmt: skip
     try:
         held = json.loads(read_small(path, f"the key {name}", "E-READING", _LIMIT))
         fine = held["schema"] == 1 and isinstance(held["forms"], dict) and isinstance(held["fields"], list)
