@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -128,7 +129,7 @@ def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray |
     """(a, b, z, 2) float32: displacement in mm within the slices, from places of the fixed image to places of the moving one."""
     u = np.zeros((*stacks.fixed.shape, 2), np.float32) if start is None else start
     with ThreadPoolExecutor(
-        max_workers=_workers()
+        max_workers=workers()
     ) as pool:  # slices are worked out apart: their bits do not depend on it
         return _bent(stacks, levels, u, pool)
 
@@ -149,16 +150,15 @@ def _bent(stacks: Stacks, levels: tuple[Level, ...], u: np.ndarray, pool: Thread
             a, b = (gaussian_filter(i, [blur, blur, 0])[first::thin, first::thin] for i in (fixed, moving))
             v = u[first::thin, first::thin].astype(np.float64)
             spacing = stacks.spacing[:2] * thin
-            slices = ((a[:, :, k], b[:, :, k], v[:, :, k]) for k in range(a.shape[2]))
-            worked = pool.map(lambda one, spacing=spacing, level=level: _burst(*one, spacing, level), slices)
-            v = np.stack(list(worked), axis=2)
+            slices = [[i[:, :, k] for k in range(i.shape[2])] for i in (a, b, v)]
+            v = np.stack(list(pool.map(_burst, *slices, repeat(spacing), repeat(level))), axis=2)
             if v.shape[2] > 1:
                 v = gaussian_filter(v, [0, 0, across, 0], mode="nearest")
             u = refined(v, stacks.fixed.shape, thin)
     return u
 
 
-def _workers() -> int:
+def workers() -> int:
     """The cores that this process may use, up to four."""
     able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(able, 4)
