@@ -13,6 +13,7 @@ import numpy as np
 
 from neuromyo.nerve.contour import DIRECTIONS
 from neuromyo.nerve.follow import Step
+from neuromyo.nerve.trace_doubt import noise, towards_fat
 from neuromyo.nerve.trace_stack import Piece, Stack
 from neuromyo.nerve.usual import usual
 
@@ -53,17 +54,11 @@ def inside(piece: Piece, step: Step) -> tuple[Inside, ...]:
     return tuple(replace(one, fatness=min(one.fatness, least)) for one in out)
 
 
-def noise(image: np.ndarray) -> float:
-    """Standard deviation of noise in a slice's piece, from what neighbouring pixels do not share (median, so edges hardly count)."""
-    rest = image[1:-1, 1:-1] - 0.25 * (image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:])
-    return float(np.median(np.abs(rest)) / 0.6745 / np.sqrt(1.25))
-
-
 def start_refusal(piece: Piece, step: Step, score: float) -> str:
     """Why there is no nerve at the place pointed at, or "" where there may be one; ``score`` of the outline (`trace_start`)."""
     if step.distinct < (0.25 if step.closed > 0.85 else 0.4):
         return "what is there differs too little from what is around it"
-    if step.closed < 0.5:
+    if step.closed < 0.5 and towards_fat(piece, step.cut.outline) < 0.7:
         return f"a boundary can be seen around {100 * step.closed:.0f} % of what is there only"
     if step.even < 0.15:
         return "no outline was found whose middle and rim look alike"
