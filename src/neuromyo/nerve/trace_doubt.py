@@ -22,6 +22,8 @@ from neuromyo.nerve.trace_stack import Piece
 SHARES, FACTORS = (0.2, 0.6, 0.8), (0.3, 0.7, 1.0)
 #: below this share, in the middle of all sections, it is said in words
 TOLD = 0.4
+#: what confidence is multiplied by where something is odd about the whole
+DOUBTED = 0.6
 _STEPS = 7
 
 
