@@ -6,6 +6,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from tests.gauntlet.driving import AFFINE, legs, neuromyo, results, write_study
 from tests.gauntlet.making import digests, gz, nii
@@ -143,6 +144,30 @@ def test_g33_labels_are_taken_by_geometry_and_give_the_same_numbers(unlabelled, 
     assert float(found["plain"]["calf", "left"]) == pytest.approx(32, abs=0.2)
     assert float(found["plain"]["calf", "right"]) == pytest.approx(36, abs=0.2)
     assert {name: f == found["plain"] for name, f in found.items()} == dict.fromkeys(FINE, True)
+
+
+def test_segmentations_of_3d_slicer_give_the_same_numbers(unlabelled, tmp_path):
+    """A .seg.nrrd names its regions itself; one of DICOM, too (`tests/unit/dicom/test_segmentation.py`)."""
+    plain = draw(tmp_path / "nifti", table=TABLE.replace("\tleg\t", "\tn/a\t"))
+    anat = tmp_path / "nrrd" / "sub-bad" / "anat"
+    anat.mkdir(parents=True)
+    image = sitk.GetImageFromArray(BOTH.transpose(2, 1, 0))
+    image.SetDirection(np.diag([1.0, -1.0, 1.0]).ravel())  # ITK counts x to the left and y to the back
+    image.SetSpacing((8.0, 8.0, 10.0))
+    image.SetOrigin((-92.0, 76.0, -10.0))
+    for n, side in enumerate(("left", "right")):
+        image.SetMetaData(f"Segment{n}_Name", f"calf {side}")
+        image.SetMetaData(f"Segment{n}_LabelValue", str(n + 1))
+    sitk.WriteImage(image, str(anat / "sub-bad_dseg.seg.nrrd"))
+    found = []
+    for folder in (plain, tmp_path / "nrrd"):
+        out = tmp_path / f"{folder.name}-out"
+        ended = neuromyo("run", unlabelled / "bids", out, "participant", *ASK, "--regions", folder,
+                         "--participant-label", "bad")  # fmt: skip
+        assert ended.status == 0, ended.err
+        found.append(drawn(out / "measurements.tsv"))
+    assert float(found[1]["calf", "left"]) == pytest.approx(32, abs=0.2)
+    assert found[1] == found[0]
 
 
 def test_g34_flip_labels_mirrors_a_mirrored_map(unlabelled, tmp_path):

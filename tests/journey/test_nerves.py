@@ -129,3 +129,14 @@ def test_a_table_of_others_is_told(study, traced, tmp_path):
     said = neuromyo("run", study / "in", tmp_path / "out", "participant", "--landmarks", table, "--nprocs", "1")
     assert traced == []
     assert "no row is of a session that is measured (sub-01, sub-02)" in said.err
+
+
+def test_a_row_that_belongs_to_no_nerve_harms_no_other(study, traced, tmp_path):
+    table = tmp_path / "landmarks.tsv"
+    table.write_text(HEAD + LEFT.replace("start", "restart") + RIGHT)
+    said = neuromyo("run", study / "in", tmp_path / "out", "participant", "--landmarks", table, "--nprocs", "1",
+                    "--participant-label", "01")  # fmt: skip
+    assert traced == ["sciatic-nerve right"]
+    assert "start of the sciatic nerve (left), found only a restart" in said.err
+    assert said.status == 2
+    assert {r["side"] for r in rows(tmp_path / "out" / "measurements.tsv")} == {"right"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -66,9 +67,9 @@ class Scene:
         thin = thinness(mask, self.grid)
         near = _about(mask, self.grid)
         knowing = [i for i, s in enumerate(self.sources) if label in s.outlines]
-        met = [self.sources[i].met for i in knowing]
-        left = [_unexplained(m, self._on(near, m)) for m in met]
-        moved = [_changes(m, self._on(mask, m)) for m in met]
+        seen = [self._views[i] for i in knowing]
+        left = [v.unexplained(v.on(near)) for v in seen]
+        moved = [v.changes(v.on(mask)) for v in seen]
         pairs = [(i, j) for i in knowing for j in knowing if i < j]
         apart = [(1.0 - _dice(self.each[i] == label, self.each[j] == label)) * 2.0 / thin for i, j in pairs]
         return Signs(
@@ -79,12 +80,51 @@ class Scene:
             _mean([m[0] for m in moved], 1.0),
         )
 
-    def _on(self, mask: np.ndarray, met: Met) -> np.ndarray:
-        """A mask of the target on the grid that displacements were looked for on (its nearest voxels)."""
+    @cached_property
+    def _views(self) -> list[_View]:
+        """What is the same for every label, worked out once for each atlas."""
+        return [_View.of(s.met, self.grid) for s in self.sources]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """An atlas as it lies on the target: ``there``, the target's voxel nearest to each voxel that displacements were looked for on;
+    both images with fine noise smoothed away; log volume change, and its median where the atlas is seen."""
+
+    met: Met
+    there: tuple[np.ndarray, ...]
+    fixed: np.ndarray
+    carried: np.ndarray
+    change: np.ndarray
+    whole: float
+
+    @staticmethod
+    def of(met: Met, grid: Grid) -> _View:
         index = np.moveaxis(np.indices(met.grid.shape), 0, -1)
-        there = np.rint(self.grid.to_index(met.grid.to_world(index))).astype(np.intp)
-        there = np.clip(there, 0, np.array(self.grid.shape) - 1)
-        return mask[tuple(np.moveaxis(there, -1, 0))] & met.seen
+        there = np.rint(grid.to_index(met.grid.to_world(index))).astype(np.intp)
+        there = np.clip(there, 0, np.array(grid.shape) - 1)
+        width = [0.0 if a == met.grid.slice_axis else 1.0 for a in range(3)]
+        fixed, carried = (gaussian_filter(i, width) for i in (met.fixed, met.carried))
+        change = np.log(np.clip(jacobian(met.transform), 0.02, 50.0))
+        whole = float(np.median(change[met.seen])) if met.seen.any() else 0.0
+        return _View(met, tuple(np.moveaxis(there, -1, 0)), fixed, carried, change, whole)
+
+    def on(self, mask: np.ndarray) -> np.ndarray:
+        """A mask of the target on the grid that displacements were looked for on (its nearest voxels)."""
+        return mask[self.there] & self.met.seen
+
+    def unexplained(self, where: np.ndarray) -> float:
+        """Share of the fixed image's variance at a place that the other leaves."""
+        if where.sum() < 10:
+            return 1.0
+        fixed, carried = (i[where].astype(np.float64) for i in (self.fixed, self.carried))
+        return float(np.clip(((fixed - carried) ** 2).mean() / max(fixed.var(), 1e-12), 0.0, 1.0))
+
+    def changes(self, where: np.ndarray) -> tuple[float, float]:
+        """(volume here against the atlas', after the change of the whole limb; spread of the logarithm of volume change)."""
+        if not where.any():
+            return 1.0, 1.0
+        return float(np.exp(self.whole - self.change[where].mean())), float(self.change[where].std())
 
 
 def thinness(mask: np.ndarray, grid: Grid) -> float:
@@ -101,24 +141,6 @@ def thinness(mask: np.ndarray, grid: Grid) -> float:
 def _about(mask: np.ndarray, grid: Grid) -> np.ndarray:
     sampling = [1e3 if a == grid.slice_axis else s for a, s in enumerate(grid.spacing_mm)]
     return np.asarray(distance_transform_edt(~mask, sampling)) <= _ABOUT_MM
-
-
-def _unexplained(met: Met, where: np.ndarray) -> float:
-    """Share of the fixed image's variance at a place that the other leaves, fine noise smoothed away."""
-    if where.sum() < 10:
-        return 1.0
-    width = [0.0 if a == met.grid.slice_axis else 1.0 for a in range(3)]
-    fixed, carried = (gaussian_filter(i, width)[where].astype(np.float64) for i in (met.fixed, met.carried))
-    return float(np.clip(((fixed - carried) ** 2).mean() / max(fixed.var(), 1e-12), 0.0, 1.0))
-
-
-def _changes(met: Met, where: np.ndarray) -> tuple[float, float]:
-    """(volume here against the atlas', after the change of the whole limb; spread of the logarithm of volume change)."""
-    if not where.any():
-        return 1.0, 1.0
-    change = np.log(np.clip(jacobian(met.transform), 0.02, 50.0))
-    whole = float(np.median(change[met.seen]))
-    return float(np.exp(whole - change[where].mean())), float(change[where].std())
 
 
 def _dice(a: np.ndarray, b: np.ndarray) -> float:

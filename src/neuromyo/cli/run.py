@@ -24,7 +24,11 @@ def run(
     protocol: t.Protocol = "",
     regions: Annotated[
         Path | None,
-        typer.Option("--regions", metavar="DIR", help="Label maps in a tree like the dataset's (*_dseg.nii.gz)."),
+        typer.Option(
+            "--regions",
+            metavar="DIR",
+            help="Label maps in a tree like the dataset's: *_dseg.nii.gz with its .tsv, *_dseg.seg.nrrd, *_dseg.dcm.",
+        ),
     ] = None,
     flip_labels: Annotated[
         str, typer.Option("--flip-labels", help="left-right mirrors the label maps of --regions; none leaves them.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from neuromyo.core.errors import ResourceError
 from neuromyo.io.files import cannot_read, open_regular, printable
+from neuromyo.io.together import put_off
 
 _PREFIX, _SUFFIX = ".neuromyo-", ".tmp"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -27,8 +28,9 @@ def write_stream(path: Path, pieces: Iterable[bytes], *, mode: int = 0o666) -> s
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _fill(temporary, pieces, digest, mode)
-            os.replace(temporary, path)
-            _flush_folder(path.parent)
+            if not put_off(temporary, path):
+                os.replace(temporary, path)
+                flush_folder(path.parent)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -100,7 +102,7 @@ def _fill(temporary: Path, pieces: Iterable[bytes], digest: Any, mode: int) -> N
         os.fsync(stream.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a rename last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

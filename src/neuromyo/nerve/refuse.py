@@ -13,12 +13,17 @@ import numpy as np
 
 from neuromyo.nerve.contour import DIRECTIONS
 from neuromyo.nerve.follow import Step
+from neuromyo.nerve.trace_doubt import noise, towards_fat
 from neuromyo.nerve.trace_stack import Piece, Stack
 from neuromyo.nerve.usual import usual
 
 #: shorter than this, and shorter than this share of the stack: not a nerve
 LEAST_MM, LEAST_SHARE = 25.0, 0.7
 _FLATTEST = 4.5
+#: a boundary that single rays hardly show (coarse pixels, noise) is one all the same where this share of them leads towards fat
+RIM = 0.7
+#: over the median around, rank and unevenness (see `Inside`) of what may be slow blood, where fat is bright
+_BLOOD_LEVEL, _BLOOD_RANK, _BLOOD_TEXTURE = 2.8, 0.87, 2.5
 #: pixels in which a nerve's fascicles make its inside uneven
 FASCICLES_SEEN_MM = 0.4
 
@@ -53,17 +58,11 @@ def inside(piece: Piece, step: Step) -> tuple[Inside, ...]:
     return tuple(replace(one, fatness=min(one.fatness, least)) for one in out)
 
 
-def noise(image: np.ndarray) -> float:
-    """Standard deviation of noise in a slice's piece, from what neighbouring pixels do not share (median, so edges hardly count)."""
-    rest = image[1:-1, 1:-1] - 0.25 * (image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:])
-    return float(np.median(np.abs(rest)) / 0.6745 / np.sqrt(1.25))
-
-
 def start_refusal(piece: Piece, step: Step, score: float) -> str:
     """Why there is no nerve at the place pointed at, or "" where there may be one; ``score`` of the outline (`trace_start`)."""
     if step.distinct < (0.25 if step.closed > 0.85 else 0.4):
         return "what is there differs too little from what is around it"
-    if step.closed < 0.5:
+    if step.closed < 0.5 and towards_fat(piece, step.cut.outline) < RIM:
         return f"a boundary can be seen around {100 * step.closed:.0f} % of what is there only"
     if step.even < 0.15:
         return "no outline was found whose middle and rim look alike"
@@ -93,9 +92,25 @@ def refusal(stack: Stack, name: str, steps: Sequence[Step], pieces: Sequence[Pie
         return (
             f"its cross-section of {area:.1f} mm2 is under an eighth of what is usual ({usual(name).area_mm2:.0f} mm2)"
         )
-    if float(np.median([s.closed for s in steps])) < 0.55:
+    closed = float(np.median([s.closed for s in steps]))
+    if (
+        closed < 0.55
+        and float(np.median([towards_fat(p, s.cut.outline) for p, s in zip(pieces, steps, strict=True)])) < RIM
+    ):
         return "no boundary can be seen around most of its circumference"
     return _vessel([inside(p, s) for p, s in zip(pieces, steps, strict=True)], stack.flat.pixel_mm)
+
+
+def suspicion(steps: Sequence[Step], pieces: Sequence[Piece]) -> str:
+    """What is odd about something that may be a nerve all the same, or "": slow blood is hardly told from an oedematous nerve."""
+    looks = [inside(p, s) for p, s in zip(pieces, steps, strict=True)]
+    for c, fat_is in enumerate(pieces[0].fat_is):
+        level, rank, texture = (
+            float(np.median([getattr(look[c], n) for look in looks])) for n in ("level", "rank", "texture")
+        )
+        if fat_is > 0 and level > _BLOOD_LEVEL and rank > _BLOOD_RANK and texture < _BLOOD_TEXTURE:
+            return f"it is {level:.1f} times as bright as most around it, and as even as a vein with slow blood"
+    return ""
 
 
 def _vessel(looks: Sequence[tuple[Inside, ...]], pixel_mm: float) -> str:

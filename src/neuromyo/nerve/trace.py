@@ -23,7 +23,7 @@ from neuromyo.core.nerve import Trace
 from neuromyo.core.options import check, option
 from neuromyo.nerve.follow import Step, begin, judged
 from neuromyo.nerve.pathway import Rules, Way, near, walk
-from neuromyo.nerve.refuse import refusal, start_refusal
+from neuromyo.nerve.refuse import refusal, start_refusal, suspicion
 from neuromyo.nerve.resolution import supports_outline
 from neuromyo.nerve.trace_stack import Stack
 from neuromyo.nerve.trace_start import candidates
@@ -106,8 +106,9 @@ def _from(stack: Stack, said: Told, name: str, side: Side, rules: Rules, landmar
         slices = list(range(k + step, last + step, step))
         may = rules.may_divide and _distal(stack, step)
         ways.append(walk(stack, state, slices, Rules(rules.least, rules.gap, may), said.restarts, said.splits))
-    _refuse(stack, said, name, first, ways)
-    return Followed(name, first, tuple(ways), _branches(stack, said, name, side, rules, ways, landmarks), state.look)
+    odd = _refuse(stack, said, name, first, ways)
+    branches = _branches(stack, said, name, side, rules, ways, landmarks)
+    return Followed(name, first, tuple(ways), branches, state.look, odd)
 
 
 def _distal(stack: Stack, step: int) -> bool:
@@ -116,13 +117,15 @@ def _distal(stack: Stack, step: int) -> bool:
     return bool(step * across[2] < 0.5)
 
 
-def _refuse(stack: Stack, said: Told, name: str, first: Step, ways: Sequence[Way]) -> None:
+def _refuse(stack: Stack, said: Told, name: str, first: Step, ways: Sequence[Way]) -> str:
+    """What is odd about it; E-NERVE where it is no nerve."""
     steps = [first, *(step for way in ways for step in way.steps)]
     pieces = [near(stack, step.cut.outline, step.slice) for step in steps]
     whole = any(way.division is not None for way in ways) or said.short
     why = refusal(stack, name, steps, pieces, whole)
     if why:
         raise _no_nerve(stack, name, said, why)
+    return suspicion(steps, pieces)
 
 
 def _no_nerve(stack: Stack, name: str, said: Told, why: str) -> DataError:

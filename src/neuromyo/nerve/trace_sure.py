@@ -13,6 +13,7 @@ import numpy as np
 
 from neuromyo.core.nerve import Section
 from neuromyo.nerve.follow import Step
+from neuromyo.nerve.trace_doubt import doubted
 from neuromyo.nerve.trace_stack import Stack
 
 #: weights of: 1, quality (logit), voxels across (log), rival, match
@@ -30,9 +31,9 @@ def features(stack: Stack, step: Step) -> np.ndarray:
     return np.array([1.0, np.log(quality / (1 - quality)), np.log(max(across, 1.0)) - 1.5, step.rival, step.match])
 
 
-def confidence(stack: Stack, step: Step) -> float:
-    """0 to 1."""
-    return float(1.0 / (1.0 + np.exp(-features(stack, step) @ np.array(WEIGHTS))))
+def confidence(stack: Stack, step: Step, rim: float = 1.0) -> float:
+    """0 to 1. rim : the share of the circumference from where on it grows as bright as fat (`trace_doubt`)"""
+    return doubted(rim) * float(1.0 / (1.0 + np.exp(-features(stack, step) @ np.array(WEIGHTS))))
 
 
 def bridged_confidence(steps: Sequence[Step], k: int) -> float:
@@ -51,12 +52,12 @@ def area_error(stack: Stack, step: Step) -> float:
     return around * float(np.linalg.norm(parts))
 
 
-def step_flags(stack: Stack, step: Step) -> tuple[str, ...]:
-    """What the section is flagged with."""
+def step_flags(stack: Stack, step: Step, sure: float) -> tuple[str, ...]:
+    """What the section is flagged with; ``sure``: its confidence."""
     flags = list(step.flags)
     if step.rival > 0.5 * step.quality or step.touch > 0.25:
         flags.append("crossing")
-    if confidence(stack, step) < WEAK:
+    if sure < WEAK:
         flags.append("weak")
     if step.cut_off:
         flags.append("edge")

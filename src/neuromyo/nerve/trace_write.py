@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from neuromyo.core.errors import Finding
 from neuromyo.core.labels import Side
 from neuromyo.core.nerve import Section, Trace
 from neuromyo.nerve.contour import Outline
 from neuromyo.nerve.cover import coverage
 from neuromyo.nerve.follow import Step
-from neuromyo.nerve.pathway import Way
+from neuromyo.nerve.pathway import Way, near
 from neuromyo.nerve.rim import MARGIN_MM
+from neuromyo.nerve.trace_doubt import DOUBTED, TOLD, towards_fat
 from neuromyo.nerve.trace_finish import finished
 from neuromyo.nerve.trace_look import Look
 from neuromyo.nerve.trace_stack import Stack
@@ -21,13 +24,14 @@ from neuromyo.nerve.trace_sure import area_error, bridged_confidence, confidence
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """A nerve as followed: its first step, the ways from there, its branches."""
+    """A nerve as followed: its first step, the ways from there, its branches; ``odd``: what makes one doubt that it is one."""
 
     name: str
     first: Step
     ways: tuple[Way, ...]
     branches: tuple[Followed, ...]
     look: Look
+    odd: str = ""
 
     @property
     def steps(self) -> list[Step]:
@@ -40,7 +44,10 @@ def written(stack: Stack, followed: Followed, name: str, side: Side, *, proposed
     steps = finished(stack, followed.steps, followed.look)
     bridged = sorted(k for way in followed.ways for k in way.bridged)
     outlines = [(s.slice, s.cut.outline) for s in steps] + [(k, between(steps, k)) for k in bridged]
-    sections = [_section(stack, s) for s in steps] + [_gap_section(stack, steps, k) for k in bridged]
+    rims = [towards_fat(near(stack, s.cut.outline, s.slice), s.cut.outline) for s in steps]
+    odd = DOUBTED if followed.odd else 1.0
+    sections = [_section(stack, s, r, odd) for s, r in zip(steps, rims, strict=True)]
+    sections += [_gap_section(stack, steps, k) for k in bridged]
     sections.sort(key=lambda one: one.slice)
     length = (sections[-1].slice - sections[0].slice + 1) * stack.flat.apart_mm
     return Trace(
@@ -52,7 +59,7 @@ def written(stack: Stack, followed: Followed, name: str, side: Side, *, proposed
         score=score(sections, length),
         proposed=proposed,
         branches=tuple(written(stack, branch, branch.name, side, proposed=proposed) for branch in followed.branches),
-        findings=tuple(_findings(stack, followed, sections)),
+        findings=tuple(_findings(stack, followed, sections, float(np.median(rims)))),
         details={"length_mm": length, "pixel_mm": stack.flat.pixel_mm, "slices": float(len(sections))},
     )
 
@@ -66,11 +73,11 @@ def between(steps: Sequence[Step], k: int) -> Outline:
     return Outline((1 - share) * one.centre + share * other.centre, (1 - share) * one.radius + share * other.radius)
 
 
-def _section(stack: Stack, step: Step) -> Section:
-    outline = step.cut.outline
+def _section(stack: Stack, step: Step, rim: float, odd: float) -> Section:
+    outline, sure = step.cut.outline, odd * confidence(stack, step, rim)
     return Section(
         step.slice, stack.flat.world(outline.middle, step.slice), (stack.flat.world(outline.points, step.slice),),
-        outline.area, area_error(stack, step), confidence(stack, step), step_flags(stack, step),
+        outline.area, area_error(stack, step), sure, step_flags(stack, step, sure),
     )  # fmt: skip
 
 
@@ -82,7 +89,7 @@ def _gap_section(stack: Stack, steps: Sequence[Step], k: int) -> Section:
     )  # fmt: skip
 
 
-def _findings(stack: Stack, followed: Followed, sections: Sequence[Section]) -> list[Finding]:
+def _findings(stack: Stack, followed: Followed, sections: Sequence[Section], rim: float) -> list[Finding]:
     where = f"{stack.images[0].name}, {followed.name}"
     out = []
     if not stack.shows_boundary:
@@ -90,6 +97,13 @@ def _findings(stack: Stack, followed: Followed, sections: Sequence[Section]) -> 
                            "cannot be told from the fat around it", "add an image in which fat is bright (T2w or T1w)",
                            f"where fat is dark the boundary is taken to lie {MARGIN_MM:g} mm beyond the edge of the fascicles: "
                            "areas may be some 20 % too small"))  # fmt: skip
+    if followed.odd:
+        out.append(Finding("warn", "W-NERVE", where, followed.odd, "follow it on further: a vein takes in others and lies beside an artery",
+                           "it may be no nerve"))  # fmt: skip
+    if rim < TOLD:
+        out.append(Finding("warn", "W-NERVE", where, f"its rim borders on fat around {100 * rim:.0f} % of the circumference only",
+                           "look at the overlay; point at the nerve in another slice if fat or vessels lie within the outline",
+                           "it may be another structure, or the nerve with what lies around it: areas may be far too large"))  # fmt: skip
     for way in followed.ways:
         if way.bridged:
             out.append(Finding("warn", "W-NERVE", f"{where}, {in_words(way.bridged)}", "the nerve could not be seen",

@@ -46,6 +46,7 @@ class MeasureResult:
 def measure_files(request: MeasureRequest) -> MeasureResult:
     """Measures regions: their volume, sections and sides (muscles), the shape along them (nerves), and maps within them."""
     from neuromyo.io import table
+    from neuromyo.io.together import all_or_none
 
     if request.table.suffix != ".tsv":
         raise OptionError("E-OPTION", where="-o", needed="a name that ends in .tsv", found=str(request.table),
@@ -67,7 +68,8 @@ def measure_files(request: MeasureRequest) -> MeasureResult:
         found, more = measure(
             labels, [m for m, _ in maps], None if fat is None else fat[0], request.subject, request.session
         )
-    written = table.write_measurements(request.table, found)
+    with all_or_none():
+        written = table.write_measurements(request.table, found)
     files = tuple(str(request.table.with_name(name)) for name in written)
     told = [f for _, fs in maps for f in fs] + list(fat[1] if fat else ())
     return MeasureResult(found, files, tuple(dict.fromkeys([*remarks, *told, *more])))

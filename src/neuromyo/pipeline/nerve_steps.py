@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuromyo.core.errors import Finding
+from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
@@ -60,19 +60,22 @@ class Pictures:
         return pictures.of_session(self.series)
 
 
-def wanted(options: RunOptions, subject: str, session: str, drawn: Sequence[Labels]) -> tuple[Wanted, ...]:
-    """Every nerve of a session that somebody pointed at, then those asked for by name at which nobody did, on each side in view."""
+def wanted(
+    options: RunOptions, subject: str, session: str, drawn: Sequence[Labels]
+) -> tuple[tuple[Wanted, ...], tuple[DataError, ...]]:
+    """Every nerve of a session that somebody pointed at, then those asked for by name at which nobody did, on each side in view;
+    and what is wrong with rows that belong to none of them."""
     pointed = pointing.of_file(options.landmarks, subject, session)
     found = [
-        Wanted(name, side, pointing.of_nerve(pointed, name, side), False)
-        for name, side in pointing.nerves(pointed, str(options.landmarks and options.landmarks.name))
+        Wanted(name, side, pointing.of_nerve(pointed, name, side), False) for name, side in pointing.nerves(pointed)
     ]
     for text in options.nerves:
         name, side = pointing.nerve_asked(text)
         for one in (side,) if side != "none" else _sides(drawn):
             if not any(w.name == name and (w.side == one or "none" in (w.side, one)) for w in found):
                 found.append(Wanted(name, one, pointing.of_nerve(pointed, name, one), True))
-    return tuple(found)
+    where = str(options.landmarks and options.landmarks.name)
+    return tuple(found), pointing.unbegun(pointed, [(w.name, w.side) for w in found], where)
 
 
 def _sides(drawn: Sequence[Labels]) -> tuple[Side, ...]:

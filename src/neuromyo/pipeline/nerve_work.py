@@ -35,6 +35,10 @@ class Steps(Protocol):
     def once(self, name: str, key: str, make: Callable[[], Made], recall: Callable[[Entry], None]) -> None: ...
 
 
+def _raise(error: NeuromyoError) -> None:
+    raise error
+
+
 @dataclass
 class NerveWork:
     """The nerves that a session's options ask for, and what became of them."""
@@ -49,11 +53,16 @@ class NerveWork:
         steps, ready = self.steps, self.steps.ready
         self.pictures = Pictures([s for s in ready.usable if s.kind != "dwi"])
 
+        astray: list[NeuromyoError] = []
+
         def listed() -> None:
             drawn = list(steps.labels.values())
-            self.wanted = nerve_steps.wanted(steps.job.options, ready.subject, ready.session, drawn)
+            self.wanted, wrong = nerve_steps.wanted(steps.job.options, ready.subject, ready.session, drawn)
+            astray.extend(wrong)
 
         steps.attempt("nerves", listed)
+        for error in astray:  # each a failure of its own: the other nerves are followed all the same
+            steps.attempt("nerves", lambda error=error: _raise(error))
         for one in self.wanted:
             steps.attempt(one.step, lambda one=one: self._follow(one))
 

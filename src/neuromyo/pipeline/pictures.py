@@ -28,6 +28,8 @@ _NO_PICTURE = ("dwi", "epi", "fieldmap", "phasediff", "TB1map", "TB1AFI", "TB1DA
 MOST_PICTURES = 3
 #: one volume of so many different numbers or fewer is no image of anatomy
 _FEWEST = 4
+#: so many whole numbers from 0 on, or fewer, are taken for the indices of regions
+_MOST_LABELS = 60
 #: suffixes that show anatomy and that no biomarker may have asked for
 KINDS = frozenset(_BY_SUFFIX)
 
@@ -55,7 +57,7 @@ def open_picture(typed: str, scratch: Path, *, memory_mb: int = 4000, geometry: 
         raise DataError("E-NODATA", where=name, needed="an image with something in it", found="nothing but zero or no numbers",
                         remedy="check which file was meant")  # fmt: skip
     different = np.unique(values[np.isfinite(values)])
-    if len(different) == 1 or (values.shape[3] == 1 and len(different) <= _FEWEST):
+    if len(different) == 1 or (values.shape[3] == 1 and _of_labels(different)):
         few = (
             "the same number everywhere"
             if len(different) == 1
@@ -67,6 +69,17 @@ def open_picture(typed: str, scratch: Path, *, memory_mb: int = 4000, geometry: 
     kind = _suffix(name)
     image = Image(_one(values), opened.grid, weighting or _weighting(kind, name), name)
     return Opened(image, opened.findings, opened.sha256)
+
+
+def _of_labels(different: np.ndarray) -> bool:
+    """Whether the numbers of an image are those of regions: next to none, or few whole ones that begin with 0. Noise alone gives an
+    image more."""
+    if len(different) <= _FEWEST:
+        return True
+    whole = different == np.rint(different)
+    return (
+        len(different) <= _MOST_LABELS and bool(whole.all()) and different[0] == 0 and different[-1] < 4 * _MOST_LABELS
+    )
 
 
 def of_session(series: Sequence[Series]) -> tuple[Image, ...]:

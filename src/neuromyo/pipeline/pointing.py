@@ -98,19 +98,25 @@ def of_nerve(landmarks: Sequence[Landmark], name: str, side: Side) -> tuple[Land
     return tuple(found)
 
 
-def nerves(landmarks: Sequence[Landmark], where: str) -> tuple[tuple[str, Side], ...]:
-    """(name, side) of every nerve that somebody pointed at, in their order; a nerve that is only restarted, split or ended has
-    no place to begin at, which is E-NEEDS."""
+def nerves(landmarks: Sequence[Landmark]) -> tuple[tuple[str, Side], ...]:
+    """(name, side) of every nerve that somebody said where to begin, in their order."""
+    return tuple(dict.fromkeys((one.name, one.side) for one in landmarks if one.kind == "start"))
+
+
+def unbegun(landmarks: Sequence[Landmark], followed: Sequence[tuple[str, Side]], where: str) -> tuple[DataError, ...]:
+    """What is said of nerves that are only restarted, split or ended, and that nobody follows: E-NEEDS, one a nerve."""
     from neuromyo.nerve.usual import branches
 
-    begun: dict[tuple[str, Side], None] = {(one.name, one.side): None for one in landmarks if one.kind == "start"}
+    told: dict[tuple[str, Side], DataError] = {}
     for one in landmarks:
-        if one.kind not in ("start", "bone") and not any(
-            one.name in (name, *branches(name)) and side in (one.side, "none") for name, side in begun
-        ):
-            raise DataError("E-NEEDS", where=where, needed=f"a start of the {one.name.replace('-', ' ')} ({one.side})",
-                            found=f"only a {one.kind}", remedy="add a row of kind start")  # fmt: skip
-    return tuple(begun)
+        key = (one.name, one.side)
+        if one.kind in ("start", "bone") or key in told:
+            continue
+        if any(one.name in (n, *branches(n)) and (s == one.side or "none" in (s, one.side)) for n, s in followed):
+            continue
+        told[key] = DataError("E-NEEDS", where=where, needed=f"a start of the {one.name.replace('-', ' ')} ({one.side})",
+                              found=f"only a {one.kind}", remedy="add a row of kind start")  # fmt: skip
+    return tuple(told.values())
 
 
 def _numbers(text: str, flag: str) -> tuple[float, float, float]:

@@ -16,6 +16,9 @@ from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Failure
 from neuromyo.protocol.needs import NO_NUMBERS, Numbers
 
+#: what label files of `--regions` are called behind ``_dseg``
+_LABEL_ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".dcm")
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -169,34 +172,43 @@ def _labels(
     options: RunOptions, files: Any, scratch: Path, memory_mb: int
 ) -> tuple[tuple[Labels, ...], dict[str, str], list[Finding], list[tuple[str, Exception]]]:
     """The user's label maps for a session, their files by source, remarks, and those that could not be read."""
-    from neuromyo.io import labels as label_io
-
     if options.regions is None:
         return (), {}, [], []
     inside = "/".join([*files.label.split("_"), "anat"])
     folder = options.regions / inside
     found, names, remarks, lost = [], {}, [], []
-    paths = sorted([*folder.glob("*_dseg.nii.gz"), *folder.glob("*_dseg.nii")])
+    paths = sorted(path for ending in _LABEL_ENDINGS for path in folder.glob(f"*_dseg{ending}"))
     if not paths:
-        remarks.append(Finding("warn", "W-NOLABELS", f"--regions: {inside}", "no label map of the name *_dseg.nii.gz",
+        remarks.append(Finding("warn", "W-NOLABELS", f"--regions: {inside}", f"no label map of a name such as *_dseg{_LABEL_ENDINGS[0]}",
                                "check the folder and the names in it", "none of your regions is measured"))  # fmt: skip
     for path in paths:
         name = f"{inside}/{path.name}"
         try:
             source = _source(path.name, files.label)
-            read = label_io.read_labels(
-                path, flip=options.flip_labels, source=source, scratch=scratch, memory_mb=memory_mb,
-                max_input_gb=options.max_input_gb, geometry=options.geometry,  # type: ignore[arg-type]
-            )  # fmt: skip
-            found.append(read)
+            found.append(_read_labels(path, source, options, scratch, memory_mb))
             names[source] = name
         except Exception as error:  # one unreadable label map is a failure of its own
             lost.append((path.name, error))
             continue
-        if not label_io.table_of(path).exists():
+        if all(r.name == f"label-{r.index}" for r in found[-1].regions):
             remarks.append(Finding("warn", "W-NOTABLE", name, "no table (.tsv) beside it says what its labels are",
                                    "give columns index, name, side", "regions are called label-1 and so on"))  # fmt: skip
     return tuple(found), names, remarks, lost
+
+
+def _read_labels(path: Path, source: str, options: RunOptions, scratch: Path, memory_mb: int) -> Labels:
+    """Labels of NIfTI with its table, or of what 3D Slicer and DICOM call segmentations, which name their regions themselves."""
+    from neuromyo.io.labels import read_labels
+    from neuromyo.pipeline.masks import open_masks
+    from neuromyo.space.sides import flip_left_right
+
+    if not path.name.endswith((".nrrd", ".dcm")):
+        return read_labels(
+            path, flip=options.flip_labels, source=source, scratch=scratch, memory_mb=memory_mb,
+            max_input_gb=options.max_input_gb, geometry=options.geometry,  # type: ignore[arg-type]
+        )  # fmt: skip
+    labels = open_masks(path, scratch=scratch, max_input_gb=options.max_input_gb)
+    return replace(flip_left_right(labels) if options.flip_labels else labels, source=source)
 
 
 def _source(name: str, label: str) -> str:

@@ -17,6 +17,7 @@ from neuromyo.core.labels import SIDES, Side
 from neuromyo.io import names, nifti, store
 from neuromyo.io.files import printable
 from neuromyo.io.labels import named
+from neuromyo.io.together import all_or_none, refuse_unwritable
 from neuromyo.pipeline.reading_order import Shown, form_id, order
 from neuromyo.report import reading as page
 from neuromyo.report.panels import evenly, frame_around
@@ -81,22 +82,23 @@ def make(request: ReadingRequest) -> Made:
     _check(request)
     cases = _cases(request)
     out, key = _places(request)
-    pictures = [_pictures(case, request) for case in cases]
+    told: list[Finding] = []
+    pictures = [_pictures(case, request, told) for case in cases]
     held: dict[str, Any] = {}
-    forms: dict[str, Path] = {}
-    for reader in request.readers:
-        shown = order(len(cases), request.repeat, request.seed, reader)
-        form = page.Form(form_id(request.seed, reader, kind.id, [c.name for c in cases]), reader, kind, fields,
-                         tuple((s.code, pictures[s.case]) for s in shown))  # fmt: skip
-        text = page.form_page(form)
-        _refuse_heavy(text)
-        held[form.id] = {"reader": reader, "cases": {s.code: _entry(cases[s.case], s) for s in shown}}
-        forms[reader] = out / f"form-{reader}.html"
-        store.write_text(forms[reader], text)
-    _write_key(key, {"schema": 1, "scale": kind.id, "seed": request.seed, "forms": held,
-                     "fields": [{"region": region, "side": side} for region, side in fields]})  # fmt: skip
+    forms = {reader: _form(out, reader) for reader in request.readers}
+    with all_or_none():
+        for reader, path in forms.items():
+            shown = order(len(cases), request.repeat, request.seed, reader)
+            form = page.Form(form_id(request.seed, reader, kind.id, [c.name for c in cases]), reader, kind, fields,
+                             tuple((s.code, pictures[s.case]) for s in shown))  # fmt: skip
+            text = page.form_page(form)
+            _refuse_heavy(text)
+            held[form.id] = {"reader": reader, "cases": {s.code: _entry(cases[s.case], s) for s in shown}}
+            store.write_text(path, text)
+        _write_key(key, {"schema": 1, "scale": kind.id, "seed": request.seed, "forms": held,
+                         "fields": [{"region": region, "side": side} for region, side in fields]})  # fmt: skip
     twice = sum(s.reading == 2 for s in order(len(cases), request.repeat, request.seed, request.readers[0]))
-    return Made(forms, key, len(cases), twice, _remarks(len(cases), twice, request, kind))
+    return Made(forms, key, len(cases), twice, (*_remarks(len(cases), twice, request, kind), *told))
 
 
 def _check(request: ReadingRequest) -> None:
@@ -186,12 +188,15 @@ def _fits(name: names.Name, wanted: str) -> bool:
     )
 
 
-def _pictures(case: _Case, request: ReadingRequest) -> tuple[page.Picture, ...]:
+def _pictures(case: _Case, request: ReadingRequest, told: list[Finding]) -> tuple[page.Picture, ...]:
     with tempfile.TemporaryDirectory(prefix="neuromyo-read-") as scratch:
         image, grid, _ = nifti.open_image(case.path, scratch=Path(scratch))
         if request.volume > image.shape[3]:
             raise DataError("E-READING", where=case.name, needed=f"volume {request.volume}", found=f"{image.shape[3]} of them",
                             remedy="choose another with --volume")  # fmt: skip
+        if image.shape[3] > 1:
+            told.append(Finding("warn", "W-READERS", case.name, f"{image.shape[3]} volumes, of which volume {request.volume} is shown",
+                                "choose another with --volume", "the others are not read"))  # fmt: skip
         values = image.read()[..., request.volume - 1]
     n = grid.shape[grid.slice_axis]
     edge = int(0.1 * n) if n > 2 * request.slices else 0  # ends of a stack are dark or folded over
@@ -228,7 +233,12 @@ def _places(request: ReadingRequest) -> tuple[Path, Path]:
         found = "a file of that name" if key.exists() else "a place among the forms"
         raise OptionError("E-OUTDIR", where=f"the key {printable(key.name)}", needed="a new file apart from the forms", found=found,
                           remedy="give another place with --key")  # fmt: skip
+    refuse_unwritable([*(_form(out, reader) for reader in request.readers), key])
     return out, key
+
+
+def _form(out: Path, reader: str) -> Path:
+    return out / f"form-{reader}.html"
 
 
 def _entry(case: _Case, shown: Shown) -> dict[str, Any]:

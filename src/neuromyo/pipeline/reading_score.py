@@ -13,6 +13,8 @@ from neuromyo.core.labels import Side
 from neuromyo.io import sheet, store
 from neuromyo.io.files import printable, read_small
 from neuromyo.io.table import write_tsv
+from neuromyo.io.together import all_or_none
+from neuromyo.pipeline import typed
 from neuromyo.pipeline.reading import key_beside
 from neuromyo.report import reading as page
 from neuromyo.stats.intervals import Interval
@@ -69,7 +71,9 @@ def score(
 
     E-READING: not a form's answers, codes or values unknown, a reader twice, grades missing.
     """
-    held = _key(key or key_beside(forms))
+    key = key or key_beside(forms)
+    typed.refuse_overwriting(_results(table), [*answers, key])
+    held = _key(key)
     kind = scale(str(held["scale"]))
     if not answers:
         raise _wrong("answers", "the files that readers saved", "none", "name them behind the folder of forms")
@@ -100,6 +104,9 @@ def score(
 
 def _key(path: Path) -> dict[str, Any]:
     name = printable(path.name)
+    if not path.exists():
+        raise _wrong(f"the key {name}", "the key that was written with the forms", "no file of that name",
+                     "name the folder of the forms first, or give --key FILE if the key was moved")  # fmt: skip
     try:
         held = json.loads(read_small(path, f"the key {name}", "E-READING", _LIMIT))
         fine = held["schema"] == 1 and isinstance(held["forms"], dict) and isinstance(held["fields"], list)
@@ -201,20 +208,25 @@ def _written(kind: Scale, readings: list[tuple[Graded, str]], table: Path, findi
     if any(line.few for line in lines):
         findings.append(Finding("warn", "W-READERS", "agreement", f"some of it rests on {fewest} people", "have ten or more read, and "
                                 "more of them twice", "kappa of so few says little"))  # fmt: skip
-    stem = table.with_suffix("") if table.suffix.lower() == ".tsv" else table
-    beside = stem.with_name(stem.name + "_agreement.tsv"), stem.with_name(stem.name + ".html")
-    main = stem.with_name(stem.name + ".tsv")
+    main, *beside = _results(table)
     order = sorted(
         readings, key=lambda r: (r[0].subject, r[0].session, r[0].region, r[0].side, r[0].reader, r[0].reading)
     )
     view = page.Agreement(kind, tuple(sorted({g.reader for g in given})), len({(g.subject, g.session) for g in given}), people,
                           lines, alpha, tuple(findings))  # fmt: skip
-    files = {
-        main.name: write_tsv(main, _COLUMNS, [_row(g, image, kind) for g, image in order]),
-        beside[0].name: write_tsv(beside[0], _AGREEMENT, [_line(line) for line in lines]),
-        beside[1].name: store.write_text(beside[1], page.agreement_page(view)),
-    }
+    with all_or_none():
+        files = {
+            main.name: write_tsv(main, _COLUMNS, [_row(g, image, kind) for g, image in order]),
+            beside[0].name: write_tsv(beside[0], _AGREEMENT, [_line(line) for line in lines]),
+            beside[1].name: store.write_text(beside[1], page.agreement_page(view)),
+        }
     return Scored(kind, tuple(order), lines, alpha, files, tuple(findings))
+
+
+def _results(table: Path) -> list[Path]:
+    """Table of grades, table of agreement and page, by the name that was given for the first."""
+    stem = table.with_suffix("") if table.suffix.lower() == ".tsv" else table
+    return [stem.with_name(stem.name + end) for end in (".tsv", "_agreement.tsv", ".html")]
 
 
 def _row(one: Graded, image: str, kind: Scale) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels
 from neuromyo.pipeline import code_version, loose, pictures, registries, typed
@@ -126,11 +126,11 @@ def _carried(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
         if not (comma and image and drawn):
             raise OptionError("E-OPTION", where="--from", needed="IMAGE,LABELS", found=repr(text),
                               remedy="write the image and its label image, divided by a comma")  # fmt: skip
-        own = pictures.open_picture(image, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
+        own = _atlas_image(image, request, scratch)
         said = printable(Path(drawn).name)
         placed = _on_its_image(masks.open_masks(Path(drawn), scratch=scratch), own.image, said)
         inputs |= {own.image.name: own.sha256, said: _digest(Path(drawn))}
-        findings += [*own.findings, *placed.findings]
+        findings += [*own.findings, *placed.findings, *_nameless(placed.labels, said)]
         atlases.append(transfer.Atlas(own.image, placed.labels, own.image.name))
 
     def heard(text: str, share: float) -> None:
@@ -140,6 +140,27 @@ def _carried(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
     done = transfer.transfer(target.image, atlases, options, heard)
     about = {"Model": "label transfer by registration", "Atlases": [a.name for a in atlases]}
     return _Drawn(done.labels, target.image, inputs, (*findings, *done.findings), about, done.confidence)
+
+
+def _atlas_image(text: str, request: SegmentRequest, scratch: Path) -> pictures.Opened:
+    """The image of ``--from IMAGE,LABELS``; where it is none, that the two may be exchanged."""
+    try:
+        return pictures.open_picture(text, scratch, memory_mb=request.mem_mb, geometry=request.geometry)
+    except DataError as error:
+        if error.code != "E-NOSIGNAL":
+            raise
+        raise DataError(error.code, where=f"--from: {error.where}", needed=error.needed, found=error.found,
+                        remedy="write the image before the comma and its labels behind it") from error  # fmt: skip
+
+
+def _nameless(labels: Labels, where: str) -> tuple[Finding, ...]:
+    """W-NOTABLE where regions have numbers only: whoever measures them will not know which muscle is which."""
+    numbered = [str(r.index) for r in labels.regions if r.name == f"label-{r.index}"]
+    if not numbered:
+        return ()
+    few = ", ".join(numbered[:8]) + (f" and {len(numbered) - 8} more" if len(numbered) > 8 else "")
+    return (Finding("warn", "W-NOTABLE", where, f"no table (.tsv) beside it names its labels {few}", "give columns index, name, side",
+                    "regions are called label-1 and so on"),)  # fmt: skip
 
 
 def _on_its_image(labels: Labels, image: Image, where: str) -> Placed:
@@ -171,6 +192,7 @@ def _by_network(request: SegmentRequest, scratch: Path, tell: Tell) -> _Drawn:
 
 def _write(request: SegmentRequest, drawn: _Drawn) -> tuple[str, ...]:
     from neuromyo.io import store
+    from neuromyo.io.together import all_or_none
     from neuromyo.report import drawn as report
 
     said = {
@@ -179,10 +201,11 @@ def _write(request: SegmentRequest, drawn: _Drawn) -> tuple[str, ...]:
         "InputSHA256": dict(drawn.inputs),
         "Versions": code_version.versions(),
     }
-    files = write_labels(request.prefix, drawn.labels, said, drawn.confidence)
     page = Path(f"{request.prefix}.html")
     lines = [f"{f.message}" for f in drawn.findings if f.level == "warn"]
-    store.write_text(page, report.page(request.prefix.name, drawn.image, drawn.labels, drawn.confidence, lines))
+    with all_or_none():
+        files = write_labels(request.prefix, drawn.labels, said, drawn.confidence)
+        store.write_text(page, report.page(request.prefix.name, drawn.image, drawn.labels, drawn.confidence, lines))
     return (*files, str(page))
 
 

@@ -175,6 +175,8 @@ def _names(prefix: Path, quantity: str) -> dict[str, Path]:
 def _write(
     prefix: Path, biomarker: Biomarker, maps: Maps, used: Mapping[str, str], motion: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
+    from neuromyo.io.together import all_or_none
+
     written: dict[str, str] = {}
     common = {
         "Biomarker": biomarker.id,
@@ -189,8 +191,9 @@ def _write(
         "Versions": code_version.versions(),
         **({"Motion": list(motion)} if motion else {}),
     }  # fmt: skip
-    for name, one in maps.maps.items():
-        written |= _write_map(_names(prefix, name), one, maps.grid, common)
+    with all_or_none():
+        for name, one in maps.maps.items():
+            written |= _write_map(_names(prefix, name), one, maps.grid, common)
     return written
 
 

@@ -65,7 +65,15 @@ def trace_files(request: TraceRequest) -> TraceResult:
     typed.checked_prefix(request.prefix)
     side = _side(request.side)
     side, spots = _landmarks(request, side)
-    endings = ("_dseg.nii.gz", "_dseg.tsv", "_dseg.json", "_measurements.tsv", "_profile.tsv", ".html")
+    endings = (
+        "_dseg.nii.gz",
+        "_dseg.tsv",
+        "_dseg.json",
+        "_measurements.tsv",
+        "_measurements.json",
+        "_profile.tsv",
+        ".html",
+    )
     given = [Path(t.rpartition("=")[2]) for t in (*request.files, *request.maps)]
     given += [path for path in (request.regions, request.landmarks) if path is not None]
     typed.refuse_overwriting([Path(f"{request.prefix}{e}") for e in endings], given)
@@ -170,6 +178,7 @@ def _write(
     request: TraceRequest, found: Examined, rows: Measurements, spots: Sequence[Landmark], inputs: Mapping[str, str]
 ) -> tuple[str, ...]:
     from neuromyo.io import store, table
+    from neuromyo.io.together import all_or_none
     from neuromyo.report import nerves as report
 
     said = {
@@ -177,9 +186,10 @@ def _write(
         "Score": found.trace.score, "InputSHA256": dict(inputs), "Versions": code_version.versions(),
         "Landmarks": [{"kind": m.kind, "name": m.name, "side": m.side, "xyz_mm": list(m.xyz_mm)} for m in spots],
     }  # fmt: skip
-    files = list(segmenting.write_labels(request.prefix, found.trace.labels(), said))
     measured, profile, page = (Path(f"{request.prefix}{e}") for e in ("_measurements.tsv", "_profile.tsv", ".html"))
-    table.write_measurements(measured, rows)
-    table.write_tsv(profile, list(PROFILE), profile_rows(found))
-    store.write_text(page, report.page([found.view()], request.prefix.name))
+    with all_or_none():
+        files = segmenting.write_labels(request.prefix, found.trace.labels(), said)
+        table.write_measurements(measured, rows)
+        table.write_tsv(profile, list(PROFILE), profile_rows(found))
+        store.write_text(page, report.page([found.view()], request.prefix.name))
     return (*files, str(measured), str(profile), str(page))

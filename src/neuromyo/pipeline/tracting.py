@@ -310,16 +310,18 @@ def _write(
 ) -> tuple[str, ...]:  # fmt: skip
     from neuromyo.io import store, table
     from neuromyo.io import tracts as tract_files
+    from neuromyo.io.together import all_or_none
     from neuromyo.report import tracts as report
 
     paths = [Path(f"{request.prefix}{e}") for e in _endings(request.format)]
-    tract_files.write(paths[0], lines.streamlines, maps.grid)
-    table.write_tsv(paths[1], list(PROFILE), (
-        (lines.name, lines.side, float(d), one.quantity, one.unit, float(v), float(s))
-        for one in profiles for d, v, s in zip(one.distance_mm, one.value, one.sd, strict=True)))  # fmt: skip
-    store.write_json(paths[2], typed.finite(_about(request, lines, zero, options, maps)))
-    table.write_measurements(paths[3], rows)
-    store.write_text(paths[4], report.page(view))
+    with all_or_none():
+        tract_files.write(paths[0], lines.streamlines, maps.grid)
+        table.write_tsv(paths[1], list(PROFILE), (
+            (lines.name, lines.side, float(d), one.quantity, one.unit, float(v), float(s))
+            for one in profiles for d, v, s in zip(one.distance_mm, one.value, one.sd, strict=True)))  # fmt: skip
+        store.write_json(paths[2], typed.finite(_about(request, lines, zero, options, maps)))
+        table.write_measurements(paths[3], rows)
+        store.write_text(paths[4], report.page(view))
     return tuple(map(str, paths))
 
 

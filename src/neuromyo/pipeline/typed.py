@@ -47,7 +47,11 @@ def assignments(given: Sequence[str], flag: str = "--option") -> dict[str, str]:
 
 
 def refuse_overwriting(results: Sequence[Path], sources: Sequence[Path]) -> None:
-    """E-OUTDIR where a result would be written over something that was given, or over the table or sidecar that belongs to it."""
+    """E-OUTDIR where a result would be written over something that was given, or over the table or sidecar that belongs to it; and
+    where it could not be written at all, which is better said before the work than after it."""
+    from neuromyo.io.together import refuse_unwritable
+
+    refuse_unwritable(results)
     taken = {
         os.path.realpath(p) for s in sources for p in (s, *(s.with_name(_stem(s.name) + e) for e in _BESIDE if s.name))
     }

@@ -11,6 +11,7 @@ along a limb that looks alike all the way.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,10 @@ def meet(fixed: np.ndarray, fixed_grid: Grid, moving: np.ndarray, moving_grid: G
     body = rough_body(image, grid.slice_axis)
     other = rough_body(moving, moving_grid.slice_axis)
     expected, places = _places(grid, moving_grid)
-    tried = [_tried(image, body, grid, source, other, moving_grid, mm) for mm in places]
+    with ThreadPoolExecutor(
+        max_workers=demons.workers()
+    ) as pool:  # places are tried apart: their bits do not depend on it
+        tried = list(pool.map(lambda mm: _tried(image, body, grid, source, other, moving_grid, mm), places))
     known = [t for t in tried if t is not None]
     if not known:
         return _apart(image, body, grid)

@@ -10,7 +10,7 @@ across slices. By turns, since a map of intensities is noisy where one contrast 
 beside its place in the one contrast is pulled free in the other, and what only one of them asks for does not add up to folds. Nothing
 moves across slices: through slices of 5 to 12 mm an image tells little of that, and what it seems to tell is mostly a difference of size.
 
-The bits depend on the images alone: one thread, fixed numbers of steps, nothing drawn at random.
+The bits depend on the images alone: one thread a slice, fixed numbers of steps, nothing drawn at random.
 
 *Assumes* images that lie on each other to about 15 mm. *Breaks* where the fixed image shows an edge that the moving one has nothing of.
 
@@ -20,7 +20,10 @@ doi:10.1007/978-3-540-75759-7_39.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -76,19 +79,21 @@ class Stacks:
 
         forward : in the fixed image's contrast, or (False) in the moving one's; None: in the one that is explained better
         """
-        through, seen = self.through(self.moving, u), self.through(self.seen.astype(np.float32), u) > 0.5
+        through, seen = self.through(self.moving, u), self.reached(u)
         where = self.body & seen
         if where.sum() < _FEW:
             return self.fixed, self.moving, through
         # air is learnt too: else it would be as bright as what it met where the bodies were apart
-        forth, back = contrast_map(through[seen], self.fixed[seen]), contrast_map(self.fixed[seen], through[seen])
-        forward = forth.explained >= back.explained if forward is None else forward
-        fixed = self.fixed if forward else back(self.fixed)
-        carried = forth if forward else (lambda image: image)
-        fixed = fixed / _shading(fixed, carried(through), where, self.spacing)
+        forth = contrast_map(through[seen], self.fixed[seen]) if forward is not False else None
+        back = contrast_map(self.fixed[seen], through[seen]) if forward is not True else None
+        if forth is not None and (back is None or forth.explained >= back.explained):
+            fixed, moving, there = self.fixed, forth(self.moving), forth(through)
+        else:
+            assert back is not None
+            fixed, moving, there = back(self.fixed), self.moving, through
+        fixed = fixed / _shading(fixed, there, where, self.spacing)
         # where the moving image has no data it shall not pull
-        stored = np.where(self.seen, carried(self.moving), fixed)
-        return fixed, stored, np.where(seen, carried(through), fixed)
+        return fixed, np.where(self.seen, moving, fixed), np.where(seen, there, fixed)
 
     def every(self, thin: int) -> Stacks:
         """The same, smoothed and thinned within the slices."""
@@ -99,13 +104,19 @@ class Stacks:
 
     def left(self, u: np.ndarray) -> float:
         """Share of the fixed image's variance within the body that the moving image through ``u`` does not explain, 0 to 1."""
-        through, seen = self.through(self.moving, u), self.through(self.seen.astype(np.float32), u) > 0.5
+        through, seen = self.through(self.moving, u), self.reached(u)
         where = self.body & seen
         if where.sum() < _FEW:
             return 1.0
         carried = contrast_map(through[seen], self.fixed[seen])(through)
         wanted = (self.fixed / _shading(self.fixed, carried, where, self.spacing))[where].astype(np.float64)
         return float(np.clip(((wanted - carried[where]) ** 2).mean() / max(wanted.var(), 1e-12), 0.0, 1.0))
+
+    def reached(self, u: np.ndarray) -> np.ndarray:
+        """(a, b, z) bool: where the moving image has data through ``u``."""
+        if self.seen.all():  # nothing lies outside: interpolation repeats the rim
+            return self.seen
+        return self.through(self.seen.astype(np.float32), u) > 0.5
 
     def through(self, image: np.ndarray, u: np.ndarray) -> np.ndarray:
         """An image at the places that ``u`` (a, b, z, 2) mm points at, linear."""
@@ -117,6 +128,13 @@ class Stacks:
 def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray | None = None) -> np.ndarray:
     """(a, b, z, 2) float32: displacement in mm within the slices, from places of the fixed image to places of the moving one."""
     u = np.zeros((*stacks.fixed.shape, 2), np.float32) if start is None else start
+    with ThreadPoolExecutor(
+        max_workers=workers()
+    ) as pool:  # slices are worked out apart: their bits do not depend on it
+        return _bent(stacks, levels, u, pool)
+
+
+def _bent(stacks: Stacks, levels: tuple[Level, ...], u: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
     across = ACROSS_MM / float(stacks.spacing[2])
     finest = float(stacks.spacing[:2].min())
     turn = 0
@@ -132,13 +150,18 @@ def bend(stacks: Stacks, levels: tuple[Level, ...] = LEVELS, start: np.ndarray |
             a, b = (gaussian_filter(i, [blur, blur, 0])[first::thin, first::thin] for i in (fixed, moving))
             v = u[first::thin, first::thin].astype(np.float64)
             spacing = stacks.spacing[:2] * thin
-            v = np.stack(
-                [_burst(a[:, :, k], b[:, :, k], v[:, :, k], spacing, level) for k in range(a.shape[2])], axis=2
-            )
+            slices = [[i[:, :, k] for k in range(i.shape[2])] for i in (a, b, v)]
+            v = np.stack(list(pool.map(_burst, *slices, repeat(spacing), repeat(level))), axis=2)
             if v.shape[2] > 1:
                 v = gaussian_filter(v, [0, 0, across, 0], mode="nearest")
             u = refined(v, stacks.fixed.shape, thin)
     return u
+
+
+def workers() -> int:
+    """The cores that this process may use, up to four."""
+    able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(able, 4)
 
 
 def _burst(fixed: np.ndarray, moving: np.ndarray, u: np.ndarray, spacing: np.ndarray, level: Level) -> np.ndarray:

@@ -113,7 +113,8 @@ def test_nerves_asked_for_by_name_are_looked_for_on_each_side_in_view(tmp_path):
     grid = Grid.of((2, 2, 2), np.eye(4))
     legs = Labels(np.ones((2, 2, 2), np.uint8), grid, (Region(1, "muscle", "left"), Region(2, "muscle", "right")))
     options = RunOptions(landmarks=table, nerves=("sciatic-nerve", "tibial-nerve/left"))
-    found = nerve_steps.wanted(options, "1", "", [legs])
+    found, astray = nerve_steps.wanted(options, "1", "", [legs])
+    assert not astray
     assert [(w.name, w.side, w.proposals) for w in found] == [
         ("sciatic-nerve", "right", False), ("sciatic-nerve", "left", True), ("tibial-nerve", "left", True),
     ]  # fmt: skip

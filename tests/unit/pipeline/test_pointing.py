@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuromyo.core.errors import DataError, OptionError
+from neuromyo.core.errors import OptionError
 from neuromyo.core.landmark import Landmark
 from neuromyo.pipeline import pointing
 
@@ -39,13 +39,20 @@ def test_rows_of_other_people_and_nerves_are_left_out(tmp_path):
     path.write_text("\n".join(rows) + "\n")
     found = pointing.of_nerve(pointing.of_file(path, "01", "m0"), "sciatic-nerve", "right")
     assert [one.xyz_mm[0] for one in found] == [1.0, 5.0]
-    assert pointing.nerves(pointing.of_file(path, "01", "m0"), "l.tsv") == (
+    assert pointing.nerves(pointing.of_file(path, "01", "m0")) == (
         ("sciatic-nerve", "right"),
         ("tibial-nerve", "right"),
     )
 
 
 def test_a_nerve_that_begins_nowhere_is_told():
-    spots = (Landmark("restart", (0, 0, 0), "sciatic-nerve", "right"),)
-    with pytest.raises(DataError, match="add a row of kind start"):
-        pointing.nerves(spots, "l.tsv")
+    spots = (
+        Landmark("restart", (0, 0, 0), "sciatic-nerve", "right"),
+        Landmark("split", (0, 0, 9), "sciatic-nerve", "right"),
+        Landmark("end", (0, 0, 0), "tibial-nerve", "left"),
+        Landmark("bone", (0, 0, 0), "knee"),
+    )
+    (told,) = pointing.unbegun(spots, [("sciatic-nerve", "left")], "l.tsv")
+    assert told.code == "E-NEEDS"
+    assert "sciatic nerve (right), found only a restart; add a row of kind start" in str(told)
+    assert not pointing.unbegun(spots, [("sciatic-nerve", "none")], "l.tsv")  # its branch's end belongs to it
