@@ -23,7 +23,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import summary as one_level
 from neuromyo.norms.levels import Axis, resampled
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import CORRELATIONS, Options
+from neuromyo.norms.options import CORRELATIONS, Options
 from neuromyo.norms.summary import SiteSums, Summary
 from neuromyo.norms.transforms import of
 
