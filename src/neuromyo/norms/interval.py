@@ -36,12 +36,16 @@ def solve(
     """
     low, high = start - 60 * spread, start + 60 * spread
     x, slope, gap = start.copy(), 1 / spread, probit(start) - target
+    done = np.zeros(len(x), dtype=bool)
     for _ in range(_STEPS):
         low, high = np.where(gap <= 0, x, low), np.where(gap >= 0, x, high)
         there = x - gap / slope
         there = np.where((there < low) | (there > high), 0.5 * (low + high), there)
+        # a value that has arrived stays, so that its neighbours in the table change none of its bits
+        there = np.where(done, x, there)
         step = there - x
-        if (np.abs(step) < 1e-4 * spread).all():
+        done = done | (np.abs(step) < 1e-4 * spread)
+        if done.all():
             return there
         next_gap = probit(there) - target
         moved = np.abs(step) > 1e-9 * spread
@@ -65,15 +69,20 @@ def true_deviate(
 
     residual : (n, K) (x - m_k)/e_k; blur : (n, K) sqrt(h_k)/e_k; weight : (K,) sums to one; nodes, node_weight : of 1/s
     """
-    centre = residual[:, :, None] * nodes
-    share = weight[:, None] * node_weight
-    mean = np.einsum("nkq,kq->n", centre, share)
-    variance = np.einsum("nkq,kq->n", (centre - mean[:, None, None]) ** 2, share) + blur**2 @ weight
-    spread = np.sqrt(variance)
+    n = len(residual)
+    centre, blurs = (residual[:, :, None] * nodes).reshape(n, -1), np.repeat(blur, nodes.shape[1], axis=1)
+    share = (weight[:, None] * node_weight).ravel()
+    mean = _weighed(centre, share)
+    spread = np.sqrt(_weighed((centre - mean[:, None]) ** 2 + blurs**2, share))
 
     def probit(c: np.ndarray) -> np.ndarray:
-        below = np.einsum("nkq,kq->n", ndtr((c[:, None, None] - centre) / blur[:, :, None]), share)
+        below = _weighed(ndtr((c[:, None] - centre) / blurs), share)
         return ndtri(np.clip(below, 1e-15, 1 - 1e-15))
 
     reach = float(ndtri(0.5 + p / 2))
     return (solve(probit, -reach, mean - reach * spread, spread), solve(probit, reach, mean + reach * spread, spread))
+
+
+def _weighed(table: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(n,) sums of each row; not by BLAS, whose bits depend on how many rows there are."""
+    return np.einsum("nj,j->n", table, share)

@@ -117,7 +117,7 @@ class Norm:
         return self.places(np.array([value]), [body])[0]
 
     def places(self, values: np.ndarray, bodies: Sequence[Body]) -> list[Place]:
-        """Where many values lie; the same numbers as one by one."""
+        """Where many values lie; the same bits as one by one."""
         return reading.places(self, np.asarray(values, dtype=np.float64), bodies)
 
     # ---- within
@@ -156,16 +156,17 @@ class Norm:
         at = {site: j for j, site in enumerate(self.sites)}
         where = np.array([at.get(body.site, -1) for body in bodies])
         full = np.column_stack([x, (where[:, None] == np.arange(len(at))).astype(np.float64)])
-        doubt = np.einsum("ni,kij,nj->nk", full, self._covariance, full, optimize=True)
+        doubt = np.einsum("ni,kij,nj->nk", full, self._covariance, full)
         doubt = doubt + np.where(where < 0, 1.0, 0.0)[:, None] * self.site_variance
         doubt = doubt + self._unknown(~known)
-        return Predictive(full @ self.nig.mean.T, self._noise(design), doubt)
+        return Predictive(np.einsum("ni,ki->nk", full, self.nig.mean), self._noise(design), doubt)
 
     def _unknown(self, unknown: np.ndarray) -> np.ndarray:
         """(n, K) variance that covariates add which are not known of a person, and spread by one in the population."""
         p = unknown.shape[1]
         mean, variance = self.nig.mean[:, :p], np.diagonal(self._covariance, axis1=1, axis2=2)[:, :p]
-        return unknown @ (mean**2 * (self.nig.a / self.nig.b)[:, None] + variance).T
+        added = mean**2 * (self.nig.a / self.nig.b)[:, None] + variance
+        return np.einsum("ni,ki->nk", unknown.astype(np.float64), added)
 
     def _noise(self, design: np.ndarray) -> np.ndarray:
         """(n, K) SD of healthy people over s; of unknown age, the root mean square over a population."""
@@ -191,11 +192,11 @@ class Norm:
     def _bands(self, p: Predictive, share: float) -> np.ndarray:
         """(n, 3) low, median, high, in the table's unit."""
         weight, location, scale, df = np.exp(self.log_weight), p.location, self._scale(p), 2 * self.nig.a
-        middle = location @ weight
-        spread = np.sqrt(((location - middle[:, None]) ** 2 + scale**2) @ weight)
+        middle = np.einsum("nk,k->n", location, weight)
+        spread = np.sqrt(np.einsum("nk,k->n", (location - middle[:, None]) ** 2 + scale**2, weight))
 
         def probit(x: np.ndarray) -> np.ndarray:
-            return ndtri(stdtr(df, (x[:, None] - location) / scale) @ weight)
+            return ndtri(np.einsum("nk,k->n", stdtr(df, (x[:, None] - location) / scale), weight))
 
         reach = float(ndtri(0.5 + share / 2))
         ends = [interval.solve(probit, q, middle + q * spread, spread) for q in (-reach, 0.0, reach)]

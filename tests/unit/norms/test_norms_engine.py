@@ -273,17 +273,15 @@ def test_extreme_values_are_finite():
     assert z[2] > z[0] > 8
 
 
-def test_many_places_are_the_same_as_one_by_one():
-    norm = made(controls(20))
+def test_many_places_have_the_bits_of_one_by_one():
+    norm = made(controls(20), published=LITERATURE)
     value, bodies = np.linspace(28, 40, 9), list(people(9, 4))
+    bodies[2], bodies[5] = replace(bodies[2], age=None), replace(bodies[5], site="elsewhere")
     many = norm.places(value, bodies)
-    alone = [norm.place(v, b) for v, b in zip(value, bodies, strict=True)]
-    np.testing.assert_allclose([p.z for p in many], [p.z for p in alone], rtol=1e-9)
-    np.testing.assert_allclose([p.z_interval for p in many], [p.z_interval for p in alone], atol=1e-3)
-    assert [p.flags for p in many] == [p.flags for p in alone]
+    assert many == [norm.place(v, b) for v, b in zip(value, bodies, strict=True)]
 
 
-@pytest.mark.parametrize("n", [1000, pytest.param(10000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [500, pytest.param(10000, marks=pytest.mark.slow)])
 def test_many_z_scores_take_no_minutes(n):
     """About ten seconds for 10,000 on an idle core; the guard is against hanging."""
     norm = made(controls(20), published=LITERATURE)

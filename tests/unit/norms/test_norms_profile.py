@@ -12,7 +12,7 @@ from neuromyo.core.norm import Body, NormKey
 from neuromyo.norms import engine
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.missing import completed
-from neuromyo.norms.prior import Options
+from neuromyo.norms.options import Options
 from neuromyo.norms.profile import (
     Axis,
     ProfileControls,
