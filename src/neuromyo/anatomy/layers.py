@@ -8,7 +8,8 @@ t (F - M) / (N - M). One ray cannot tell rho from t; all of them together can, s
 nerve hardly ever touches muscle without any fat. So each place of the boundary is given the best thickness behind it, thin ones at a
 price, and the closed path of least misfit is taken.
 
-*Assumes* an image with bright fat; fat and muscle of one brightness each near the nerve. *Breaks* where something else (a vessel) lies
+*Assumes* a T2-weighted image with bright fat, in which a sheath of collagen is dark; fat and muscle of one brightness each near the
+nerve. *Breaks* where something else (a vessel) lies
 against the nerve: its misfit is bounded, and the neighbours decide.
 """
 
@@ -29,19 +30,22 @@ _THICK = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5])
 _OUTWARD, _INWARD, _SHARE = 0.3, 1.0, 0.3
 #: along the ray, layers are looked at from here to there, mm
 _FROM, _TO = -1.0, 1.5
+#: largest pixel, mm, in which layers as thick as those around a nerve can be told apart
+COARSEST_MM = 0.5
 #: least step from muscle to nerve, and from nerve to fat, as shares of that from muscle to fat
 LEAST_STEP = 0.15
 #: texture of tissues as a share of the step from muscle to fat; the misfit of a ray is bounded at this many natural units
-TEXTURE, WORST = 0.07, 25.0
+TEXTURE, WORST = 0.10, 25.0
 STIFF = 0.5
 
 
 def refine(piece: Piece, outline: Outline, smear_mm: np.ndarray) -> Outline:
-    """The outline with its boundary at the nerve's own edge, in the images in which fat is bright; itself where there is none."""
-    levels = _levels(piece, outline)
+    """The outline with its boundary at the nerve's own edge, as T2-weighted images with bright fat tell; itself without such, or where
+    pixels are too coarse for layers."""
+    pixel = piece.flat.pixel_mm
+    levels = _levels(piece, outline) if pixel <= COARSEST_MM else {}
     if not levels:
         return outline
-    pixel = piece.flat.pixel_mm
     step = max(0.04, 0.1 * pixel)
     # fat as thick as most of a pixel is seen as fat: the edge can be no further out than what less of it does
     most = max(0.7 * pixel * (fat - muscle) / (nerve - muscle) for nerve, fat, muscle in levels.values())
@@ -60,17 +64,17 @@ def refine(piece: Piece, outline: Outline, smear_mm: np.ndarray) -> Outline:
 
 
 def _levels(piece: Piece, outline: Outline) -> dict[int, tuple[float, float, float]]:
-    """(nerve, fat, muscle) of each image in which fat is bright and the three differ enough."""
+    """(nerve, fat, muscle) of each T2-weighted image with bright fat in which the three differ enough."""
     r = np.linspace(0.05, 0.75, 12)[None, :] * outline.radius[:, None]
     inside = piece.at(outline.centre + r[..., None] * DIRECTIONS[:, None, :])
     beyond = outline.radius[:, None] + np.arange(-0.3, 4.0, 0.2)[None]
     around_it = piece.at(outline.centre + beyond[..., None] * DIRECTIONS[:, None, :])
     found = {}
-    for c, rises in enumerate(piece.fat_is):
+    for c, t2 in enumerate(piece.t2):
         nerve = float(np.average(inside[c], weights=np.broadcast_to(r, inside[c].shape)))
         fat, muscle = float(np.percentile(around_it[c], 95)), float(np.percentile(around_it[c], 25))
         least = LEAST_STEP * (fat - muscle)
-        if rises > 0 and nerve - muscle > least and fat - nerve > least:
+        if t2 and nerve - muscle > least and fat - nerve > least:
             found[c] = (nerve, fat, muscle)
     return found
 
