@@ -21,8 +21,8 @@ from scipy import special
 from neuromyo.anatomy.contour import DIRECTIONS, N_ANGLES, Outline, around, best_path, peak_between, smoothed
 from neuromyo.anatomy.trace_stack import Piece
 
-#: width of the sheath, mm, and its level as a share of muscle's
-SHEATH_MM, SHEATH_LEVEL = 0.15, 0.4
+#: widths of the sheath that are tried, mm (the one that explains a slice best is taken), and its level as a share of muscle's
+SHEATHS_MM, SHEATH_LEVEL = (0.0, 0.15), 0.4
 #: thickness of fat around a nerve below which it is unusual, its spread (mm), and thicknesses tried
 USUAL_FAT_MM, SPREAD_MM = 0.45, 0.25
 _THICK = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5])
@@ -56,11 +56,16 @@ def refine(piece: Piece, outline: Outline, smear_mm: np.ndarray) -> Outline:
     values = piece.at(places)
     values[:, (outline.radius[:, None] + at) < 0.2] = np.nan
     spread = 0.29 * np.abs(DIRECTIONS @ smear_mm)
-    cost = sum(_misfit(values[c], at, offsets, level, spread, pixel) for c, level in levels.items())
-    gain = -cost - 0.5 * (offsets / (0.7 * inward + 0.1)) ** 2
-    path = best_path(gain, stiffness=STIFF * (step / 0.1) ** 2 * 0.1, reach=5)
-    found = outline.radius + np.interp(peak_between(gain, path), np.arange(len(offsets)), offsets)
-    return Outline(outline.centre, np.maximum(smoothed(found, 6), 0.3)).recentred
+    best, radius = -np.inf, outline.radius
+    for sheath in SHEATHS_MM:
+        cost = sum(_misfit(values[c], at, offsets, level, sheath, spread, pixel) for c, level in levels.items())
+        gain = -cost - 0.5 * (offsets / (0.7 * inward + 0.1)) ** 2
+        path = best_path(gain, stiffness=STIFF * (step / 0.1) ** 2 * 0.1, reach=5)
+        total = float(gain[np.arange(N_ANGLES), path].sum())
+        if total > best:
+            best = total
+            radius = outline.radius + np.interp(peak_between(gain, path), np.arange(len(offsets)), offsets)
+    return Outline(outline.centre, np.maximum(smoothed(radius, 6), 0.3)).recentred
 
 
 def _levels(piece: Piece, outline: Outline) -> dict[int, tuple[float, float, float]]:
@@ -80,7 +85,8 @@ def _levels(piece: Piece, outline: Outline) -> dict[int, tuple[float, float, flo
 
 
 def _misfit(
-    image: np.ndarray, at: np.ndarray, offsets: np.ndarray, level: tuple[float, float, float], spread: np.ndarray, pixel: float
+    image: np.ndarray, at: np.ndarray, offsets: np.ndarray, level: tuple[float, float, float], sheath_mm: float,
+    spread: np.ndarray, pixel: float,
 ) -> np.ndarray:  # fmt: skip
     """(64, n) natural units: of a boundary at each offset, with the thickness of fat behind it that fits best at its price."""
     nerve, fat, muscle = level
@@ -95,7 +101,7 @@ def _misfit(
         rays = np.ceil(spread / 0.15) == wide
         s = np.hypot(0.42 * pixel, 0.15 * wide)
         for k, rho in enumerate(offsets):
-            to_edge, to_sheath = _phi((at - rho) / s), _phi((at - rho + SHEATH_MM) / s)
+            to_edge, to_sheath = _phi((at - rho) / s), _phi((at - rho + sheath_mm) / s)
             base = nerve + (sheath - nerve) * to_sheath + (fat - sheath) * to_edge
             for thick, cost in zip(_THICK, price, strict=True):
                 model = base + (muscle - fat) * _phi((at - rho - thick) / s)
