@@ -37,6 +37,8 @@ LEAST_STEP = 0.15
 #: texture of tissues as a share of the step from muscle to fat; the misfit of a ray is bounded at this many natural units
 TEXTURE, WORST = 0.10, 25.0
 STIFF = 0.5
+#: blur of an edge, pixels (standard deviation): the pixel's own box, and the spline between pixels
+BLUR = 0.6
 
 
 def refine(piece: Piece, outline: Outline, smear_mm: np.ndarray) -> Outline:
@@ -99,7 +101,7 @@ def _misfit(
     out = np.full((N_ANGLES, len(offsets)), np.inf)
     for wide in np.unique(np.ceil(spread / 0.15)):
         rays = np.ceil(spread / 0.15) == wide
-        s = np.hypot(0.42 * pixel, 0.15 * wide)
+        s = np.hypot(BLUR * pixel, 0.15 * wide)
         for k, rho in enumerate(offsets):
             to_edge, to_sheath = _phi((at - rho) / s), _phi((at - rho + sheath_mm) / s)
             base = nerve + (sheath - nerve) * to_sheath + (fat - sheath) * to_edge
