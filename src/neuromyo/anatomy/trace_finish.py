@@ -1,7 +1,8 @@
 """A second look at a nerve that was followed: now its slant and its neighbours on both sides are known, and its rim can be averaged.
 
 Each outline is settled again with the mean outline of its neighbours expected and edges spread by the slant within a slice's thickness,
-moved to the edge itself (`section.polished`), and all are moved by the distance between edge and outer boundary (`rim`).
+moved to the edge itself (`section.polished`), and all are moved by the distance between edge and outer boundary (`rim`). Where fat is
+bright, each outline is last laid between the layers of nerve, fat and muscle (`layers`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy import ndimage
 
 from neuromyo.anatomy.contour import DIRECTIONS, Outline, smoothed
 from neuromyo.anatomy.follow import Step
+from neuromyo.anatomy.layers import refine
 from neuromyo.anatomy.pathway import near
 from neuromyo.anatomy.rim import offset_of
 from neuromyo.anatomy.section import Cut, Expected, polished, settle
@@ -44,7 +46,15 @@ def finished(stack: Stack, steps: Sequence[Step], look: Look) -> list[Step]:
         rays = cut.outline.centre + (cut.outline.radius[:, None] + _OFFSETS)[..., None] * DIRECTIONS[:, None, :]
         profiles.append(piece.at(rays)[:, clean].mean(axis=1))
     by = offset_of(np.mean(profiles, axis=0), _OFFSETS, stack.flat.pixel_mm)
-    return [replace(step, cut=_moved(cut, by)) for step, cut in zip(steps, cuts, strict=True)]
+    moved = [replace(step, cut=_moved(cut, by)) for step, cut in zip(steps, cuts, strict=True)]
+    return [_layered(stack, step, slope) for step, slope in zip(moved, slants(stack, moved), strict=True)]
+
+
+def _layered(stack: Stack, step: Step, slope: np.ndarray) -> Step:
+    """A step with its outline between the layers around it."""
+    piece = near(stack, step.cut.outline, step.slice)
+    outline = refine(piece, step.cut.outline, slope * stack.flat.apart_mm)
+    return replace(step, cut=replace(step.cut, outline=outline))
 
 
 def _moved(cut: Cut, by_mm: float) -> Cut:

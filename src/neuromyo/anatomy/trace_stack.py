@@ -93,6 +93,9 @@ class Piece:
         int, ...
     ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
     t1: tuple[bool, ...] = ()  #: of each image, whether it is T1-weighted: there nothing but fat is as bright as fat
+    t2: tuple[
+        bool, ...
+    ] = ()  #: and whether T2-weighted with bright fat: there muscle, nerve and fat follow each other in brightness
 
     @property
     def shows_boundary(self) -> tuple[bool, ...]:
@@ -150,7 +153,8 @@ class Stack:
             return None
         return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
                      tuple(FAT_IS[image.weighting] for image in self.images),
-                     tuple(image.weighting == "T1w" for image in self.images))  # fmt: skip
+                     tuple(image.weighting == "T1w" for image in self.images),
+                     tuple(image.weighting == "T2w" for image in self.images))  # fmt: skip
 
     def _cut(self, image: Image, slice_index: int, low: list[int], high: list[int]) -> np.ndarray:
         grid = self.flat.grid
