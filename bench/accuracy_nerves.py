@@ -24,11 +24,11 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "bench")]
 
 from trace_cases import hd95
 
-from neuromyo.anatomy.trace import trace
-from neuromyo.anatomy.trace_stack import FAT_IS
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.image import Image
 from neuromyo.core.landmark import Landmark
+from neuromyo.nerve.trace import trace
+from neuromyo.nerve.trace_stack import FAT_IS
 from neuromyo.phantom import nerve_cases
 from tests.oracles import nerve_slices
 from tests.physics.traced import read

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from neuromyo.anatomy.propose import Proposal, propose
+from neuromyo.nerve.propose import Proposal, propose
 from neuromyo.phantom.nerve_cases import Made, cases
 
 

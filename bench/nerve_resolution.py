@@ -1,9 +1,9 @@
-"""How many voxels a nerve must have across its shorter diameter for its outline's area to be right: the table of anatomy/resolution.py.
+"""How many voxels a nerve must have across its shorter diameter for its outline's area to be right: the table of nerve/resolution.py.
 
     python bench/nerve_resolution.py              about a minute
     python bench/nerve_resolution.py --draws 40   smoother
 
-Scenes are those of tests/unit/anatomy/nerve_scene.py: a fascicled oval of 40 mm2 in fat among muscle and vessels, one slice, T2w with
+Scenes are those of tests/unit/nerve/nerve_scene.py: a fascicled oval of 40 mm2 in fat among muscle and vessels, one slice, T2w with
 suppressed fat and FA, signal-to-noise 20, a click up to a third of the radius off. The outline is that of the tracer's first step, moved to
 the edge. An outline of twice or half the area counts like any other error.
 """
@@ -19,12 +19,12 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from neuromyo.anatomy.section import polished
-from neuromyo.anatomy.trace_stack import Stack
-from neuromyo.anatomy.trace_start import candidates
 from neuromyo.core.grid import Grid
 from neuromyo.core.image import Image, Weighting
-from tests.unit.anatomy.nerve_scene import Scene
+from neuromyo.nerve.section import polished
+from neuromyo.nerve.trace_stack import Stack
+from neuromyo.nerve.trace_start import candidates
+from tests.unit.nerve.nerve_scene import Scene
 
 ACROSS = (1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 AREA_MM2, FLAT = 40.0, 1.5

@@ -19,9 +19,9 @@ from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from neuromyo.anatomy.trace import trace
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.nerve import Trace
+from neuromyo.nerve.trace import trace
 from neuromyo.phantom import nerve_cases
 
 

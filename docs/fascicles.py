@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_suffix(".md")
-TABLE = PAGE.parents[1] / "src" / "neuromyo" / "anatomy" / "fascicle_table.tsv"
+TABLE = PAGE.parents[1] / "src" / "neuromyo" / "fascicles" / "fascicle_table.tsv"
 PIXELS_MM = (0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.36, 0.42, 0.5, 0.6)
 FASCICLES_MM = ((0.3, 0.6), (0.4, 1.2), (0.5, 1.2))
 CNR = (8.0, 15.0, 30.0)
@@ -19,7 +19,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def simulate() -> None:
-    from neuromyo.anatomy import fascicle_scene, resolvable
+    from neuromyo.fascicles import fascicle_scene, resolvable
 
     lines = ["\t".join(("pixel_mm", "low_mm", "high_mm", "cnr", "n", *KINDS, *(f"{kind}_sd" for kind in KINDS)))]
     for low, high in FASCICLES_MM:
@@ -34,7 +34,7 @@ def simulate() -> None:
 
 def page_table() -> str:
     """Pixel size down, fascicle size and contrast to noise across; which numbers are supported."""
-    from neuromyo.anatomy import resolvable
+    from neuromyo.fascicles import resolvable
 
     rows = {(r["low_mm"], r["high_mm"], r["cnr"], r["pixel_mm"]): r for r in resolvable.table()}
     columns = sorted({key[:3] for key in rows})
@@ -47,7 +47,7 @@ def page_table() -> str:
 
 
 def _cell(row: dict[str, float]) -> str:
-    from neuromyo.anatomy import resolvable
+    from neuromyo.fascicles import resolvable
 
     words = {"share": "ratio", "count": "count", "area": "area", "largest": "largest", "bright": "bright"}
     given = [word for kind, word in words.items() if resolvable.supported(kind, row)]

@@ -10,7 +10,7 @@ from neuromyo.pipeline import nerves
 from tests.gauntlet.driving import neuromyo
 from tests.gauntlet.making import gz, nii
 from tests.journey.kit import rows
-from tests.unit.anatomy.nerve_scene import Scene
+from tests.unit.nerve.nerve_scene import Scene
 
 pytestmark = pytest.mark.journey
 

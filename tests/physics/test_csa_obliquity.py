@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuromyo.anatomy import centreline, shape
-from neuromyo.anatomy.trace import trace
 from neuromyo.core.grid import Grid
 from neuromyo.core.landmark import Landmark
+from neuromyo.course import centreline, shape
+from neuromyo.nerve.trace import trace
 from neuromyo.phantom.nerve_cases import cases
 
 #: a healthy sciatic nerve that runs square to an untilted stack, in thin slices so that tilt does not smear it

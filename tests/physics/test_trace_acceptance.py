@@ -8,7 +8,7 @@ Limits are medians over sciatic nerves of 20 to 60 mm2; a nerve that is refused 
 import numpy as np
 import pytest
 
-from neuromyo.anatomy.trace import trace
+from neuromyo.nerve.trace import trace
 from tests.oracles.nerve_slices import CASES
 from tests.physics.traced import Judged, case_of, judge, table
 

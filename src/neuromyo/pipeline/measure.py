@@ -93,7 +93,9 @@ def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
     """The key of the table: the steps before it, the user's regions, and the code that summarises."""
     return ledger.key(
         step="measure",
-        code=code_version.of_rooms("anatomy", "study", "space", "fit", "stats", "io", "pipeline"),
+        code=code_version.of_rooms(
+            "anatomy", "nerve", "fascicles", "course", "study", "space", "fit", "stats", "io", "pipeline"
+        ),
         versions=code_version.versions(),
         done=dict(done),
         given=[keys.of_labels(one) for one in given],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: how the sources of followed nerves begin
 TRACED = "trace-"
-_ROOMS = ("anatomy", "space", "io", "pipeline", "phantom")
+_ROOMS = ("anatomy", "nerve", "fascicles", "course", "space", "io", "pipeline", "phantom")
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.anatomy import centreline, fascicle_rows, fascicles, gradient, muscles, profile, shape
+from neuromyo.anatomy import muscles
 from neuromyo.anatomy.drawn_nerve import of_labels
-from neuromyo.anatomy.profile import Profile
-from neuromyo.anatomy.propose import propose
-from neuromyo.anatomy.trace import trace
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.nerve import Course, Trace
+from neuromyo.course import centreline, gradient, profile, shape
+from neuromyo.course.profile import Profile
+from neuromyo.fascicles import fascicle_rows, fascicles
+from neuromyo.nerve.propose import propose
+from neuromyo.nerve.trace import trace
 from neuromyo.pipeline import placing
 from neuromyo.report.view import Line, NerveView
 from neuromyo.study.summarise import acquisition

@@ -85,7 +85,7 @@ def people(path: Path) -> tuple[str, ...]:
 def of_nerve(landmarks: Sequence[Landmark], name: str, side: Side) -> tuple[Landmark, ...]:
     """Those that belong to a nerve: its own, those further on in its branches, and bony places; of its side or of no side in
     particular. A start after the first says that the nerve is there too: a restart."""
-    from neuromyo.anatomy.usual import branches
+    from neuromyo.nerve.usual import branches
 
     found: list[Landmark] = []
     for one in landmarks:
@@ -101,7 +101,7 @@ def of_nerve(landmarks: Sequence[Landmark], name: str, side: Side) -> tuple[Land
 def nerves(landmarks: Sequence[Landmark], where: str) -> tuple[tuple[str, Side], ...]:
     """(name, side) of every nerve that somebody pointed at, in their order; a nerve that is only restarted, split or ended has
     no place to begin at, which is E-NEEDS."""
-    from neuromyo.anatomy.usual import branches
+    from neuromyo.nerve.usual import branches
 
     begun: dict[tuple[str, Side], None] = {(one.name, one.side): None for one in landmarks if one.kind == "start"}
     for one in landmarks:

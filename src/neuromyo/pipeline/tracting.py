@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuromyo.anatomy import centreline, drawn_nerve, tract_profile
-from neuromyo.anatomy.profile import Profile, coverage_on
-from neuromyo.anatomy.profile import rows as profile_rows
-from neuromyo.anatomy.tracts import TractOptions, Tracts, cover, proximal_first, tracts
+from neuromyo.anatomy import drawn_nerve
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
 from neuromyo.core.labels import SIDES, Labels, Side
 from neuromyo.core.landmark import Landmark
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import Course, Trace
+from neuromyo.course import centreline, tract_profile
+from neuromyo.course.profile import Profile, coverage_on
+from neuromyo.course.profile import rows as profile_rows
+from neuromyo.course.tracts import TractOptions, Tracts, cover, proximal_first, tracts
 from neuromyo.pipeline import code_version, pointing, registries, typed
 from neuromyo.pipeline.nerve_steps import PROFILE
 from neuromyo.pipeline.options import parsed

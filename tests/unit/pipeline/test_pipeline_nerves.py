@@ -22,7 +22,7 @@ from neuromyo.pipeline.nerve_steps import Pictures
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.report import nerves as report
 from tests.oracles import tubes
-from tests.unit.anatomy.nerve_tubes import inside_cylinder, trace_of
+from tests.unit.course.nerve_tubes import inside_cylinder, trace_of
 
 TILT = (0.5, 0.0, np.sqrt(0.75))  # 30 degrees to the slices
 
