@@ -82,7 +82,7 @@ def _moved(piece: Piece, outline: Outline, levels: dict[int, np.ndarray], smear_
     for group in np.unique(groups):
         rays = groups == group
         layers = _layers(tuple(offsets), tuple(at), pixel, float(group) * _SMEAR_MM)
-        known = (r[rays] > 0.2).all(axis=0)
+        known = np.all(r[rays] > 0.2, axis=0)
         for c, level in levels.items():
             cost[rays] += _cost(around(values[c], 0.7)[rays], level, *layers, known, (at[1] - at[0]) / pixel)
     path = best_path(-cost, stiffness=STIFF * (step / 0.1) ** 2, reach=5)
