@@ -8,9 +8,9 @@ tau, the SD between sites in units of the SD between people, is not known and is
 half-normal of scale `Options.site_sd`), to which the published means bear witness themselves. omega is fixed
 (`Options.study_log_sd`): two or three SDs say nothing about their own spread. A published SD holds the spread of ages and
 bodies of its people, the residual SD does not: it is divided by sqrt(1 + p slope_sd^2), what p covariates of unit spread
-are expected to add (a printed slope, drawn towards the usual ones, is taken off instead and is that slope's prior mean). Beside it stands a vague
-component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual variance with two
-degrees of freedom, the same slopes.
+are expected to add (a printed slope, drawn towards the usual ones, is taken off instead, and is that slope's prior mean).
+Beside it stands a vague component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual
+variance with two degrees of freedom, the same slopes.
 
 Cites: Schmidli et al. 2014, Biometrics 70:1023 (robust meta-analytic-predictive prior), 10.1111/biom.12242.
 """
