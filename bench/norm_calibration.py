@@ -53,8 +53,7 @@ def number(value: float, digits: int, factor: float = 1.0) -> str:
 
 def cells(first: str, who: str, found: Scores) -> list[str]:
     def mean(name: str) -> float:
-        values = getattr(found, name)
-        return float(np.mean(values)) if np.isfinite(values).all() else np.nan
+        return found.mean(name)
 
     wrong = f"{100 * mean('wrong'):.1f} ± {100 * found.error('wrong'):.1f}"
     return [

@@ -189,9 +189,14 @@ def _score(drawn: Drawn, rule: str, options: dict) -> tuple[float, ...]:
 
 
 def _intervals(norm: engine.Norm, tested: nc.Cohort) -> tuple[float, float]:
+    """Over those who are not refused (too unlike the controls)."""
     places = norm.places(tested.value, bodies_of(tested.people))
-    low, high = np.array([p.z_interval for p in places]).T
-    return float(np.mean((low <= tested.deviate) & (tested.deviate <= high))), float(np.mean(high - low))
+    told = np.array([not p.refused for p in places])
+    if not told.any():
+        return math.nan, math.nan
+    low, high = np.array([p.z_interval for p in places])[told].T
+    true = tested.deviate[told]
+    return float(np.mean((low <= true) & (true <= high))), float(np.mean(high - low))
 
 
 @dataclass(frozen=True)
