@@ -101,6 +101,11 @@ class Scores:
         values = values[np.isfinite(values)]
         return float(values.std(ddof=1) / math.sqrt(len(values)))
 
+    def in_conflict(self) -> float:
+        """Share of cohorts whose agreement is below 0.6 (W-CONFLICT); NaN without literature."""
+        told = self.agreement[np.isfinite(self.agreement)]
+        return float((told < 0.6).mean()) if len(told) else math.nan
+
     def worst_tenth(self) -> float:
         """False positives of the cohort than which one in ten is worse."""
         return float(np.quantile(self.wrong, 0.9))

@@ -87,7 +87,7 @@ class TestControlsAlone:
 
 
 @pytest.mark.parametrize("literature", [True, False], ids=["with literature", "alone"])
-@pytest.mark.parametrize("n", [10, 20, 40])
+@pytest.mark.parametrize("n", SIZES)
 def test_intervals_hold_the_true_deviate(n, literature):
     found = judged(Situation(nc.T2, n, literature=literature))
     assert JURY.between(found, "covered", 0.93, 0.995), told(found)

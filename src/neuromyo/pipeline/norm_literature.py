@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from neuromyo.core.errors import Finding
 from neuromyo.core.norm import NormKey
-from neuromyo.norms import match
-from neuromyo.norms.prior import Published
+from neuromyo.norms import match, transforms
+from neuromyo.norms.studies import Published, why_off_scale
 
 #: statistics of a region that papers mean by its value
 _AS_PRINTED = ("mean", "region-fit", "volume")
@@ -48,4 +48,11 @@ def of(key: NormKey, sought: Sought) -> tuple[tuple[Published, ...], tuple[Findi
         findings.append(
             Finding("note", "N-LOCALONLY", str(key), f"no published value is used: {refused.found}", refused.remedy)
         )
-    return tuple(match.published(found.comparable)), tuple(findings)
+    transform, usable = transforms.of(key.quantity, key.unit), []
+    for study in match.published(found.comparable):
+        why = why_off_scale(study, transform, key.unit)
+        if why:
+            findings.append(Finding("note", "N-CONTROL", str(key), why))
+        else:
+            usable.append(study)
+    return tuple(usable), tuple(findings)
