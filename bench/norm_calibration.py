@@ -11,7 +11,8 @@ healthy people, who are compared. All from `tests/oracles/norm_cohorts.py`, whic
 * *beyond 2.58*: 1 % is right. *+3 SD found*: people made ill by 3 of their own SD with z > 1.96; 85 % is the most there is.
 * *nats lost*: log density under the truth less that under the norm, mean over people; 0 is the most there is.
 * *interval*: how often the 95 % interval of the true deviate holds it, and its mean width in SD.
-* *literature*: mean posterior weight of the published values (agreement). *conflict*: how often it is below 0.6, which is told (W-CONFLICT).
+* *literature*: mean posterior weight of the published values (agreement).
+* *conflict*: how often that is below 0.6, which is told (W-CONFLICT).
 """
 
 from __future__ import annotations
