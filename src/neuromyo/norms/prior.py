@@ -136,7 +136,8 @@ def _variance(options: Options, told: _Table) -> tuple[float, float]:
     """Inverse-gamma a, b of the residual variance of a new site, from published SDs."""
     names = options.covariates.names
     # both sides of everybody are not in one published SD
-    go = together(names) * np.outer(*[[float(name != "side") for name in names]] * 2)
+    spread = np.array([name != "side" for name in names], dtype=np.float64)
+    go = together(names) * np.outer(spread, spread)
     explained = told.slope @ go @ told.slope
     usual = np.minimum(np.diag(told.slope_covariance), _USUAL**2)
     shrunk = np.sqrt(usual / np.diag(told.slope_covariance))

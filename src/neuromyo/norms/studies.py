@@ -98,8 +98,8 @@ def why_off_scale(study: Published, transform: Transform, unit: str) -> str:
     if np.isfinite(on_scale(study, transform)).all():
         return ""
     values = f"{study.mean:g} ± {study.sd:g} {unit if unit != '1' else ''}".strip()
-    return (f"the published {values} ({study.label or 'not named'}) is not used: so large an SD about so near a mean "
-            f"is not of one kind of healthy people, since each has {transform.domain}")  # fmt: skip
+    people = f"healthy people of one kind, each with {transform.domain}, do not spread so widely about that mean"
+    return f"the published {values} ({study.label or 'not named'}) is not used: {people}"
 
 
 def together(names: Sequence[str]) -> np.ndarray:

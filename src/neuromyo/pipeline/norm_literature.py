@@ -52,7 +52,9 @@ def of(key: NormKey, sought: Sought) -> tuple[tuple[Published, ...], tuple[Findi
     for study in match.published(found.comparable):
         why = why_off_scale(study, transform, key.unit)
         if why:
-            findings.append(Finding("note", "N-CONTROL", str(key), why))
+            findings.append(
+                Finding("note", "N-CONTROL", str(key), why, "look it up: is its ± an SD, and of this unit?")
+            )
         else:
             usable.append(study)
     return tuple(usable), tuple(findings)
