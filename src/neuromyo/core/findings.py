@@ -126,6 +126,7 @@ FINDINGS: dict[str, str] = {
     "W-NEWSITE": "the norm has no controls from this site: the variance between sites was added",
     "W-NOTCOMPARED": "a number could not be compared with healthy people",
     "W-LEVELS": "levels along a nerve are counted from the end of the images, not from a landmark: people compare only roughly",
+    "W-PROFILE": "a profile along a nerve leaves the band of healthy people there",
     "W-COVARIATE": "a covariate of a norm is not known of this person, and its spread was added",
     "W-SITES": "sites could be brought into line only roughly, or some of their numbers not at all",
     "N-LOCALONLY": "a norm rests on local controls only, without published values",

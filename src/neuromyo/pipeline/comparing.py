@@ -21,7 +21,8 @@ from neuromyo.pipeline.persons import Roster
 FILLED = ("z", "centile", "norm", "z_low", "z_high", "normal_low", "normal_high", "n_effective", "agreement")
 NOT = "W-NOTCOMPARED"
 #: flags that come from norms: those of an earlier comparison are taken off first
-NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY")  # fmt: skip
+NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY",
+              "W-PROFILE", "W-LEVELS")  # fmt: skip
 #: |z| of which 5 % of healthy people have more
 LIMIT = 1.959963984540054
 _PARTS = {"biomarker": "by the biomarker", "statistic": "as the statistic", "level": "at the level", "unit": "in the unit",
@@ -80,9 +81,9 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
             else:
                 places[i] = place
     for i, place in places.items():
-        rows[i] |= _columns(place, name) | {"flags": _joined(rows[i]["flags"], place.flags)}
+        rows[i] |= columns(place, name) | {"flags": joined(rows[i]["flags"], place.flags)}
     for i in refused:
-        rows[i] |= {"flags": _joined(rows[i]["flags"], (NOT,))}
+        rows[i] |= {"flags": joined(rows[i]["flags"], (NOT,))}
     findings = (*_strangers(rows, [*places, *refused], roster), *_reasons(rows, refused), *_flagged(places))
     return Compared(Measurements.of(rows), places, refused, findings)
 
@@ -129,7 +130,8 @@ def _cleared(row: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in row.items() if k not in FILLED} | {"flags": ",".join(kept)}
 
 
-def _columns(place: Place, name: str) -> dict[str, Any]:
+def columns(place: Place, name: str) -> dict[str, Any]:
+    """What a row gets from its place."""
     return {
         "z": place.z, "centile": place.centile, "norm": name, "z_low": place.z_interval[0], "z_high": place.z_interval[1],
         "normal_low": place.normal[0], "normal_high": place.normal[2], "n_effective": place.n_effective,
@@ -137,7 +139,8 @@ def _columns(place: Place, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _joined(flags: str, more: Iterable[str]) -> str:
+def joined(flags: str, more: Iterable[str]) -> str:
+    """Flags of a row with more of them, each once."""
     return ",".join(dict.fromkeys([*(f for f in flags.split(",") if f), *more]))
 
 
