@@ -355,3 +355,16 @@ def test_the_norm_file_needs_its_ending_and_the_input_is_never_overwritten(norm,
         "E-NORM",
         "once",
     )
+
+
+def test_two_centres_pool_their_files_and_a_patient_of_either_is_at_home(tmp_path):
+    assert build(tmp_path, healthy(12, seed=1, site="A"), name="a").status == 0
+    assert build(tmp_path, healthy(12, seed=2, site="B", first=40), name="b").status == 0
+    files = [tmp_path / f"{n}.norm.json" for n in "ab"]
+    said = neuromyo("norms", "merge", *files, "-o", tmp_path / "both.norm.json")
+    assert said.status == 0 and said.json["norms"][0]["sites"] == {"A": 12, "B": 12}
+    assert "| A | 12 |" in neuromyo("norms", "card", tmp_path / "both.norm.json").json["card"]
+    for site in "AB":
+        assert compare(tmp_path, patient(T2=37.0), *ABOUT[:-1], site, norm="both", name=site).status == 0
+        (row,) = compared(tmp_path, site)
+        assert "W-NEWSITE" not in row["flags"] and row["norm"].startswith("both@")
