@@ -10,6 +10,7 @@ import typer
 from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
+    from neuromyo.pipeline.norm_envelopes import Seen
     from neuromyo.pipeline.norming import CompareResult
 
 _SHOWN = 20
@@ -48,6 +49,7 @@ def compare(
 
 def _say(result: CompareResult) -> None:
     from neuromyo.pipeline.comparing import verdict
+    from neuromyo.report import envelope
 
     found = result.compared
     rows = found.table.rows()
@@ -56,6 +58,7 @@ def _say(result: CompareResult) -> None:
             "norm": result.norm,
             "rows": [rows[i] | {"verdict": verdict(place)} for i, place in sorted(found.places.items())],
             "not_compared": [{"row": i, "why": why} for i, why in sorted(found.refused.items())],
+            "profiles": [_profile(one) for one in result.profiled.seen],
             "files": list(result.files),
             "findings": [f.as_dict() for f in result.findings],
             "exit": 0,
@@ -74,13 +77,30 @@ def _say(result: CompareResult) -> None:
     if len(found.refused):
         n = len(found.refused)
         speaker.out(f"{n} number{'s' * (n != 1)} could not be compared; why is told above.")
+    for one in result.profiled.seen:
+        speaker.out(f"{_who(one.subject, one.session)}: {envelope.said(one.envelope)}")
     speaker.out(*result.files)
+
+
+def _profile(one: Seen) -> dict[str, object]:
+    from neuromyo.report.envelope import said
+
+    e = one.envelope
+    return {
+        "subject": one.subject, "session": one.session, "side": e.side, "what": str(e.key), "zero": e.zero, "said": said(e),
+        "refused": e.refused, "how": e.how, "p_anywhere": e.p_anywhere if e.p_anywhere == e.p_anywhere else None,
+        "unusual_mm": [float(p) for p, u in zip(e.positions_mm, e.unusual, strict=True) if u],
+    }  # fmt: skip
+
+
+def _who(subject: str, session: str) -> str:
+    return f"sub-{subject}" + (f" ses-{session}" if session else "")
 
 
 def _line(row, place) -> tuple[str, ...]:
     from neuromyo.pipeline.comparing import verdict
 
-    who = f"sub-{row['subject']}" + (f" ses-{row['session']}" if row["session"] else "")
+    who = _who(row["subject"], row["session"])
     what = f"{row['quantity']} of {row['region']}" + (f" at {row['level']}" if row["level"] else "")
     low, _, high = place.normal
     z_low, z_high = place.z_interval

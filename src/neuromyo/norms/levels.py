@@ -38,7 +38,7 @@ class Axis:
         return float(np.median(np.diff(self.levels))) if len(self.levels) > 1 else 0.0
 
     def __str__(self) -> str:
-        return f"{self.unit} from {self.zero or 'the end of the images'}"
+        return f"{self.unit} from {self.zero or 'the upper end of what was followed'}"
 
 
 def resampled(positions: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:

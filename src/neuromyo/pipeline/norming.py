@@ -15,8 +15,9 @@ from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
 from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
-from neuromyo.pipeline import controls, norm_entry, persons
+from neuromyo.pipeline import controls, norm_entry, norm_envelopes, norm_literature, norm_profiles, persons
 from neuromyo.pipeline.comparing import Compared, compare
+from neuromyo.pipeline.norm_envelopes import Profiled
 from neuromyo.pipeline.norm_literature import Sought
 
 _ENDING = ".norm.json"
@@ -30,7 +31,9 @@ class BuildRequest:
     """What `neuromyo norms build` was asked. ``control``: words for healthy; ``covariates``: empty for those that are known.
 
     study, directions, echoes : what tells the method apart where ``literature`` is wanted: whose protocol was run to the letter,
-        diffusion directions, gradient echoes
+        diffusion directions, gradient echoes; level : of rows that tell none; like : ids of published values measured as these
+        were, as whoever asks vouches (wants ``literature`` too)
+    step_mm : between levels of norms along nerves
     """
 
     tables: tuple[Path, ...]
@@ -47,9 +50,19 @@ class BuildRequest:
     study: str = ""
     directions: int | None = None
     echoes: int | None = None
+    level: str = ""
+    like: tuple[str, ...] = ()
+    step_mm: float = norm_profiles.STEP_MM
     protocol: str = ""
     scanner: str = ""
     name: str = ""
+
+    @property
+    def sought(self) -> Sought | None:
+        """What published values must be like; None where they are not wanted."""
+        if not (self.literature or self.like):
+            return None
+        return Sought(self.field_t, self.study, self.directions, self.echoes, self.level, self.like)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class CompareResult:
     """A table that was compared, and what was written."""
 
     compared: Compared
+    profiled: Profiled
     norm: str
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -94,12 +108,13 @@ def build(request: BuildRequest) -> Built:
     roster = persons.read(
         request.people, group_column=request.group_column, site_column=request.site_column, stated=stated
     )
-    found = controls.gather(controls.read(request.tables), roster, request.control, request.everyone)
+    measured = controls.read(request.tables)
+    found = controls.gather(measured, roster, request.control, request.everyone)
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks]
     entries: list[Entry] = []
     norms: dict[NormKey, Norm] = {}
-    sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
+    sought = request.sought
     for key, values in found.values.items():
         try:
             entry, said = norm_entry.make(key, values, chosen, sought)
@@ -109,11 +124,16 @@ def build(request: BuildRequest) -> Built:
         except NeuromyoError as error:
             findings.append(Finding("warn", "N-CONTROL", str(key), f"no norm: {error.found}"
                                     + f" (needed: {error.needed})" * bool(error.needed), error.remedy))  # fmt: skip
-    if not entries:
+    profiles, said = norm_profiles.build(measured.rows(), roster, found.people, chosen, request.step_mm)
+    findings += [*said, *(norm_literature.unused([e.key for e in entries if not e.published], sought) if sought else ())]
+    if not entries and not profiles:
         raise DataError("E-NORM", where=request.out.name, needed=f"at least {norm_entry.LEAST} healthy people with one number in common",
                         found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
-    file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
+    conditions |= {"vouched": ", ".join(request.like)} if request.like else {}
+    file = NormFile(
+        request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions, profiles=profiles
+    )
     findings += _outliers(norms, found)
     return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
 
@@ -174,25 +194,31 @@ def compare_files(request: CompareRequest) -> CompareResult:
     stated = request.stated
     roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
     done = compare(rows, Norms(file), roster, file.label)
-    if not done.places:
+    profiled = norm_envelopes.compare(done.table, file, roster)
+    if not done.places and not any(one.places for one in profiled.seen):
         why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
-    files = [request.out.parent / name for name in tables.write_measurements(request.out, done.table)]
-    files += _page(request.html, done, file) if request.html is not None else []
-    return CompareResult(done, file.label, tuple(map(str, files)), (*roster.findings, *done.findings))
+    files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
+    files += _page(request.html, source, done, profiled, file) if request.html is not None else []
+    findings = (*roster.findings, *done.findings, *profiled.findings)
+    return CompareResult(done, profiled, file.label, tuple(map(str, files)), findings)
 
 
-def _page(path: Path, done: Compared, file: NormFile) -> list[Path]:
+def _page(path: Path, source: Path, done: Compared, profiled: Profiled, file: NormFile) -> list[Path]:
     """Each value on the band of healthy people."""
     from neuromyo.io import store
+    from neuromyo.io.files import printable
     from neuromyo.pipeline import registries
     from neuromyo.report import norms as report
 
     known = registries.biomarkers()
     used = {r["biomarker"] for r in done.table.rows()} & set(known.ids())
     biomarkers = {id_: known.get(id_) for id_ in sorted(used)}
-    store.write_text(path, report.page(done.table, file.label, biomarkers, notes=done.sources))
+    name = printable(source.parent.name if source.name == "measurements.tsv" else source.name) or source.name
+    store.write_text(
+        path, report.page(profiled.table, name, biomarkers, profiled.by_visit, notes=done.sources, norm=file.label)
+    )
     return [path]
 
 

@@ -11,8 +11,14 @@ from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
 
 
 def title(one: Envelope) -> str:
-    """``Cross-section of the sciatic nerve``."""
-    return f"{wording.capital(nerve_words.words(one.key.quantity))} of the {wording.region(one.key.region)}"
+    """``Cross-section of the left sciatic nerve``."""
+    side = f"{one.side} " if one.side in ("left", "right") else ""
+    return f"{wording.capital(nerve_words.words(one.key.quantity))} of the {side}{wording.region(one.key.region)}"
+
+
+def origin(one: Envelope) -> str:
+    """What distances count from, in words."""
+    return f"the {wording.region(one.zero)}" if one.zero else "the upper end"
 
 
 def said(one: Envelope) -> str:
@@ -38,7 +44,7 @@ def along(one: Envelope) -> Markup:
     up = Axis(*padded(np.concatenate([one.value, one.low_all, one.high_all]).tolist()), 180, 28)
     across = Axis(*padded(one.positions_mm.tolist(), 0.03), 56, 564)
     y_axis(plot, up, 56, labelled(title(one), one.key.unit), 564)
-    x_axis(plot, across, 180, "distance along the nerve (mm), towards the foot")
+    x_axis(plot, across, 180, f"mm from {origin(one)}, towards the foot")
     for low, high, kind in ((one.low_all, one.high_all, "band all"), (one.low, one.high, "band")):
         for piece in _pieces(np.isfinite(low) & np.isfinite(high)):
             there = [(across(d), up(v)) for d, v in zip(one.positions_mm[piece], high[piece], strict=True)]

@@ -94,18 +94,30 @@ def page(
     table: Measurements,
     name: str,
     biomarkers: Mapping[str, Biomarker] | None = None,
-    envelopes: Sequence[Envelope] = (),
+    envelopes: Sequence[Envelope] | Mapping[tuple[str, str], Sequence[Envelope]] = (),
     notes: Sequence[str] = (),
+    norm: str = "",
 ) -> str:
-    """The self-contained page of a table against norms; a person a section. A pure function of what it is given."""
+    """The self-contained page of a table against norms; a person a section. A pure function of what it is given.
+
+    name : of the table; envelopes : by (subject, session), or all of the one person of the table; norm : what it is compared with
+    """
     people = dict.fromkeys((r["subject"], r["session"]) for r in table.rows())
     parts = []
     for subject, session in people:
         one = part(
-            table.where(subject=subject, session=session), biomarkers, envelopes if len(people) == 1 else (), notes
+            table.where(subject=subject, session=session), biomarkers, _of_visit(envelopes, (subject, session), len(people)), notes
         )
         parts.append((_who(subject, session), one))
-    return render("norms_page.html.j2", title=name, people=parts)
+    return render("norms_page.html.j2", title=name, norm=norm, people=parts)
+
+
+def _of_visit(
+    envelopes: Sequence[Envelope] | Mapping[tuple[str, str], Sequence[Envelope]], visit: tuple[str, str], people: int
+) -> Sequence[Envelope]:
+    if isinstance(envelopes, Mapping):
+        return envelopes.get(visit, ())
+    return envelopes if people == 1 else ()
 
 
 def verdict(z: float, low: float, high: float) -> str:
@@ -117,6 +129,8 @@ def verdict(z: float, low: float, high: float) -> str:
     return "usual" if low >= -LIMIT and high <= LIMIT else "open"
 
 
+#: where the norm is too uncertain: of several values, of one
+_UNSURE = ("but for none of them is the norm certain enough to be sure", "but the norm is not certain enough to be sure")
 #: so many unusual values are named in the sentences
 NAMED = 3
 
@@ -135,9 +149,10 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     counted = (
         f"{len(outside)} of {n} {'lies' if len(outside) == 1 else 'lie'} outside of what 95 % of healthy people have"
     )
-    told = {0: "for none of them is the norm certain enough to be sure", len(outside): "all of them surely" if sure > 1 else "surely"}.get(
-        sure, f"{sure} of them surely"
-    )  # fmt: skip
+    told = f"{sure} of them surely"
+    if sure in (0, len(outside)):
+        one = len(outside) == 1
+        told = ("surely" if one else "all of them surely") if sure else _UNSURE[one]
     by_chance = f"In a healthy person {_about(chance)} of {len(rows)} would, by chance."
     furthest = sorted((r for _, r in outside), key=lambda r: -abs(r["z"]))[:NAMED]
     several = len({r["statistic"] for r in rows}) > 1
