@@ -55,13 +55,20 @@ def build(
     ] = None,
     echoes: Annotated[int | None, typer.Option("--echoes", help="For --literature: echoes of the Dixon scan.")] = None,
     level: Annotated[
-        str, typer.Option("--level", help="For --literature: where regions were measured, such as thigh, if rows do not say.")
+        str,
+        typer.Option(
+            "--level", help="For --literature: where regions were measured, such as thigh, if rows do not say."
+        ),
     ] = "",
     like: Annotated[
         list[str] | None,
-        typer.Option("--like", metavar="ID", help="A published value that you vouch was measured as yours were; repeat it."),
+        typer.Option(
+            "--like", metavar="ID", help="A published value that you vouch was measured as yours were; repeat it."
+        ),
     ] = None,
-    step: Annotated[float, typer.Option("--step", help="Millimetres between levels of norms along nerves.", min=1)] = 10.0,
+    step: Annotated[
+        float, typer.Option("--step", help="Millimetres between levels of norms along nerves.", min=1)
+    ] = 10.0,
     protocol: Annotated[str, typer.Option("--protocol", help="Name of the protocol, for the card.")] = "",
     scanner: Annotated[str, typer.Option("--scanner", help="Scanner, for the card.")] = "",
     name: Annotated[str, typer.Option("--name", help="Of the norm; the file's name where not given.")] = "",

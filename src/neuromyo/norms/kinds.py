@@ -81,5 +81,8 @@ def table() -> Iterable[tuple[str, str, str, str]]:
         yield f"`{name}` ({unit})", kind.scale, "yes" if kind.along else "no", kind.why
     for start, scale in MADE.items():
         yield f"`{start}...`", scale, "no", _REASONS[scale]
-    for name, why in (*((f"{s}...", w) for s, w in MADE_WITHOUT.items()), *sorted(WITHOUT.items(), key=lambda p: p[0].lower())):
+    for name, why in (
+        *((f"{s}...", w) for s, w in MADE_WITHOUT.items()),
+        *sorted(WITHOUT.items(), key=lambda p: p[0].lower()),
+    ):
         yield f"`{name}`", "no norm", "no", why

@@ -215,9 +215,7 @@ def _file(body: Mapping[str, Any]) -> NormFile:
     for entry in entries:
         Options(covariates=Covariates(entry.covariates), **body["options"])
     profiles = tuple(profile_record.from_dict(one) for one in body.get("profiles", ()))
-    return NormFile(
-        body["name"], body["made_with"], entries, dict(body["conditions"]), dict(body["options"]), profiles
-    )
+    return NormFile(body["name"], body["made_with"], entries, dict(body["conditions"]), dict(body["options"]), profiles)
 
 
 def _entry_in(said: Mapping[str, Any]) -> Entry:

@@ -36,10 +36,14 @@ def places(norm: ProfileNorm, positions: Sequence[float], values: Sequence[float
             made = level.places(np.array([values[i] for i in members]), [body] * len(members))
             found |= {(i, j): place for i, place in zip(members, made, strict=True)}
     scale = of(norm.key.quantity, norm.key.unit)
-    return [None if one is None else _mixed(found[i, one[0]], found[i, one[1]], one[2], scale) for i, one in enumerate(near)]
+    return [
+        None if one is None else _mixed(found[i, one[0]], found[i, one[1]], one[2], scale) for i, one in enumerate(near)
+    ]
 
 
-def unusual(norm: ProfileNorm, envelope: Envelope, positions: Sequence[float], found: Sequence[Place | None]) -> list[bool]:
+def unusual(
+    norm: ProfileNorm, envelope: Envelope, positions: Sequence[float], found: Sequence[Place | None]
+) -> list[bool]:
     """Whether each slice is outside of the band of healthy profiles."""
     measured = np.isfinite(envelope.z)
     if not measured.any():
@@ -70,7 +74,10 @@ def _mixed(a: Place, b: Place, w: float, scale: Transform) -> Place:
         return b if b.refused else a
     z = (1 - w) * a.z + w * b.z
     low, high = ((1 - w) * p + w * q for p, q in zip(a.z_interval, b.z_interval, strict=True))
-    band = [float(scale.back((1 - w) * scale.forward(p) + w * scale.forward(q))) for p, q in zip(a.normal, b.normal, strict=True)]
+    band = [
+        float(scale.back((1 - w) * scale.forward(p) + w * scale.forward(q)))
+        for p, q in zip(a.normal, b.normal, strict=True)
+    ]
     return replace(a, z=z, centile=100 * float(ndtr(z)), z_interval=(low, high), normal=(band[0], band[1], band[2]),
                    n_controls=min(a.n_controls, b.n_controls), n_effective=min(a.n_effective, b.n_effective),
                    flags=tuple(dict.fromkeys((*a.flags, *b.flags))))  # fmt: skip

@@ -23,7 +23,9 @@ import numpy as np
 
 #: a measured share may be this far beyond 0 or 1
 SLACK = 0.01
-_FRACTIONS = frozenset({"FF", "FA", "MTR", "fascicle_to_nerve_ratio", "bright_fascicle_fraction", "roundness", "flattening"})
+_FRACTIONS = frozenset(
+    {"FF", "FA", "MTR", "fascicle_to_nerve_ratio", "bright_fascicle_fraction", "roundness", "flattening"}
+)
 _LOGS = frozenset({"T1", "T2star", "R2star", "MD", "AD", "RD", "ADC", "PD", "fascicle_count", "nerve_to_muscle_T2w"})
 _SIZE_UNITS = frozenset({"mm", "mm2", "ml"})
 #: ratios of two places of one nerve

@@ -22,7 +22,7 @@ FILLED = ("z", "centile", "norm", "z_low", "z_high", "normal_low", "normal_high"
 NOT = "W-NOTCOMPARED"
 #: flags that come from norms: those of an earlier comparison are taken off first
 NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY",
-              "W-PROFILE", "W-LEVELS")  # fmt: skip
+              "W-ENVELOPE", "W-LEVELS")  # fmt: skip
 #: |z| of which 5 % of healthy people have more
 LIMIT = 1.959963984540054
 _PARTS = {"biomarker": "by the biomarker", "statistic": "as the statistic", "level": "at the level", "unit": "in the unit",

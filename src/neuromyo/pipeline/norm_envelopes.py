@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
@@ -18,7 +17,7 @@ from neuromyo.pipeline.norm_profiles import Along
 from neuromyo.pipeline.persons import Roster
 
 #: flag of a slice that is outside of the band of healthy profiles
-OUTSIDE = "W-PROFILE"
+OUTSIDE = "W-ENVELOPE"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +79,10 @@ def _norm(one: Along, norms: Mapping[tuple[NormKey, str], ProfileNorm]) -> tuple
     others = sorted({zero for key, zero in norms if key == one.key})
     if others:
         theirs = " and ".join(zero or "the upper end of what was followed" for zero in others)
-        return None, f"distances count from {one.zero or 'the upper end of what was followed'}, those of the norm from {theirs}"
+        return (
+            None,
+            f"distances count from {one.zero or 'the upper end of what was followed'}, those of the norm from {theirs}",
+        )
     return None, nearest(one.key, [key for key, _ in norms])
 
 
@@ -93,7 +95,11 @@ def _seen(one: Along, norm: ProfileNorm, body: Body) -> Seen:
     if envelope.refused and not (one.values == one.values).any():
         envelope = replace(envelope, refused=one.doubt)
     out = profile_place.unusual(norm, envelope, one.positions.tolist(), found)
-    places = {i: p for i, p in zip(one.rows, found, strict=True) if p is not None and not p.refused} if not envelope.refused else {}
+    places = (
+        {i: p for i, p in zip(one.rows, found, strict=True) if p is not None and not p.refused}
+        if not envelope.refused
+        else {}
+    )
     outside = tuple(i for i, o in zip(one.rows, out, strict=True) if o and i in places)
     return Seen(one.subject, one.session, replace(envelope, side=one.side, zero=one.zero), places, outside)
 

@@ -43,7 +43,9 @@ class Sought:
     def find(self, key: NormKey) -> match.Matched:
         """The published values of a number, sorted into those that compare and those that do not."""
         facts = match.Facts(study=self.study, n_directions=self.directions, n_echoes=self.echoes)
-        at = NormKey(key.quantity, key.biomarker, key.statistic, key.region, key.level or self.level, key.unit, key.method)
+        at = NormKey(
+            key.quantity, key.biomarker, key.statistic, key.region, key.level or self.level, key.unit, key.method
+        )
         return match.find(match.Wanted.of(at, field_T=self.field_t, facts=facts, vouched=self.like))
 
 
@@ -67,7 +69,10 @@ def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
         poor = [e for one in found for e in one.comparable]
         near = sorted((one.others[0] for one in found if one.others), key=match.distance)
         if poor:
-            said, remedy = f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0])}", ""
+            said, remedy = (
+                f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0])}",
+                "",
+            )
         elif near:
             said, remedy = f"nearest is {near[0]}", _remedy(near[0])
             no = match.why_no_prior(near[0].entry)

@@ -60,7 +60,11 @@ def profiles(rows: Sequence[Mapping[str, Any]]) -> list[Along]:
 
 
 def build(
-    rows: Sequence[Mapping[str, Any]], roster: Roster, people: Iterable[str], chosen: Sequence[str], step: float = STEP_MM
+    rows: Sequence[Mapping[str, Any]],
+    roster: Roster,
+    people: Iterable[str],
+    chosen: Sequence[str],
+    step: float = STEP_MM,
 ) -> tuple[tuple[ProfileSummary, ...], tuple[Finding, ...]]:
     """A norm of every profile that enough controls have: by what it is of and the landmark that its distances count from.
 
@@ -83,9 +87,10 @@ def build(
             findings.append(Finding("warn", "N-CONTROL", str(key), said, error.remedy))
     without = sorted({str(s.key) for s in made if not s.options.axis.zero})
     if without:
-        findings.append(Finding("warn", "W-LEVELS", f"{without[0]}" + f" and {len(without) - 1} more" * (len(without) > 1),
-                        "distances count from the upper end of what was followed", "name a bony place: neuromyo trace --zero fibular-head=X,Y,Z",
-                        "people correspond to centimetres only, and the band is wide"))  # fmt: skip
+        where = without[0] + f" and {len(without) - 1} more" * (len(without) > 1)
+        findings.append(Finding("warn", "W-LEVELS", where, "distances count from the upper end of what was followed",
+                                "name a bony place: neuromyo trace --zero fibular-head=X,Y,Z",
+                                "people correspond to centimetres only, and the band is wide"))  # fmt: skip
     return tuple(made), tuple(findings)
 
 
@@ -99,10 +104,14 @@ def _along(group: tuple[Any, ...], members: list[int], rows: Sequence[Mapping[st
     at = np.array([trusted.distance(rows[i]) for i in order], dtype=float)
     doubts = [trusted.doubt(rows[i]) for i in order]
     twice = Counter(at.tolist())
-    values = [math.nan if why or twice[p] > 1 else rows[i]["value"] for i, why, p in zip(order, doubts, at, strict=True)]
+    values = [
+        math.nan if why or twice[p] > 1 else rows[i]["value"] for i, why, p in zip(order, doubts, at, strict=True)
+    ]
     key, zero, subject, session, acquisition, source, side = group
     why = next((d for d in doubts if d), "") or "each place is told twice"
-    return Along(key, zero, subject, session, acquisition, source, side, tuple(order), at, np.array(values, dtype=float), why)
+    return Along(
+        key, zero, subject, session, acquisition, source, side, tuple(order), at, np.array(values, dtype=float), why
+    )
 
 
 def _firsts(members: Iterable[Along]) -> Iterator[Along]:
@@ -121,7 +130,7 @@ def _summary(
 ) -> ProfileSummary:
     bodies = [cells.banded(roster.body(one.subject, one.side)) for one in members]
     people = [one.subject for one in members]
-    counts = Counter(body.site for body in {p: b for p, b in zip(people, bodies, strict=True)}.values())
+    counts = Counter(body.site for body in dict(zip(people, bodies, strict=True)).values())
     names = norm_entry._of_key(chosen, [Value(p, math.nan, b) for p, b in zip(people, bodies, strict=True)])
     bear = max(counts.values()) - 1 - profile_sums.SPARE
     ranked = sorted(names, key=lambda n: n != "side")[: max(bear, 0)]

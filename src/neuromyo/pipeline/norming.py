@@ -15,10 +15,12 @@ from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
 from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
-from neuromyo.pipeline import controls, norm_entry, norm_envelopes, norm_literature, norm_profiles, persons
+from neuromyo.pipeline import controls, norm_entry, norm_envelopes, norm_literature, norm_profiles, norm_since, persons
 from neuromyo.pipeline.comparing import Compared, compare
+from neuromyo.pipeline.norm_change import Changed
 from neuromyo.pipeline.norm_envelopes import Profiled
 from neuromyo.pipeline.norm_literature import Sought
+from neuromyo.pipeline.norm_since import Since
 
 _ENDING = ".norm.json"
 _LIMIT = 256 << 20
@@ -76,15 +78,16 @@ class Built:
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """What `neuromyo compare` was asked. ``stated``: of whom the table of people does not tell."""
+    """What `neuromyo compare` was asked. ``stated``: of whom the table of people does not tell; ``since``: an earlier visit."""
 
     table: Path
-    norms: Path
+    norms: Path | None
     out: Path
     people: Path | None = None
     stated: Body = field(default_factory=Body)
     field_t: float | None = None
     html: Path | None = None
+    since: Since = field(default_factory=Since)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class CompareResult:
 
     compared: Compared
     profiled: Profiled
+    changes: tuple[Changed, ...]
     norm: str
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -125,14 +129,21 @@ def build(request: BuildRequest) -> Built:
             findings.append(Finding("warn", "N-CONTROL", str(key), f"no norm: {error.found}"
                                     + f" (needed: {error.needed})" * bool(error.needed), error.remedy))  # fmt: skip
     profiles, said = norm_profiles.build(measured.rows(), roster, found.people, chosen, request.step_mm)
-    findings += [*said, *(norm_literature.unused([e.key for e in entries if not e.published], sought) if sought else ())]
+    findings += [
+        *said,
+        *(norm_literature.unused([e.key for e in entries if not e.published], sought) if sought else ()),
+    ]
     if not entries and not profiles:
         raise DataError("E-NORM", where=request.out.name, needed=f"at least {norm_entry.LEAST} healthy people with one number in common",
                         found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
     conditions |= {"vouched": ", ".join(request.like)} if request.like else {}
     file = NormFile(
-        request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions, profiles=profiles
+        request.name or _stem(request.out),
+        f"neuromyo {neuromyo.__version__}",
+        tuple(entries),
+        conditions,
+        profiles=profiles,
     )
     findings += _outliers(norms, found)
     return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
@@ -176,11 +187,10 @@ def stated_body(age: float | None, sex: str, height: float | None, weight: float
 
 
 def compare_files(request: CompareRequest) -> CompareResult:
-    """Reads table, people and norm, compares, and writes the table with its columns filled."""
+    """Reads table, people and norm, compares, and writes the table with its columns filled, and one of changes where asked."""
     from neuromyo.io import table as tables
 
-    file = read(request.norms)
-    fits(file, request.field_t, request.norms.name)
+    file = _norm_asked(request)
     source = request.table / "measurements.tsv" if request.table.is_dir() else request.table
     if request.out.resolve() == source.resolve():
         raise OptionError(
@@ -193,19 +203,38 @@ def compare_files(request: CompareRequest) -> CompareResult:
     rows = controls.read([source])
     stated = request.stated
     roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
-    done = compare(rows, Norms(file), roster, file.label)
+    norms = Norms(file)
+    done = compare(rows, norms, roster, file.label) if request.norms is not None else Compared(rows, {}, {}, ())
     profiled = norm_envelopes.compare(done.table, file, roster)
-    if not done.places and not any(one.places for one in profiled.seen):
+    if request.norms is not None and not done.places and not any(one.places for one in profiled.seen):
         why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
+    changes, told = (
+        norm_since.compare(request.since, rows, source.name, roster, norms) if request.since.asked else ((), ())
+    )
     files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
-    files += _page(request.html, source, done, profiled, file) if request.html is not None else []
-    findings = (*roster.findings, *done.findings, *profiled.findings)
-    return CompareResult(done, profiled, file.label, tuple(map(str, files)), findings)
+    files += norm_since.write(request.out, changes) if request.since.asked else []
+    files += _page(request.html, source, done, profiled, changes, file) if request.html is not None else []
+    findings = (*roster.findings, *done.findings, *profiled.findings, *told)
+    return CompareResult(done, profiled, changes, file.label, tuple(map(str, files)), findings)
 
 
-def _page(path: Path, source: Path, done: Compared, profiled: Profiled, file: NormFile) -> list[Path]:
+def _norm_asked(request: CompareRequest) -> NormFile:
+    """The norm; an empty one where only a change is asked for."""
+    if request.norms is None:
+        if not request.since.asked:
+            raise OptionError("E-OPTION", where="compare", needed="--norms, or --baseline for a change alone", found="neither",
+                              remedy="make a norm by neuromyo norms build")  # fmt: skip
+        return NormFile("", "", ())
+    file = read(request.norms)
+    fits(file, request.field_t, request.norms.name)
+    return file
+
+
+def _page(
+    path: Path, source: Path, done: Compared, profiled: Profiled, changes: tuple[Changed, ...], file: NormFile
+) -> list[Path]:
     """Each value on the band of healthy people."""
     from neuromyo.io import store
     from neuromyo.io.files import printable
@@ -216,9 +245,9 @@ def _page(path: Path, source: Path, done: Compared, profiled: Profiled, file: No
     used = {r["biomarker"] for r in done.table.rows()} & set(known.ids())
     biomarkers = {id_: known.get(id_) for id_ in sorted(used)}
     name = printable(source.parent.name if source.name == "measurements.tsv" else source.name) or source.name
-    store.write_text(
-        path, report.page(profiled.table, name, biomarkers, profiled.by_visit, notes=done.sources, norm=file.label)
-    )
+    text = report.page(profiled.table, name, biomarkers, profiled.by_visit, notes=done.sources,
+                       norm=file.label if file.entries or file.profiles else "", changes=norm_since.by_visit(changes))  # fmt: skip
+    store.write_text(path, text)
     return [path]
 
 

@@ -14,7 +14,16 @@ from neuromyo.norms.norm_file import NormFile, Norms
 from neuromyo.pipeline import code_version, comparing, ledger, norm_envelopes, norming, persons
 
 #: codes that are worth a line on the page and in the record; the rows themselves bear all flags
-_TOLD = ("W-NOTCOMPARED", "W-EXTRAPOLATED", "W-NEWSITE", "W-CONFLICT", "W-COVARIATE", "N-LOCALONLY", "W-FEW", "W-PROFILE")
+_TOLD = (
+    "W-NOTCOMPARED",
+    "W-EXTRAPOLATED",
+    "W-NEWSITE",
+    "W-CONFLICT",
+    "W-COVARIATE",
+    "N-LOCALONLY",
+    "W-FEW",
+    "W-ENVELOPE",
+)
 
 
 class SessionNorms:

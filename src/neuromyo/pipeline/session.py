@@ -323,5 +323,6 @@ class _Work:
     def make_page(self) -> Made:
         table, samples = self.tables["table"] if "table" in self.tables else (Measurements.of(()), ())
         labels = measure.all_labels(self.labels, self.given)
+        envelopes = self.norms.envelopes(table) if self.norms is not None else ()
         return session_page.write(self.job.out, self.ready, self.steps, self.findings, self.failures, self.maps, labels,
-                                  table, samples, self.nerves.views(), self.norm_notes, self.norms.envelopes(table) if self.norms else ()), {}  # fmt: skip
+                                  table, samples, self.nerves.views(), self.norm_notes, envelopes), {}  # fmt: skip

@@ -284,7 +284,7 @@ def _rows(lines: Tracts, nerve: _Nerve, maps: Maps, profiles: Sequence[Profile])
     coarse = ["W-COARSE"] if any(f.code == "W-COARSE" for f in (*lines.findings, *nerve.findings)) else []
     for one in profiles:
         along = profile_rows(one, trace, biomarker=tract_profile.BIOMARKER, common=common)
-        rows += counted_from(along, nerve.course)
+        rows += [dict(row) for row in counted_from(along, nerve.course)]
     return Measurements.of({**row, "flags": [*row.get("flags", ()), *coarse]} for row in rows)
 
 

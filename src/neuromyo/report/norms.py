@@ -13,7 +13,7 @@ from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.findings import FINDINGS
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import BAND, Envelope
-from neuromyo.report import wording
+from neuromyo.report import change, wording
 from neuromyo.report.envelope import along, said
 from neuromyo.report.html import render
 from neuromyo.report.svg import Axis, Plot
@@ -97,18 +97,24 @@ def page(
     envelopes: Sequence[Envelope] | Mapping[tuple[str, str], Sequence[Envelope]] = (),
     notes: Sequence[str] = (),
     norm: str = "",
+    changes: Mapping[tuple[str, str], Sequence[change.Pair]] | None = None,
 ) -> str:
     """The self-contained page of a table against norms; a person a section. A pure function of what it is given.
 
     name : of the table; envelopes : by (subject, session), or all of the one person of the table; norm : what it is compared with
+    changes : since an earlier visit, by (subject, session)
     """
     people = dict.fromkeys((r["subject"], r["session"]) for r in table.rows())
     parts = []
     for subject, session in people:
         one = part(
-            table.where(subject=subject, session=session), biomarkers, _of_visit(envelopes, (subject, session), len(people)), notes
+            table.where(subject=subject, session=session),
+            biomarkers,
+            _of_visit(envelopes, (subject, session), len(people)),
+            notes,
         )
-        parts.append((_who(subject, session), one))
+        since = change.part((changes or {}).get((subject, session), ()), biomarkers or {})
+        parts.append((_who(subject, session), one, since))
     return render("norms_page.html.j2", title=name, norm=norm, people=parts)
 
 
@@ -130,7 +136,10 @@ def verdict(z: float, low: float, high: float) -> str:
 
 
 #: where the norm is too uncertain: of several values, of one
-_UNSURE = ("but for none of them is the norm certain enough to be sure", "but the norm is not certain enough to be sure")
+_UNSURE = (
+    "but for none of them is the norm certain enough to be sure",
+    "but the norm is not certain enough to be sure",
+)
 #: so many unusual values are named in the sentences
 NAMED = 3
 
