@@ -320,6 +320,11 @@ def test_nothing_to_compare_is_an_error_that_tells_where_to_look(norm):
     refused(compare(norm, patient(FF=4.0), *ABOUT), "E-NORM", "the norm has no FF", "norms card")
 
 
+def test_what_is_not_known_of_a_person_is_told(norm):
+    said = compare(norm, patient(T2=36.0), "--age", 45, "--site", "here", name="bare")
+    assert said.status == 0 and "not known of everybody: sex, height, weight" in said.err
+
+
 def test_centimetres_and_odd_people_are_refused(norm):
     refused(compare(norm, patient(T2=36.0), "--height", 165), "E-UNITS", "write 1.65")
     refused(compare(norm, patient(T2=36.0), "--sex", "x"), "E-OPTION", "--sex")

@@ -58,5 +58,9 @@ def _stop_children() -> None:
 
 
 def _end_now(status: int) -> None:
-    print("\nneuromyo: interrupted; the same command goes on where this one was", file=sys.stderr, flush=True)
+    print(
+        "\nneuromyo: interrupted; nothing is half-written, and the same command can be given again",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(status)

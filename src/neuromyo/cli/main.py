@@ -120,7 +120,12 @@ def _guarded(given: list[str]) -> int:
         with guarded():
             return int(app(args=given, standalone_mode=False, prog_name="neuromyo") or 0)
     except Interrupted as stop:
-        return _end(stop.status, "E-INTERRUPTED", "interrupted; the same command goes on where this one was", stop)
+        return _end(
+            stop.status,
+            "E-INTERRUPTED",
+            "interrupted; nothing is half-written, and the same command can be given again",
+            stop,
+        )
     except NeuromyoError as error:
         return _end(error.exit_status, error.code, str(error), error, error.as_dict())
     except Exception as error:  # the last door: nobody sees a traceback unasked

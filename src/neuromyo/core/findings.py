@@ -125,7 +125,7 @@ FINDINGS: dict[str, str] = {
     "W-CONFLICT": "a norm's controls and the published values disagree",
     "W-NEWSITE": "the norm has no controls from this site: the variance between sites was added",
     "W-NOTCOMPARED": "a number could not be compared with healthy people",
-    "W-LEVELS": "levels along a nerve are counted from the upper end of what was followed, not from a landmark: people compare only roughly",
+    "W-LEVELS": "levels along a nerve are counted from the upper end of what was followed: people compare only roughly",
     "W-ENVELOPE": "a profile along a nerve leaves the band of healthy people there",
     "W-COVARIATE": "a covariate of a norm is not known of this person, and its spread was added",
     "W-SITES": "sites could be brought into line only roughly, or some of their numbers not at all",

@@ -84,7 +84,8 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
         rows[i] |= columns(place, name) | {"flags": joined(rows[i]["flags"], place.flags)}
     for i in refused:
         rows[i] |= {"flags": joined(rows[i]["flags"], (NOT,))}
-    findings = (*_strangers(rows, [*places, *refused], roster), *_reasons(rows, refused), *_flagged(places))
+    unknown = _unknown([rows[i]["subject"] for i, place in places.items() if "W-COVARIATE" in place.flags], roster)
+    findings = (*_strangers(rows, [*places, *refused], roster), *_reasons(rows, refused), *_flagged(places, unknown))
     return Compared(Measurements.of(rows), places, refused, findings)
 
 
@@ -165,7 +166,15 @@ def _reasons(rows: Sequence[Mapping[str, Any]], refused: Mapping[int, str]) -> I
         yield Finding("warn", NOT, named, f"{many} not compared: {why}")
 
 
-def _flagged(places: Mapping[int, Place]) -> Iterator[Finding]:
+def _unknown(people: Iterable[str], roster: Roster) -> str:
+    """What is not known of these people, as the end of a sentence."""
+    bodies = [roster.body(who) for who in dict.fromkeys(people)]
+    facts = {"age": "age", "sex": "sex", "height": "height_m", "weight": "weight_kg"}
+    said = [name for name, attribute in facts.items() if any(getattr(b, attribute) is None for b in bodies)]
+    return f" (not known of everybody: {', '.join(said)})" if said else ""
+
+
+def _flagged(places: Mapping[int, Place], unknown: str) -> Iterator[Finding]:
     """Each flag once, with how many of the numbers bear it."""
     from neuromyo.core.findings import FINDINGS
 
@@ -173,7 +182,8 @@ def _flagged(places: Mapping[int, Place]) -> Iterator[Finding]:
         n = sum(code in p.flags for p in places.values())
         if n:
             level = "note" if code.startswith("N-") else "warn"
-            yield Finding(level, code, f"{n} of {len(places)} numbers", FINDINGS[code] + _weights(code, places))
+            more = unknown if code == "W-COVARIATE" else _weights(code, places)
+            yield Finding(level, code, f"{n} of {len(places)} numbers", FINDINGS[code] + more)
 
 
 def _weights(code: str, places: Mapping[int, Place]) -> str:

@@ -117,3 +117,36 @@ def test_values_cannot_be_read_out_even_by_who_knows_everybodys_age_and_sex():
     np.testing.assert_allclose(one[0].own, two[0].own, rtol=1e-11, atol=1e-9)
     assert np.abs(y - other).max() > 2, "a standard deviation apart"
     assert free.shape[1] >= cells.SPARE
+
+
+def _told(sums, start) -> int:
+    """Along how many directions of all ages and values ``sums`` change by more than a millionth of the most."""
+    step = 1e-5
+    slopes = [(sums(start + step * e) - sums(start - step * e)) / (2 * step) for e in np.eye(start.size)]
+    size = np.linalg.svd(np.array(slopes), compute_uv=False)
+    return int((size > 1e-6 * size[0]).sum())
+
+
+def test_sums_for_every_slope_would_tell_six_people_and_the_file_does_not():
+    """Why a file holds cells: twelve numbers (six ages, six values) would follow from the engine's sums; of the file's, seven stay free."""
+    start = np.concatenate([[-1.5, -0.9, -0.2, 0.5, 1.1, 1.7], [0.3, -0.8, 1.2, -1.4, 0.1, 0.9]])
+
+    def rows(of_all):
+        return np.column_stack([np.ones(6), of_all[:6]]), of_all[6:]
+
+    def engine(of_all):
+        x, y = rows(of_all)
+        z = np.column_stack([x, y])
+        return np.concatenate(
+            [(z.T @ (np.exp(-2 * g * x[:, 1])[:, None] * z)).ravel() for g in np.linspace(-0.4, 0.4, 9)]
+        )
+
+    def file(of_all):
+        z = np.column_stack(rows(of_all))
+        return (z.T @ z).ravel()
+
+    x, y = rows(start)
+    (cell,) = cells.of_site(x, y, [str(i) for i in range(6)], 1)
+    np.testing.assert_allclose(cell.own[0].ravel(), file(start), rtol=1e-10)
+    assert _told(engine, start) == 12
+    assert _told(file, start) == 5

@@ -15,6 +15,7 @@ from neuromyo.io.table import read_tsv
 from neuromyo.pipeline import reading, reading_order, reading_score
 from neuromyo.study import grades
 from neuromyo.study.scales import SCALES, scale
+from tests.gauntlet.making import nii
 from tests.unit.pipeline.reading_study import answers, study
 
 
@@ -255,3 +256,39 @@ def test_through_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["read", "score", str(tmp_path / "forms"), files[0], files[0], "-o", str(tmp_path / "v.tsv")])
     assert ended.value.code == 2 and "E-READING" in capsys.readouterr().err
+
+
+def test_answers_are_not_written_over(made, tmp_path):
+    saved = tmp_path / "grades.tsv"
+    saved.write_text("form\tcase\tregion\tside\tgrade\n")
+    with pytest.raises(NeuromyoError, match="overwrites no input") as told:
+        reading_score.score(tmp_path / "forms", [saved], tmp_path / "grades")
+    assert told.value.code == "E-OUTDIR"
+    assert saved.read_text().startswith("form\t")
+
+
+def test_a_key_that_is_not_there_is_asked_for(made, tmp_path):
+    made.key.rename(tmp_path / "elsewhere.json")
+    with pytest.raises(NeuromyoError, match="--key FILE if the key was moved"):
+        reading_score.score(tmp_path / "forms", [tmp_path / "a.json"], tmp_path / "grades.tsv")
+
+
+def test_a_second_volume_that_nobody_reads_is_told(tmp_path):
+    root = study(tmp_path / "bids", 2)
+    path = root / "sub-01" / "anat" / "sub-01_T1w.nii"
+    old = np.random.default_rng(0).integers(0, 900, (30, 20, 12, 2)).astype(np.int16)
+    path.write_bytes(nii(old, np.diag([6.0, 6.0, 20.0, 1.0])))
+    told = [f for f in reading.make(request(tmp_path)).findings if f.where == "sub-01_T1w.nii"]
+    assert [f.message for f in told] == ["2 volumes, of which volume 1 is shown"]
+
+
+def test_forms_without_their_key_are_not_left_behind(tmp_path, monkeypatch):
+    study(tmp_path / "bids", 2)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "_write_key", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reading.make(request(tmp_path))
+    assert not list((tmp_path / "forms").iterdir())
