@@ -67,7 +67,7 @@ def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
         where = _regions(members)
         found = [sought.find(key) for key in members]
         poor = [e for one in found for e in one.comparable]
-        near = sorted((one.others[0] for one in found if one.others), key=match.distance)
+        near = sorted((near for one in found for near in one.others), key=lambda n: _nearness(n, sought.like))
         if poor:
             said, remedy = (
                 f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0])}",
@@ -76,10 +76,25 @@ def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
         elif near:
             said, remedy = f"nearest is {near[0]}", _remedy(near[0])
             no = match.why_no_prior(near[0].entry)
+            said += _as_near(near)
             said += f"; nor could it serve, since {no}" * bool(no)
         else:
             said, remedy = "there is none of this quantity", ""
         yield Finding("note", "N-LOCALONLY", f"{quantity} of {where}", f"no published value is used: {said}", remedy)
+
+
+def _nearness(near: match.Near, like: tuple[str, ...]) -> tuple:
+    """Those that were vouched for first, then the nearest; of those that differ alike, one that could serve."""
+    apart, *rest = match.distance(near)
+    return near.entry.id not in like, apart, not match.usable_as_prior(near.entry), *rest
+
+
+def _as_near(near: list[match.Near]) -> str:
+    """Others, of the same quantity, that differ as little as the nearest and could serve."""
+    first, *rest = near
+    apart = match.distance(first)[0]
+    same = [n.entry.id for n in rest if match.distance(n)[0] == apart and match.usable_as_prior(n.entry)]
+    return "; as near: " + ", ".join(list(dict.fromkeys(same))[:3]) if same else ""
 
 
 def _regions(members: Iterable[NormKey]) -> str:
