@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neuromyo.pipeline.norm_envelopes import Seen
     from neuromyo.pipeline.norming import CompareResult
 
-_SHOWN = 20
+_SHOWN, _REASONS = 20, 6
 Norms = Annotated[
     Path | None, typer.Option("--norms", metavar="NAME.norm.json", help="The norm: `neuromyo norms build`.")
 ]
@@ -74,6 +74,7 @@ def compare(
 def _say(result: CompareResult) -> None:
     from neuromyo.pipeline.comparing import verdict
     from neuromyo.report import envelope
+    from neuromyo.report.tables import main_rows
 
     found = result.compared
     rows = found.table.rows()
@@ -90,20 +91,28 @@ def _say(result: CompareResult) -> None:
         }
     )
     speaker.note(*(str(f) for f in result.findings))
-    out = found.unusual
-    doubtful = [i for i in found.places if i not in out and verdict(found.places[i]) != "usual"]
+    mains = [list(found.places)[k] for k in main_rows([rows[i] for i in found.places])]
+    out = [i for i in found.unusual if i in mains]
+    doubtful = [i for i in mains if i not in out and verdict(found.places[i]) != "usual"]
     shown = [*out, *doubtful][:_SHOWN]
     head = ("person", "what", "side", "value", "normal", "z (95 % interval)", "centile", "verdict", "norm's people")
     if shown:
         speaker.table("", head, [_line(rows[i], found.places[i]) for i in shown])
-    many, all_ = len(out), len(found.places)
+    many, all_ = len(out), len(mains)
     if all_:
         speaker.out(_counted(many, all_))
     if len(found.refused):
         n = len(found.refused)
         speaker.out(f"{n} number{'s' * (n != 1)} could not be compared; why is told above.")
     for one in result.profiled.seen:
-        speaker.out(f"{_who(one.subject, one.session)}: {envelope.said(one.envelope)}")
+        if one.envelope.unusual.any():
+            speaker.out(f"{_who(one.subject, one.session)}: {envelope.said(one.envelope)}")
+    compared = [one.envelope for one in result.profiled.seen if not one.envelope.refused]
+    if compared:
+        within = sum(not e.unusual.any() for e in compared)
+        speaker.out(
+            f"{within} of {len(compared)} profiles along nerves lie within the band of healthy people all along."
+        )
     _changes(result.changes)
     speaker.out(*result.files)
 
@@ -135,6 +144,9 @@ def _changes(found: tuple[Changed, ...]) -> None:
     """What changed reliably, a line each; why others cannot be told, a line a reason; the rest is counted."""
     if not found:
         return
+    from neuromyo.report.tables import main_rows
+
+    found = tuple(found[i] for i in main_rows([one.row for one in found]))
     told = [one for one in found if one.change.verdict in ("rise", "fall")]
     for one in told[:_SHOWN]:
         row = one.row
@@ -144,7 +156,7 @@ def _changes(found: tuple[Changed, ...]) -> None:
     if len(told) > _SHOWN:
         speaker.out(f"and {len(told) - _SHOWN} more in the table")
     reasons = Counter(one.change.refused for one in found if one.change.refused)
-    for why, n in reasons.items():
+    for why, n in reasons.most_common(_REASONS):
         speaker.out(f"{n} number{'s' * (n != 1)}: cannot be told: {why}")
     judged = len(found) - sum(reasons.values())
     if judged:

@@ -38,11 +38,11 @@ WITH: dict[str, str] = {
     "volume": "ml", "contractile_volume": "ml", "perimeter": "mm", "long_diameter": "mm", "short_diameter": "mm", "roundness": "1",
     "flattening": "1", "fascicle_to_nerve_ratio": "1", "bright_fascicle_fraction": "1", "fascicle_count": "1",
     "fascicle_area": "mm2", "largest_fascicle_area": "mm2", "fascicular_volume": "ml", "nerve_to_muscle_T2w": "1",
-    "tract_length": "mm",
+    "tract_length": "mm", "length": "mm",
 }  # fmt: skip
 #: of these a band along the nerve would say again what that of CSA or flattening says, or they are no property of a level
 _NO_PROFILE = frozenset({"CSA_in_plane", "perimeter", "long_diameter", "short_diameter", "roundness", "largest_fascicle_area",
-                         "volume", "contractile_volume", "fascicular_volume", "tract_length"})  # fmt: skip
+                         "volume", "contractile_volume", "fascicular_volume", "tract_length", "length"})  # fmt: skip
 _REASONS = {"log": "a size, a time or a ratio: above 0, and its spread grows with its size",
             "logit": "a share: between two bounds, and skewed near one", "identity": "symmetric, or of either sign"}  # fmt: skip
 
@@ -64,12 +64,12 @@ def kind_of(quantity: str, unit: str) -> Kind:
     >>> kind_of("CSA", "mm2").scale, kind_of("slope_T2", "ms/100 mm").scale, kind_of("confidence", "1").scale
     ('log', 'identity', '')
     """
-    why = WITHOUT.get(quantity) or (_ARBITRARY if unit == "a.u." else "")
+    made = next((start for start in MADE if quantity.startswith(start)), "")
+    why = WITHOUT.get(quantity.removeprefix(made)) or (_ARBITRARY if unit == "a.u." else "")
     why = why or next((said for start, said in MADE_WITHOUT.items() if quantity.startswith(start)), "")
     if why:
         return Kind("", why)
     scale = of(quantity, unit).name
-    made = next((start for start in MADE if quantity.startswith(start)), "")
     known = quantity.removeprefix(made) in WITH
     return Kind(scale, _REASONS[scale], known, known and not made and quantity not in _NO_PROFILE)
 

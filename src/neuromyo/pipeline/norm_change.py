@@ -151,7 +151,8 @@ def _repeats(table: Measurements) -> dict[NormKey, dict[tuple[str, str], list[fl
     """Values of the same person and side, by what they are of: sessions and runs are the repeats."""
     found: dict[NormKey, dict[tuple[str, str], list[float]]] = {}
     for row in table.rows():
-        if trusted.compares(row) and not trusted.doubt(row):
+        lawful = trusted.compares(row) and bool(of(row["quantity"], row["unit"]).lawful(row["value"]))
+        if lawful and not trusted.doubt(row):
             found.setdefault(trusted.key_of(row), {}).setdefault((row["subject"], row["side"]), []).append(
                 float(row["value"])
             )
@@ -177,7 +178,11 @@ def _changed(
         body = roster.body(two["subject"], two["side"])
         healthy = Healthy.of(norms[key], body, scale) if key in norms and retest is not None and not why else None
     except NeuromyoError as error:
-        retest, healthy, why = None, None, why or error.found
+        retest, healthy, why = (
+            None,
+            None,
+            why or f"repeat scans cannot be used: needed {error.needed}, found {error.found}",
+        )
     if why or retest is None:
         why = why or f"nothing is known of repeat scans of {key.quantity} of {key.region}"
         return Changed(two, Change(*values, words=f"cannot be told: {why}", refused=why))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import Body, Envelope, NormKey, Place
@@ -18,6 +20,9 @@ from neuromyo.pipeline.persons import Roster
 
 #: flag of a slice that is outside of the band of healthy profiles
 OUTSIDE = "W-ENVELOPE"
+
+#: measured levels under which there is nothing to see along a nerve
+LEAST_LEVELS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +99,11 @@ def _seen(one: Along, norm: ProfileNorm, body: Body) -> Seen:
         envelope, found = _none(one, norm, f"it could not be placed: {error.found}"), [None] * len(one.rows)
     if envelope.refused and not (one.values == one.values).any():
         envelope = replace(envelope, refused=one.doubt)
+    levels = int(np.isfinite(envelope.z).sum())
+    if not envelope.refused and levels < LEAST_LEVELS:
+        envelope = _none(
+            one, norm, f"it was measured at {levels} of the norm's levels only, and {LEAST_LEVELS} are needed"
+        )
     out = profile_place.unusual(norm, envelope, one.positions.tolist(), found)
     places = (
         {i: p for i, p in zip(one.rows, found, strict=True) if p is not None and not p.refused}

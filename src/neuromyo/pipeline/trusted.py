@@ -88,7 +88,7 @@ def doubt(row: Mapping[str, Any]) -> str:
         if name in UNTRUSTED:
             return UNTRUSTED[name]
         if name in _SHARES and _percent(detail) >= _SHARES[name]:
-            return f"{detail.strip()} of its voxels are {'not fitted' if name == 'failed' else 'poorly determined'}"
+            return f"half of its voxels or more are {'not fitted' if name == 'failed' else 'poorly determined'}"
     return ""
 
 

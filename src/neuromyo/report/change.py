@@ -8,11 +8,14 @@ from typing import Any, Protocol
 
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.report import wording
-from neuromyo.report.tables import title_of
+from neuromyo.report.tables import main_rows, title_of
 
 #: verdict -> (words, the class that colours them)
 WORDS = {"rise": ("reliable rise", "sure"), "fall": ("reliable fall", "sure"), "none": ("no reliable change", "usual"),
          "unknown": ("cannot be told", "open")}  # fmt: skip
+
+#: so many reliable changes are shown at once
+SHOWN = 12
 
 
 class Judged(Protocol):
@@ -57,17 +60,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ChangePart:
-    """``sentence``: how many changed; ``told``: rows to be seen at once; ``others``: those without a reliable change."""
+    """``sentence``: how many changed; changed: the surest; more : less sure ones; same, unknown : no reliable change, cannot be told."""
 
     sentence: str
-    told: tuple[Line, ...]
-    others: tuple[Line, ...]
+    changed: tuple[Line, ...]
+    more: tuple[Line, ...]
+    same: tuple[Line, ...]
+    unknown: tuple[Line, ...]
 
 
 def part(pairs: Sequence[Pair], biomarkers: Mapping[str, Biomarker]) -> ChangePart | None:
     """The table of one person; None of no changes."""
     if not pairs:
         return None
+    pairs = [pairs[i] for i in main_rows([pair.row for pair in pairs])]
     lines = [_line(pair, biomarkers) for pair in pairs]
     judged = [pair for pair in pairs if pair.change.verdict != "unknown"]
     reliable = sum(pair.change.verdict in ("rise", "fall") for pair in judged)
@@ -76,8 +82,8 @@ def part(pairs: Sequence[Pair], biomarkers: Mapping[str, Biomarker]) -> ChangePa
     sentence = f"{reliable or 'None'} of {n} changed reliably since baseline; {chance}."
     if not judged:
         sentence = "Whether anything changed since baseline cannot be told."
-    told = tuple(line for line in lines if line.kind != "usual")
-    return ChangePart(sentence, told, tuple(line for line in lines if line.kind == "usual"))
+    changed, same, unknown = (tuple(line for line in lines if line.kind == kind) for kind in ("sure", "usual", "open"))
+    return ChangePart(sentence, changed[:SHOWN], changed[SHOWN:], same, unknown)
 
 
 def _line(pair: Pair, biomarkers: Mapping[str, Biomarker]) -> Line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from markupsafe import Markup
 
@@ -28,7 +30,11 @@ def said(one: Envelope) -> str:
     n = f"{one.n_controls} healthy people"
     if not one.unusual.any():
         known = int(np.isfinite(one.value).sum())
-        return f"{title(one)} lies within the band of {n} at all {known} levels."
+        return (
+            f"{title(one)} lies within the band of {n} at all {known} levels."
+            if known > 1
+            else f"{title(one)} lies within the band of {n}."
+        )
     where = wording.listing([_stretch(one, a, b) for a, b in _runs(one)])
     chance = (
         f"; {wording.percent(one.p_anywhere)} of healthy people reach as far out somewhere"
@@ -36,6 +42,21 @@ def said(one: Envelope) -> str:
         else ""
     )
     return f"{title(one)} is unusual at {where}{chance}."
+
+
+def told(envelopes: Sequence[Envelope]) -> Iterator[str]:
+    """What is unusual along nerves, a sentence each; the rest counted, and what was not compared by its reason."""
+    compared = [e for e in envelopes if not e.refused]
+    yield from (said(e) for e in compared if e.unusual.any())
+    within = [e for e in compared if not e.unusual.any()]
+    if len(within) == 1:
+        yield said(within[0])
+    elif within:
+        names = wording.listing(list(dict.fromkeys(title(e) for e in within)))
+        yield f"{names} lie within the band of healthy people all along."
+    for why in dict.fromkeys(e.refused for e in envelopes if e.refused):
+        names = wording.listing([title(e) for e in envelopes if e.refused == why])
+        yield f"{names} {'was' if sum(e.refused == why for e in envelopes) == 1 else 'were'} not compared along the nerve: {why}."
 
 
 def along(one: Envelope) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from neuromyo.core.findings import FINDINGS
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import BAND, Envelope
 from neuromyo.report import change, wording
-from neuromyo.report.envelope import along, said
+from neuromyo.report.envelope import along, said, told
 from neuromyo.report.html import render
 from neuromyo.report.svg import Axis, Plot
-from neuromyo.report.tables import title_of, whole_regions
+from neuromyo.report.tables import main_rows, title_of, whole_regions
 
 #: deviates between which 95 % of healthy people lie
 LIMIT = 1.959964
@@ -73,20 +73,25 @@ def part(
 
     notes : what the norms are made from, as sentences
     """
-    rows = [r for r in whole_regions(table) if np.isfinite(r["z"])]
+    placed = [r for r in whole_regions(table) if np.isfinite(r["z"])]
+    rows = [placed[i] for i in main_rows(placed)]
     drawn = [e for e in envelopes if not e.refused]
     if not rows and not envelopes:
         return None
     several = len({r["statistic"] for r in rows}) > 1
-    made = [_row(r, biomarkers or {}, several) for r in sorted(rows, key=lambda r: -abs(r["z"]))]
+    everywhere = _everywhere(rows)
+    made = [
+        _row(r, biomarkers or {}, several, everywhere, _source(r, rows))
+        for r in sorted(rows, key=lambda r: -abs(r["z"]))
+    ]
     groups = tuple((v, *VERDICTS[v], tuple(r for r in made if r.verdict == v)) for v in VERDICTS)
     return NormsPart(
-        sentences=(*sentences(rows, biomarkers), *(said(e) for e in envelopes)),
+        sentences=(*sentences(rows, biomarkers), *told(envelopes)),
         groups=tuple(g for g in groups if g[3]),
         scale=_scale(),
         envelopes=tuple((along(e), said(e)) for e in drawn),
         sources=tuple(notes) or tuple(dict.fromkeys(r["norm"] for r in rows if r["norm"])),
-        remarks=_remarks(rows),
+        remarks=(*_remarks(rows), *_others(len(placed) - len(rows))),
     )
 
 
@@ -178,18 +183,24 @@ def _about(n: float) -> str:
     return f"about {n:.0f}" if n >= 1.5 else "about one" if n >= 0.75 else "less than one"
 
 
-def _row(row: Mapping[str, Any], biomarkers: Mapping[str, Biomarker], several: bool) -> Row:
+def _row(
+    row: Mapping[str, Any],
+    biomarkers: Mapping[str, Biomarker],
+    several: bool,
+    everywhere: Sequence[str] = (),
+    source: str = "",
+) -> Row:
     z, low, high = row["z"], row["z_low"], row["z_high"]
     side = f", {row['side']}" if row["side"] in ("left", "right") else ""
     what = title_of(biomarkers, row["biomarker"], row["quantity"])
     kind = f" ({row['statistic']})" if several and row["statistic"] not in ("mean", "volume") else ""
     place = wording.capital(wording.region(row["region"])) + side
-    name = f"{place}: {wording.short(what)}{kind}"
+    name = f"{place}: {wording.short(what)}{kind}{source}"
     judged = verdict(z, low, high)
     normal = f"{wording.number(row['normal_low'], row['value'])} to {wording.with_unit(row['normal_high'], row['unit'], row['value'])}"
     interval = f" ({_signed(low)} to {_signed(high)})" if np.isfinite(low) else ""
     direction = ("higher" if z > 0 else "lower") if judged in ("sure", "unsure") else ""
-    flags = tuple(f for f in row["flags"].split(",") if f in _ROW_FLAGS)
+    flags = tuple(f for f in row["flags"].split(",") if f in _ROW_FLAGS and f not in everywhere)
     return Row(
         judged, name, wording.with_unit(row["value"], row["unit"]), normal if np.isfinite(row["normal_low"]) else "–",
         _signed(z) + interval, direction, strip(z, low, high, judged, name), tuple(FINDINGS[f] for f in flags),
@@ -201,10 +212,23 @@ _ROW_FLAGS = ("W-EXTRAPOLATED", "W-LEVERAGE", "W-COVARIATE")
 _NORM_FLAGS = ("W-CONFLICT", "W-FEW", "W-NEWSITE", "N-LOCALONLY")
 
 
+def _everywhere(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Remarks that half of the values or more bear: told once below."""
+    borne = [r["flags"].split(",") for r in rows]
+    return tuple(f for f in _ROW_FLAGS if len(rows) > 3 and 2 * sum(f in b for b in borne) > len(rows))
+
+
+def _source(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Who drew the region, where two did."""
+    names = ("region", "side", "quantity", "biomarker", "acquisition")
+    drawn = {r["region_source"] for r in rows if all(r[n] == row[n] for n in names)}
+    return f", by {row['region_source']}" if len(drawn) > 1 else ""
+
+
 def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What holds for norms as a whole, with how many values it concerns and what that is worth."""
     out = []
-    for flag in _NORM_FLAGS:
+    for flag in (*_everywhere(rows), *_NORM_FLAGS):
         hit = [r for r in rows if flag in r["flags"].split(",")]
         if not hit:
             continue
@@ -218,6 +242,12 @@ def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         share = "" if len(hit) == len(rows) else f" ({len(hit)} of {len(rows)} values)"
         out.append(wording.sentence(FINDINGS[flag] + extra + share))
     return tuple(out)
+
+
+def _others(n: int) -> Iterator[str]:
+    """What is not shown."""
+    if n:
+        yield f"{wording.plural(n, 'value')} more (medians and fits to the mean signal of the same regions) in the table."
 
 
 def _signed(z: float) -> str:

@@ -9,7 +9,7 @@ from neuromyo.fascicles import fascicle_rows
 from neuromyo.norms import kinds
 from neuromyo.pipeline import registries, trusted
 
-MUSCLES = {"CSA": "mm2", "contractile_CSA": "mm2", "volume": "ml", "contractile_volume": "ml", "asymmetry_CSA": "%",
+MUSCLES = {"length": "mm", "CSA": "mm2", "contractile_CSA": "mm2", "volume": "ml", "contractile_volume": "ml", "asymmetry_CSA": "%",
            "asymmetry_volume": "%", "asymmetry_contractile_CSA": "%", "atrophy_contractile_volume": "%"}  # fmt: skip
 TRACTS = {"tract_count": "1", "tract_length": "mm", "coverage_section": "1", "coverage_length": "1"}
 
@@ -38,7 +38,7 @@ def written():
 def test_every_written_quantity_is_decided(quantity, unit):
     kind = kinds.kind_of(quantity, unit)
     bare = quantity.removeprefix("slope_").removeprefix("distal_proximal_")
-    assert kind.known or bare in kinds.WITHOUT, f"decide on {quantity} ({unit}) in norms/kinds.py"
+    assert kind.known and bool(kind.scale) == (bare in kinds.WITH or quantity.startswith("asymmetry_")), f"decide on {quantity} ({unit})"
     assert kind.why
 
 
@@ -51,7 +51,7 @@ def test_the_unit_of_the_list_is_the_unit_that_is_written():
 @pytest.mark.parametrize(
     ("quantity", "unit", "scale"),
     [("T2", "ms", "identity"), ("FF", "%", "logit"), ("CSA", "mm2", "log"), ("volume", "ml", "log"), ("contractile_CSA", "mm2", "log"),
-     ("slope_CSA", "mm2/100 mm", "identity"), ("slope_FF", "%/100 mm", "identity"), ("distal_proximal_T2", "1", "log"),
+     ("slope_CSA", "mm2/100 mm", "identity"), ("slope_FF", "%/100 mm", "identity"), ("slope_B1", "%/100 mm", ""), ("distal_proximal_T2", "1", "log"),
      ("asymmetry_volume", "%", "identity"), ("flattening", "1", "logit"), ("fascicle_count", "1", "log"),
      ("angle_to_B0", "deg", ""), ("confidence", "1", ""), ("coverage_length", "1", ""), ("atrophy_volume", "%", ""), ("PD", "a.u.", "")],
 )  # fmt: skip
