@@ -41,7 +41,7 @@ class Compared:
     @property
     def sources(self) -> tuple[str, ...]:
         """What the norms are made from, in words, each once."""
-        return tuple(dict.fromkeys("; ".join(p.sources) for p in self.places.values() if p.sources))
+        return tuple(dict.fromkeys(_span([p.sources for p in self.places.values() if p.sources])))
 
     @property
     def unusual(self) -> tuple[int, ...]:
@@ -123,6 +123,17 @@ def _surely(place: Place) -> float:
     """How far out the value is at least."""
     low, high = place.z_interval
     return (low if place.z > 0 else -high) if math.isfinite(low) and math.isfinite(high) else -math.inf
+
+
+def _span(sources: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Sources that differ in their numbers of people alone, as one: ``local controls (n = 6 to 10)``."""
+    alike: dict[str, list[int]] = {}
+    for said in dict.fromkeys("; ".join(one) for one in sources):
+        head, n, tail = said.partition("(n = ")
+        count, _, rest = tail.partition(")")
+        alike.setdefault(f"{head}{n}{{}}){rest}" if n else said, []).append(int(count) if n else 0)
+    for words, counts in alike.items():
+        yield words.replace("{}", f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts[0]))
 
 
 def _cleared(row: Mapping[str, Any]) -> dict[str, Any]:

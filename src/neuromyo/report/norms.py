@@ -26,6 +26,9 @@ REACH = 5.0
 #: so many rows without anything unusual are shown at once
 SHOWN = 12
 
+#: so many profiles are drawn whatever they show; of more, only unusual ones at once
+DRAWN = 2
+
 #: verdict -> (heading, what it means), in the order of the page
 VERDICTS: dict[str, tuple[str, str]] = {
     "sure": ("Unusual", "outside of what 95 % of healthy people have, however the norm's uncertainty falls"),
@@ -52,7 +55,8 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class NormsPart:
-    """What the template shows: sentences, rows by verdict, envelopes, what the norms are made from."""
+    """What the template shows: sentences, rows by verdict, envelopes (of many, those ``within`` the band folded), what the norms are
+    made from."""
 
     sentences: tuple[str, ...]
     groups: tuple[tuple[str, str, str, tuple[Row, ...]], ...]
@@ -60,6 +64,7 @@ class NormsPart:
     envelopes: tuple[tuple[Markup, str], ...]
     sources: tuple[str, ...]
     remarks: tuple[str, ...]
+    within: tuple[tuple[Markup, str], ...] = ()
     fold_from: int = SHOWN
 
 
@@ -76,6 +81,7 @@ def part(
     placed = [r for r in whole_regions(table) if np.isfinite(r["z"])]
     rows = [placed[i] for i in main_rows(placed)]
     drawn = [e for e in envelopes if not e.refused]
+    first = [e for e in drawn if e.unusual.any() or len(drawn) <= DRAWN]
     if not rows and not envelopes:
         return None
     several = len({r["statistic"] for r in rows}) > 1
@@ -89,7 +95,8 @@ def part(
         sentences=(*sentences(rows, biomarkers), *told(envelopes)),
         groups=tuple(g for g in groups if g[3]),
         scale=_scale(),
-        envelopes=tuple((along(e), said(e)) for e in drawn),
+        envelopes=tuple((along(e), said(e)) for e in first),
+        within=tuple((along(e), said(e)) for e in drawn if e not in first),
         sources=tuple(notes) or tuple(dict.fromkeys(r["norm"] for r in rows if r["norm"])),
         remarks=(*_remarks(rows), *_others(len(placed) - len(rows))),
     )
