@@ -57,7 +57,7 @@ def rounded(summary: ProfileSummary) -> ProfileSummary:
         kept = np.array([float(f"{v:.{_DIGITS - 1}e}") for v in site.sums.moments.ravel()])
         return replace(site, sums=replace(site.sums, moments=kept.reshape(site.sums.moments.shape)))
 
-    return replace(summary, sites=tuple(one(site) for site in summary.sites), left_out=())
+    return replace(summary, sites=tuple(one(site) for site in summary.sites))
 
 
 def _site(site: ProfileSite, at: np.ndarray, m: int) -> ProfileSite:

@@ -79,9 +79,14 @@ def build(
     findings: list[Finding] = []
     for (key, zero), members in sorted(groups.items(), key=lambda pair: (str(pair[0][0]), pair[0][1])):
         try:
-            summary = _summary(key, zero, list(_firsts(members)), roster, chosen, step)
-            profile_norm(summary)  # refuses what no norm can be made of
+            summary, lost = _summary(key, zero, list(_firsts(members)), roster, chosen, step)
             made.append(summary)
+            findings += [
+                Finding("note", "N-CONTROL", str(key), f"left out along the nerve: {why}") for why in summary.left_out
+            ]
+            if lost:
+                said = f"{summary.n_people} people: {', '.join(lost)} cannot be taken into account along the nerve"
+                findings.append(Finding("note", "N-CONTROL", str(key), said, "more controls bear more covariates"))
         except NeuromyoError as error:
             said = f"no norm along the nerve: {error.found}" + f" (needed: {error.needed})" * bool(error.needed)
             findings.append(Finding("warn", "N-CONTROL", str(key), said, error.remedy))
@@ -127,17 +132,26 @@ def _firsts(members: Iterable[Along]) -> Iterator[Along]:
 
 def _summary(
     key: NormKey, zero: str, members: Sequence[Along], roster: Roster, chosen: Sequence[str], step: float
-) -> ProfileSummary:
+) -> tuple[ProfileSummary, tuple[str, ...]]:
+    """The norm's sums, and the covariates that they cannot bear."""
     bodies = [cells.banded(roster.body(one.subject, one.side)) for one in members]
     people = [one.subject for one in members]
     counts = Counter(body.site for body in dict(zip(people, bodies, strict=True)).values())
     names = norm_entry._of_key(chosen, [Value(p, math.nan, b) for p, b in zip(people, bodies, strict=True)])
     bear = max(counts.values()) - 1 - profile_sums.SPARE
     ranked = sorted(names, key=lambda n: n != "side")[: max(bear, 0)]
-    options = Options(covariates=Covariates(tuple(n for n in names if n in ranked)), heteroscedastic=False)
     axis = _axis(members, zero, step)
-    cohort = ProfileControls.of([(_unique(m)) for m in members], axis, bodies, people)
-    return profile_union.rounded(profile_summary(key, cohort, ProfileOptions(axis, options)))
+    cohort = ProfileControls.of([_unique(m) for m in members], axis, bodies, people)
+    while True:  # a covariate that one person alone decides is left out, the last of them first
+        options = Options(covariates=Covariates(tuple(n for n in names if n in ranked)), heteroscedastic=False)
+        try:
+            made = profile_union.rounded(profile_summary(key, cohort, ProfileOptions(axis, options)))
+            profile_norm(made)  # refuses what no norm can be made of
+            return made, tuple(n for n in names if n not in ranked)
+        except NeuromyoError:
+            if not ranked:
+                raise
+            ranked.pop()
 
 
 def _unique(one: Along) -> tuple[np.ndarray, np.ndarray]:
