@@ -37,8 +37,9 @@ class Sought:
         for one in self.like:
             if one not in known:
                 near = get_close_matches(one, known, 1, 0.5)
+                meant = f"is {near[0]} meant? " if near else ""
                 raise OptionError("E-OPTION", where="--like", needed="the id of a published value", found=one,
-                                  remedy=f"is {near[0]} meant? " * bool(near) + "neuromyo norms list shows all")  # fmt: skip
+                                  remedy=f"{meant}neuromyo norms list shows all")  # fmt: skip
 
     def find(self, key: NormKey) -> match.Matched:
         """The published values of a number, sorted into those that compare and those that do not."""

@@ -54,18 +54,22 @@ class Since:
 
 
 def compare(
-    since: Since, follow: Measurements, name: str, roster: Roster, norms: Mapping[NormKey, Norm]
+    since: Since, follow: Measurements, source: Path, roster: Roster, norms: Mapping[NormKey, Norm]
 ) -> tuple[tuple[Changed, ...], tuple[Finding, ...]]:
-    """The changes of every number of both visits; ``follow``: the table that `name` is called, of the later visit or of both."""
+    """The changes of every number of both visits; ``follow``: what `source` holds, of the later visit or of both."""
     if since.baseline is None and not (since.baseline_session and since.followup_session):
         raise OptionError("E-OPTION", where="--baseline", needed="a table, or --baseline-session and --followup-session of one table",
                           found="neither", remedy="say what the follow-up is compared with")  # fmt: skip
+    same = since.baseline is not None and since.baseline.resolve() == source.resolve()
+    if same and since.baseline_session == since.followup_session:
+        raise OptionError("E-OPTION", where="--baseline", needed="an earlier table", found="the follow-up itself",
+                          remedy="name the other table, or tell visits apart by --baseline-session and --followup-session")  # fmt: skip
     repeats = since.repeatability()
     earlier, called = (
-        (follow, name) if since.baseline is None else (controls.read([since.baseline]), since.baseline.name)
+        (follow, source.name) if since.baseline is None else (controls.read([since.baseline]), since.baseline.name)
     )
     first = norm_change.visit(earlier, since.baseline_session, "--baseline-session", called)
-    second = norm_change.visit(follow, since.followup_session, "--followup-session", name)
+    second = norm_change.visit(follow, since.followup_session, "--followup-session", source.name)
     return norm_change.compare(first, second, repeats, roster, norms, since.years)
 
 

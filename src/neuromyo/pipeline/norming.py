@@ -210,9 +210,7 @@ def compare_files(request: CompareRequest) -> CompareResult:
         why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
-    changes, told = (
-        norm_since.compare(request.since, rows, source.name, roster, norms) if request.since.asked else ((), ())
-    )
+    changes, told = norm_since.compare(request.since, rows, source, roster, norms) if request.since.asked else ((), ())
     files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
     files += norm_since.write(request.out, changes) if request.since.asked else []
     files += _page(request.html, source, done, profiled, changes, file) if request.html is not None else []

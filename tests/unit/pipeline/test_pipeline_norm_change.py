@@ -1,6 +1,7 @@
 """Two visits: pairs, what is known of repeat scans, verdicts and their words, and the files."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_visits_of_one_table_are_told_apart_by_their_sessions(tmp_path):
     with pytest.raises(NeuromyoError, match="a session of t.tsv: bl, m12"):
         norm_change.visit(rows, "m6", "--followup-session", "t.tsv")
     since = norm_since.Since(retest_cv="2.1", retest_n=12, baseline_session="bl", followup_session="ses-m12")
-    (one,), _ = norm_since.compare(since, rows, "t.tsv", ROSTER, {})
+    (one,), _ = norm_since.compare(since, rows, Path("t.tsv"), ROSTER, {})
     assert one.change.verdict == "rise" and one.row["session"] == "m12"
 
 
@@ -107,7 +108,7 @@ def test_visits_of_one_table_are_told_apart_by_their_sessions(tmp_path):
 def test_without_repeat_scans_there_is_no_verdict(tmp_path, more, said):
     since = norm_since.Since(baseline_session="a", followup_session="b", **more)
     with pytest.raises(NeuromyoError, match=said):
-        norm_since.compare(since, table(row(1.0, session="a"), row(1.0, session="b")), "t", ROSTER, {})
+        norm_since.compare(since, table(row(1.0, session="a"), row(1.0, session="b")), Path("t.tsv"), ROSTER, {})
 
 
 def test_compare_writes_the_changes_and_the_page_tells_them_without_a_norm(tmp_path):
@@ -134,3 +135,15 @@ def test_compare_writes_the_changes_and_the_page_tells_them_without_a_norm(tmp_p
         "<h1><bdi>fu.tsv</bdi></h1>" in text and "1 of 1 number changed reliably" in text and "cannot be told" in text
     )
     assert "compared with the norm" not in text
+
+
+def test_a_table_is_not_its_own_baseline(tmp_path):
+    since = norm_since.Since(tmp_path / "t.tsv", retest_cv="2.1", retest_n=12)
+    with pytest.raises(NeuromyoError, match="found the follow-up itself"):
+        norm_since.compare(since, table(row(1.0)), tmp_path / "t.tsv", ROSTER, {})
+
+
+def test_repeat_scans_that_agree_to_the_last_digit_are_told():
+    known = table(*(row(35.0, f"r{i}", s) for i in range(8) for s in ("a", "b")))
+    (one,), _ = changes([row(36.0)], [row(60.0)], Repeatability(known))
+    assert one.change.words.startswith("cannot be told: repeat scans cannot be used: needed an error above 0")

@@ -73,3 +73,5 @@ def test_an_unknown_id_is_refused_with_the_likely_one():
     with pytest.raises(NeuromyoError, match="is preisner2021-2 meant") as told:
         Sought(like=("preisner-2021-2",))
     assert told.value.code == "E-OPTION"
+    with pytest.raises(NeuromyoError, match="found zzz; neuromyo norms list"):
+        Sought(like=("zzz",))
