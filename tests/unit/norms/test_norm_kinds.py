@@ -51,7 +51,8 @@ def test_the_unit_of_the_list_is_the_unit_that_is_written():
 @pytest.mark.parametrize(
     ("quantity", "unit", "scale"),
     [("T2", "ms", "identity"), ("FF", "%", "logit"), ("CSA", "mm2", "log"), ("volume", "ml", "log"), ("contractile_CSA", "mm2", "log"),
-     ("slope_CSA", "mm2/100 mm", "identity"), ("slope_FF", "%/100 mm", "identity"), ("slope_B1", "%/100 mm", ""), ("distal_proximal_T2", "1", "log"),
+     ("slope_CSA", "mm2/100 mm", "identity"), ("slope_FF", "%/100 mm", "identity"), ("slope_B1", "%/100 mm", ""),
+     ("distal_proximal_T2", "1", "log"),
      ("asymmetry_volume", "%", "identity"), ("flattening", "1", "logit"), ("fascicle_count", "1", "log"),
      ("angle_to_B0", "deg", ""), ("confidence", "1", ""), ("coverage_length", "1", ""), ("atrophy_volume", "%", ""), ("PD", "a.u.", "")],
 )  # fmt: skip
