@@ -82,8 +82,9 @@ def make(
             "E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=findings[-1].message
         )
     findings += [_few(key, site, counts[site]) for site in sites if site not in enough]
-    published, remarks = norm_literature.of(key, sought) if sought is not None else ((), ())
-    return Entry(key, names, tuple(made), published), (*findings, *remarks)
+    published = norm_literature.of(key, sought) if sought is not None else ()
+    findings += norm_literature.off_scale(key, sought) if sought is not None else ()
+    return Entry(key, names, tuple(made), published), tuple(findings)
 
 
 def _of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
