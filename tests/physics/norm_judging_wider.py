@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
+from neuromyo.core.errors import DataError
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import engine
 from neuromyo.norms.covariates import Covariates
@@ -36,7 +37,7 @@ def flagged_somewhere(n: int, k: int) -> tuple[float, float, float]:
     """Shares of healthy profiles of 16 levels that the k-th ``n`` controls flag: by the band of all levels, by a z beyond 1.96
     anywhere; and the share of people found who are ill by 4 SD over three neighbouring levels."""
     rng = np.random.default_rng([n, k, 16])
-    norm, tested = profiles_norm(_of_both_sexes(n, rng)), nc.profiles(PROFILES, rng)
+    norm, tested = _norm_of(n, rng), nc.profiles(PROFILES, rng)
     who = bodies_of(tested.people)
     z = norm.z(tested.value, who)
     limit = norm.limit(np.ones(z.shape[1], dtype=bool))
@@ -49,12 +50,15 @@ def flagged_somewhere(n: int, k: int) -> tuple[float, float, float]:
     return (_tail(z) < limit).any(axis=1).mean(), (np.abs(z) > 1.96).any(axis=1).mean(), found
 
 
-def _of_both_sexes(n: int, rng) -> nc.Profiles:
-    """Controls with two or more of each sex: the profile of the only man could be told from a norm file, which is refused."""
-    while True:
-        drawn = nc.profiles(n, rng)
-        if 2 <= (drawn.people.sex == "M").sum() <= n - 2:
-            return drawn
+def _norm_of(n: int, rng, tries: int = 5) -> ProfileNorm:
+    """A norm of ``n`` controls; drawn again where it is refused, since one person alone decides a covariate (1 in 100 of ten controls)."""
+    for _ in range(tries):
+        try:
+            return profiles_norm(nc.profiles(n, rng))
+        except DataError as refused:
+            if "one person alone" not in str(refused):
+                raise
+    raise AssertionError(f"profiles of {n} controls are refused {tries} times in a row")
 
 
 def _tail(z):
