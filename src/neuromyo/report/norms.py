@@ -12,15 +12,13 @@ from markupsafe import Markup
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.findings import FINDINGS
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import BAND, Envelope
+from neuromyo.core.norm import BAND, LIMIT, Envelope, judge
 from neuromyo.report import wording
 from neuromyo.report.envelope import along, said
 from neuromyo.report.html import render
 from neuromyo.report.svg import Axis, Plot
 from neuromyo.report.tables import title_of, whole_regions
 
-#: deviates between which 95 % of healthy people lie
-LIMIT = 1.959964
 #: the strip shows deviates up to here; what lies further out gets an arrow
 REACH = 5.0
 #: so many rows without anything unusual are shown at once
@@ -108,15 +106,6 @@ def page(
     return render("norms_page.html.j2", title=name, people=parts)
 
 
-def verdict(z: float, low: float, high: float) -> str:
-    """A key of `VERDICTS`. Without an interval, a deviate outside is "unsure"."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return "unsure" if abs(z) > LIMIT else "open"
-    if abs(z) > LIMIT:
-        return "sure" if low > LIMIT or high < -LIMIT else "unsure"
-    return "usual" if low >= -LIMIT and high <= LIMIT else "open"
-
-
 #: so many unusual values are named in the sentences
 NAMED = 3
 
@@ -125,7 +114,7 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     """How many values are unusual, which are furthest out, and how many would be by chance."""
     if not rows:
         return ()
-    judged = [(verdict(r["z"], r["z_low"], r["z_high"]), r) for r in rows]
+    judged = [(judge(r["z"], r["z_low"], r["z_high"]), r) for r in rows]
     outside = [(v, r) for v, r in judged if v in ("sure", "unsure")]
     chance = (1 - BAND) * len(rows)
     n = wording.plural(len(rows), "value")
@@ -161,7 +150,7 @@ def _row(row: Mapping[str, Any], biomarkers: Mapping[str, Biomarker], several: b
     kind = f" ({row['statistic']})" if several and row["statistic"] not in ("mean", "volume") else ""
     place = wording.capital(wording.region(row["region"])) + side
     name = f"{place}: {wording.short(what)}{kind}"
-    judged = verdict(z, low, high)
+    judged = judge(z, low, high)
     normal = f"{wording.number(row['normal_low'], row['value'])} to {wording.with_unit(row['normal_high'], row['unit'], row['value'])}"
     interval = f" ({_signed(low)} to {_signed(high)})" if np.isfinite(low) else ""
     direction = ("higher" if z > 0 else "lower") if judged in ("sure", "unsure") else ""

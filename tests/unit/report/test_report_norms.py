@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import Envelope, NormKey
+from neuromyo.core.norm import Envelope, NormKey, judge
 from neuromyo.report import envelope, norms, session
 from tests.unit.report.conftest import example_view
 
@@ -42,7 +42,7 @@ def profile(value: np.ndarray, **more) -> Envelope:
     ],
 )  # fmt: skip
 def test_verdicts(z, low, high, expected):
-    assert norms.verdict(z, low, high) == expected
+    assert judge(z, low, high) == expected
 
 
 def test_how_many_are_unusual_and_how_many_would_be_by_chance():
