@@ -3,8 +3,8 @@
     python bench/norm_calibration.py [--cohorts 1000] [--write docs/accuracy/norms.md]
 
 Each cohort: n controls (muscle T2, SD 1.5 ms, that depends on age, sex, height and BMI, R2 about a quarter), three publications of 15
-to 59 people whose means scatter by half an SD and whose SDs by a fifth, and 200 other healthy people, who are compared. All from
-`tests/oracles/norm_cohorts.py`, which knows nothing of the engine; fixed seeds.
+to 59 people whose means scatter by half an SD and whose SDs by a fifth, each with the slopes of its own regression, and 200 other
+healthy people, who are compared. All from `tests/oracles/norm_cohorts.py`, which knows nothing of the engine; fixed seeds.
 
 * *wrongly unusual*: healthy people with |z| > 1.96; 5 % is right. With its standard error over cohorts.
 * *worst tenth*: one cohort of controls in ten makes a norm that is worse than this.
@@ -33,6 +33,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
 from tests.oracles import norm_cohorts as nc
 from tests.physics.norm_judging import Scores, Situation, scores, with_world
+from tests.physics.norm_judging_wider import flagged_somewhere, sites_in_line
 
 WHO = {
     "neuromyo, with literature": ("ours", True),
@@ -52,8 +53,7 @@ def number(value: float, digits: int, factor: float = 1.0) -> str:
 
 def cells(first: str, who: str, found: Scores) -> list[str]:
     def mean(name: str) -> float:
-        values = getattr(found, name)
-        return float(np.mean(values)) if np.isfinite(values).all() else np.nan
+        return found.mean(name)
 
     wrong = f"{100 * mean('wrong'):.1f} ± {100 * found.error('wrong'):.1f}"
     return [
@@ -95,48 +95,90 @@ def by_age(cohorts: int) -> Iterator[list[str]]:
         ]
 
 
-def page(cohorts: int) -> str:
-    t2 = nc.T2
-    out = [
-        "# How honest norms are",
+def by_profile(cohorts: int) -> Iterator[list[str]]:
+    for n in (10, 20, 40):
+        found = np.array([flagged_somewhere(n, k) for k in range(cohorts)])
+        yield [str(n), f"{100 * found[:, 0].mean():.1f} ± {100 * found[:, 0].std(ddof=1) / np.sqrt(cohorts):.1f}",
+               *(f"{100 * found[:, j].mean():.0f}" for j in (1, 2))]  # fmt: skip
+
+
+def by_harmonising(cohorts: int) -> Iterator[list[str]]:
+    found = [sites_in_line(k) for k in range(cohorts)]
+    for when, words in (("before", "as they are"), ("after", "harmonised")):
+        apart, wrong, worst, ill = (
+            np.mean([f[f"{name}_{when}"] for f in found]) for name in ("apart", "wrong", "worst", "found")
+        )
+        yield [words, f"{apart:.2f}", f"{100 * wrong:.1f}", f"{100 * worst:.1f}", f"{100 * ill:.0f}"]
+
+
+T2 = nc.T2
+#: title -> (what is to be said, head of the table, its rows)
+TABLES = {
+    "Few controls": ("", HEAD, lambda k: compared({str(n): Situation(T2, n) for n in (10, 20, 40, 100)}, k)),
+    "Publications that print mean and SD alone": (
+        "No slopes on age and body are published.",
+        HEAD,
+        lambda k: ours({str(n): Situation(T2, n, slopes=False) for n in (10, 20, 40)}, k),
+    ),
+    "Literature that is wrong by 2 SD": (
         "",
-        f"Made by `python bench/norm_calibration.py --cohorts {cohorts} --write docs/accuracy/norms.md`.",
-        "",
-    ]
-    out += [*(__doc__ or "").strip().split("\n")[4:], "", "## Few controls", ""]
-    out += table(compared({str(n): Situation(t2, n) for n in (10, 20, 40, 100)}, cohorts), HEAD)
-    out += ["## Literature that is wrong by 2 SD", ""]
-    out += table(ours({str(n): Situation(t2, n, off=2.0) for n in (10, 20, 40, 100)}, cohorts), HEAD)
-    out += [
-        "## Spread that grows with age",
-        "",
+        HEAD,
+        lambda k: ours({str(n): Situation(T2, n, off=2.0) for n in (10, 20, 40, 100)}, k),
+    ),
+    "Spread that grows with age": (
         "Log SD rises by 0.25 per SD of age, 20 controls: wrongly unusual, %, among all, those under 33 and those over 67.",
-        "",
-    ]
-    out += table(by_age(cohorts), ["who", "all", "young", "old", "nats lost"])
-    out += [
-        "## Sites",
-        "",
-        "Three sites of 12 controls, whose means scatter by half an SD and whose SDs by a tenth; the people compared are of a fourth site.",
-        "",
-    ]
-    at = {f"{here} here": with_world(Situation(t2, 12, sites=3, here=here), **SITES) for here in (0, 3, 10)}
-    out += table(compared(at, cohorts), HEAD)
-    out += [
-        "## Other truths",
-        "",
-        "Areas are log-normal, fat fractions logit-normal, as the norm assumes; a skewed T2 (skewness 1) is not what it assumes.",
-        "",
-    ]
-    others = {
-        "20, area": Situation(nc.AREA, 20),
-        "20, fat fraction": Situation(nc.FAT, 20),
-        "10, both sides": Situation(t2, 10, sides=True),
-        "20, skewed T2": with_world(Situation(t2, 20), skewed=True),
-        "100, skewed T2": with_world(Situation(t2, 100), skewed=True),
-    }
-    out += table(compared(others, cohorts), HEAD)
-    return "\n".join(out)
+        ["who", "all", "young", "old", "nats lost"],
+        by_age,
+    ),
+    "A site of its own": (
+        "Three sites of 12 controls, whose means scatter by half an SD and whose SDs by a tenth; the people compared are of a fourth "
+        "site, with so many controls of its own.",
+        HEAD,
+        lambda k: compared(
+            {f"{h} here": with_world(Situation(T2, 12, sites=3, here=h), **SITES) for h in (0, 3, 10)}, k
+        ),
+    ),
+    "Other truths": (
+        "Areas are log-normal, fat fractions logit-normal; a skewed T2 (skewness 1) is not what the norm assumes.",
+        HEAD,
+        lambda k: compared(
+            {
+                "20, area": Situation(nc.AREA, 20),
+                "20, fat fraction": Situation(nc.FAT, 20),
+                "20, skewed T2": with_world(Situation(T2, 20), skewed=True),
+                "100, skewed T2": with_world(Situation(T2, 100), skewed=True),
+            },
+            k,
+        ),
+    ),
+    "Both sides of ten people": (
+        "Twenty values of ten people, whose sides agree by r = 0.85; the regressions take them for twenty people.",
+        HEAD,
+        lambda k: compared({"10": Situation(T2, 10, sides=True)}, k // 3),
+    ),
+    "Profiles of 16 levels": (
+        "Healthy profiles that are flagged somewhere, %: by the band of all levels (5 is right), and by looking at each level "
+        "alone; and profiles found that are ill by 4 SD over three neighbouring levels.",
+        ["controls", "by the band", "level by level", "found, %"],
+        lambda k: by_profile(k // 3),
+    ),
+    "Sites brought into line": (
+        "Four scanners of 12 controls that shift by 0.8 SD and stretch by 15 %, the youngest people at the first and the oldest at the "
+        "last. How far the sites' healthy people then lie apart (SD), and a norm of all of them that knows no sites.",
+        ["values", "sites apart, SD", "wrongly unusual, %", "at the worst site, %", "+3 SD found, %"],
+        lambda k: by_harmonising(k // 3),
+    ),
+}
+
+
+def page(cohorts: int) -> str:
+    command = f"python bench/norm_calibration.py --cohorts {cohorts} --write docs/accuracy/norms.md"
+    out = ["# How honest norms are", "", f"Made by `{command}`; fixed seeds.", ""]
+    out += [*(__doc__ or "").strip().split("\n")[4:], ""]
+    for title, (words, head, rows) in TABLES.items():
+        print(f"\n## {title}\n")
+        out += [f"## {title}", "", *([words, ""] if words else []), *table(rows(cohorts), head)]
+    return "\n".join(out).rstrip() + "\n"
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -90,7 +91,9 @@ class Scores:
     young: np.ndarray
 
     def mean(self, name: str) -> float:
-        return float(np.nanmean(getattr(self, name)))
+        values = getattr(self, name)
+        values = values[np.isfinite(values)]
+        return float(values.mean()) if len(values) else math.nan
 
     def error(self, name: str) -> float:
         """Standard error of the mean, from the scatter of the cohorts."""
@@ -186,24 +189,38 @@ def _score(drawn: Drawn, rule: str, options: dict) -> tuple[float, ...]:
 
 
 def _intervals(norm: engine.Norm, tested: nc.Cohort) -> tuple[float, float]:
+    """Over those who are not refused (too unlike the controls)."""
     places = norm.places(tested.value, bodies_of(tested.people))
-    low, high = np.array([p.z_interval for p in places]).T
-    return float(np.mean((low <= tested.deviate) & (tested.deviate <= high))), float(np.mean(high - low))
+    told = np.array([not p.refused for p in places])
+    if not told.any():
+        return math.nan, math.nan
+    low, high = np.array([p.z_interval for p in places])[told].T
+    true = tested.deviate[told]
+    return float(np.mean((low <= true) & (true <= high))), float(np.mean(high - low))
 
 
 @dataclass(frozen=True)
 class Jury:
     """Limits for so many cohorts that an honest norm hardly ever breaks, and a plug-in z does.
 
-    A mean may lie 3 of its standard errors (from the scatter of the cohorts) beyond a limit; a count of cohorts as far as a binomial
-    does once in a thousand. ``strict`` (the full size) allows neither.
+    A mean may lie 3 standard errors beyond a limit: of its cohorts' scatter, or of that of an honest norm of ten controls, if that is
+    less, so that what scatters wildly earns no indulgence. A count of cohorts may be as large as a binomial makes it once in a
+    thousand. ``strict`` (the full size) allows neither.
     """
 
     cohorts: int
     strict: bool
 
+    #: SD over cohorts of a norm from ten controls with literature
+    HONEST: ClassVar[dict[str, float]] = {"wrong": 0.035, "far": 0.012, "old": 0.06, "young": 0.06}
+
+    def slack(self, scores: Scores, name: str) -> float:
+        if self.strict:
+            return 0.0
+        return 3.0 * min(scores.error(name), self.HONEST.get(name, math.inf) / math.sqrt(self.cohorts))
+
     def between(self, scores: Scores, name: str, low: float, high: float) -> bool:
-        slack = 0.0 if self.strict else 3.0 * scores.error(name)
+        slack = self.slack(scores, name)
         return low - slack <= scores.mean(name) <= high + slack
 
     def worst_tenth(self, scores: Scores, limit: float) -> bool:

@@ -19,7 +19,7 @@ from tests.oracles import norm_cohorts as nc
 from tests.physics.norm_judging import COVARIATES, bodies_of, key_of, published_of
 
 #: healthy profiles looked at for each cohort of controls, and healthy people of each site
-PROFILES, A_SITE = 100, 25
+PROFILES, A_SITE = 100, 40
 
 
 def profiles_norm(controls: nc.Profiles) -> ProfileNorm:
@@ -57,7 +57,7 @@ def sites_in_line(k: int, *, people: int = 12, sites: int = 4) -> dict[str, floa
     """The k-th study of ``sites`` scanners that shift and stretch, the youngest people at one and the oldest at another.
 
     Scores, for values as they are (``before``) and harmonised (``after``), one norm without sites of all controls: ``wrong_*`` share
-    of healthy people with |z| > 1.96, ``worst_*`` that of the worst site, ``found_after`` of people ill by 3 SD; ``apart_*`` SD of the
+    of healthy people with |z| > 1.96, ``worst_*`` that of the worst site, ``found_*`` of people ill by 3 SD; ``apart_*`` SD of the
     sites' mean true residuals, in SD between people.
     """
     world = replace(nc.T2, site_sd=0.8, site_log_sd=0.15)
@@ -66,7 +66,7 @@ def sites_in_line(k: int, *, people: int = 12, sites: int = 4) -> dict[str, floa
     effects = nc.draw_sites(names, world, rng)
     ages = {name: (20.0 + 7.0 * i, 60.0 + 7.0 * i) for i, name in enumerate(names)}
     controls = nc.of_sites(world, dict.fromkeys(names, people), rng, effects, ages=ages)
-    tested = nc.of_sites(world, dict.fromkeys(names, A_SITE), rng, effects, ages=ages)
+    tested = [nc.of_sites(world, {name: A_SITE}, rng, effects, ages=ages, evenly=True) for name in names]
     covariates = Covariates(COVARIATES)
 
     def design(cohort):
@@ -82,18 +82,14 @@ def sites_in_line(k: int, *, people: int = 12, sites: int = 4) -> dict[str, floa
         return replace(cohort, value=applied.values[:, 0]), applied.se[:, 0]
 
     out = {}
-    before, nothing = pooled(controls), np.zeros(len(tested))
-    after = pooled(moved(controls)[0])
-    for when, norm, (cohort, se) in (("before", before, (tested, nothing)), ("after", after, moved(tested))):
-        wrong = np.abs(deviates(norm, cohort, se)) > 1.96
-        by_site = [wrong[tested.people.site == name].mean() for name in names]
-        out |= {
-            f"wrong_{when}": wrong.mean(),
-            f"worst_{when}": max(by_site),
-            f"apart_{when}": _apart(cohort, world, names),
-        }
-    out["found_after"] = float(np.mean(deviates(after, *moved(tested.shifted(3.0))) > 1.96))
-    return out
+    before, after = pooled(controls), pooled(moved(controls)[0])
+    for when, norm, taken in (("before", before, lambda c: (c, np.zeros(len(c)))), ("after", after, moved)):
+        seen, ill = [taken(cohort) for cohort in tested], [taken(cohort.shifted(3.0)) for cohort in tested]
+        wrong = [np.mean(np.abs(deviates(norm, *one)) > 1.96) for one in seen]
+        out |= {f"wrong_{when}": np.mean(wrong), f"worst_{when}": max(wrong)}
+        out[f"apart_{when}"] = np.std([_residual(cohort) for cohort, _ in seen])
+        out[f"found_{when}"] = np.mean([deviates(norm, *one) > 1.96 for one in ill])
+    return {name: float(value) for name, value in out.items()}
 
 
 def pooled(controls: nc.Cohort) -> engine.Norm:
@@ -112,6 +108,7 @@ def deviates(norm: engine.Norm, cohort: nc.Cohort, se: np.ndarray) -> np.ndarray
     return np.array([widened(place, float(u), transform).z for place, u in zip(places, se, strict=True)])
 
 
-def _apart(cohort, world, names):
-    left = cohort.value - world.intercept - cohort.people.standard @ np.array(world.slopes)
-    return float(np.std([left[cohort.people.site == name].mean() for name in names]) / world.sd)
+def _residual(cohort):
+    """How far the people of a site lie off the truth without sites, on average, in SD."""
+    world = cohort.world
+    return float(np.mean(cohort.value - world.intercept - cohort.people.standard @ np.array(world.slopes))) / world.sd

@@ -84,12 +84,6 @@ def test_second_generator(rows):
 
 @pytest.mark.whole
 @pytest.mark.timeout(1800)
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="up to 0.79 mm areas are 10 to 17 % too large: where the fat between nerve and muscle is as thin as a pixel, its blur "
-    "is as bright as the nerve, and the outline runs along its outer side (docs/accuracy/nerves.md)",
-)
 def test_second_generator_areas(rows):
     """Bias of the area within the limits."""
     wrong = broken_limits(rows, of_area=True)
@@ -97,12 +91,14 @@ def test_second_generator_areas(rows):
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("sciatic-040-steep", 0.88), ("sciatic-080", 0.80), ("sciatic-100-dim", 0.75)]
+    ("name", "least", "most"),
+    [("sciatic-040-steep", 0.92, 0.05), ("sciatic-080", 0.80, 0.06), ("sciatic-100-dim", 0.75, 0.12)],
 )
-def test_some_nerves(tmp_path, name, least):
-    """One case may lie a little below the median that is asked of all."""
+def test_some_nerves(tmp_path, name, least, most):
+    """One case may lie a little below the median that is asked of all; one of them is steep and lies in thin fat."""
     row = judge(trace, case_of(name), tmp_path)
     assert row.outcome == "traced" and row.dice >= least and row.hd95_mm <= 1.5 * row.limit_mm, table([row])
+    assert abs(row.bias) < most, table([row])
     assert not broken_promises(row)
 
 

@@ -19,6 +19,9 @@ from neuromyo.core.image import Image, Weighting
 #: whether fat, and with it what usually surrounds a nerve, is brighter (+1) or darker (-1) than the nerve; 0: not known
 FAT_IS: dict[Weighting, int] = {"T2w": 1, "T1w": 1, "PDw": 1, "MTw": 1, "GRE": 1, "T2w-fs": -1, "FA": -1, "other": 0}
 
+#: spin echoes with bright fat
+LAYERED: tuple[Weighting, ...] = ("T2w", "T1w", "PDw")
+
 
 @dataclass(frozen=True, eq=False)
 class Flat:
@@ -93,6 +96,7 @@ class Piece:
         int, ...
     ]  #: of each image, +1 where fat is brighter than nerve, -1 where darker, 0 where that is not known
     t1: tuple[bool, ...] = ()  #: of each image, whether it is T1-weighted: there nothing but fat is as bright as fat
+    layered: tuple[bool, ...] = ()  #: and whether it is a spin echo with bright fat: there a nerve's sheath is dark
 
     @property
     def shows_boundary(self) -> tuple[bool, ...]:
@@ -150,7 +154,8 @@ class Stack:
             return None
         return Piece(self.flat, slice_index, (low[0], low[1]), np.stack([_filled(v) for v in raw]), known,
                      tuple(FAT_IS[image.weighting] for image in self.images),
-                     tuple(image.weighting == "T1w" for image in self.images))  # fmt: skip
+                     tuple(image.weighting == "T1w" for image in self.images),
+                     tuple(image.weighting in LAYERED for image in self.images))  # fmt: skip
 
     def _cut(self, image: Image, slice_index: int, low: list[int], high: list[int]) -> np.ndarray:
         grid = self.flat.grid

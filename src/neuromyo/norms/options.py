@@ -23,7 +23,7 @@ class Options:
     slope_sd : prior SD of a slope, in SDs between people over one SD of adults; infinite is ordinary least squares.
         0.3: four covariates then explain a quarter of the variance, as in the large nerve and muscle cohorts
     steep_weight : prior weight of slopes three times as wide: some quantities hang on age (FA of nerves, r = -0.8)
-    known_slope_sd : the same about a slope that published values print; 0.2, since papers' slopes come from n of 20 to 60
+    known_slope_sd : SD of the error of a slope that a paper prints; 0.2, since papers' slopes come from n of 20 to 60
     literature_weight : prior weight of "the published values are about people like ours"
     heteroscedastic : whether the SD may change with age
     log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.25: from 20 to 80 years the SD changes

@@ -8,9 +8,9 @@ tau, the SD between sites in units of the SD between people, is not known and is
 half-normal of scale `Options.site_sd`), to which the published means bear witness themselves. omega is fixed
 (`Options.study_log_sd`): two or three SDs say nothing about their own spread. A published SD holds the spread of ages and
 bodies of its people, the residual SD does not: it is divided by sqrt(1 + p slope_sd^2), what p covariates of unit spread
-are expected to add (a printed slope is taken off instead, and is the prior mean of that slope). Beside it stands a vague
-component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual variance with two
-degrees of freedom, the same slopes.
+are expected to add (a printed slope, drawn towards the usual ones, is taken off instead, and is that slope's prior mean).
+Beside it stands a vague component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual
+variance with two degrees of freedom, the same slopes.
 
 Cites: Schmidli et al. 2014, Biometrics 70:1023 (robust meta-analytic-predictive prior), 10.1111/biom.12242.
 """
@@ -153,8 +153,11 @@ def _table(options: Options, studies: tuple[Published, ...], transform: Transfor
     slopes = np.array([[s.slope(name, transform) for name in names] for s in studies]).reshape(x.shape)
     printed = np.isfinite(slopes)
     count = np.maximum(printed.sum(axis=0), 1)
-    slope = np.where(printed, slopes, 0.0).sum(axis=0) / count
-    slope_sd = np.where(printed.any(axis=0), np.minimum(options.known_slope_sd, options.slope_sd), options.slope_sd)
+    # what is printed (by several papers: better), and that slopes are rarely steep, are two pieces of knowledge of one slope
+    doubtful, usual = options.known_slope_sd**2 / count, options.slope_sd**2
+    kept = usual / (usual + doubtful)
+    slope = kept * np.where(printed, slopes, 0.0).sum(axis=0) / count
+    slope_sd = np.where(printed.any(axis=0), np.sqrt(kept * doubtful), options.slope_sd)
     # the mean age of an unnamed group of adults varies by half an SD of adults
     doubt = 0.25 * np.isnan(x) @ (slope_sd**2 + (slope / np.median(sd)) ** 2)
     x = np.column_stack([np.ones(len(n)), np.where(np.isnan(x), 0.0, x)])

@@ -37,6 +37,7 @@ class Scene:
     fat_mm: float = 1.5
     field_mm: float = 36.0
     fine_mm: float = 0.1
+    rim_mm: float = 0.0  #: of dark sheath just within the outline
 
     def make(self) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """(image (x, y, z), {name: share (x, y, z)}, centres (z, 2) in mm from the middle of the first voxel)."""
@@ -120,6 +121,9 @@ class Scene:
                 oval = (u / (a * wave)) ** 2 + (v / (b * wave)) ** 2 < 1
                 parts["nerve"] = oval
                 _fill(drawn, oval, u, v, spots, sizes, fascicle, epineurium)
+                if self.rim_mm > 0:
+                    within = (u / (a * wave - self.rim_mm)) ** 2 + (v / (b * wave - self.rim_mm)) ** 2 < 1
+                    drawn[oval & ~within] = septum
         elif self.what in ("vein", "artery"):
             drawn[(u / a) ** 2 + (v / b) ** 2 < 1] = vein if self.what == "vein" else artery
         elif self.what == "node" and present:

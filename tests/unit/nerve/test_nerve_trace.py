@@ -51,13 +51,18 @@ def bias(found: Trace, truth: np.ndarray, pixel_mm: float) -> float:
     return float(np.median([s.area_mm2 / areas[s.slice] - 1 for s in found.sections]))
 
 
-@pytest.mark.parametrize(("weighting", "pixel"), [("T2w", 0.4), ("T2w-fs", 0.4), ("T1w", 0.4), ("FA", 0.8)])
-def test_a_nerve_is_outlined(weighting, pixel):
-    scene = Scene(pixel_mm=pixel, weighting=weighting, n_slices=5, slice_mm=6.0, seed=3, tilt_deg=8)
+@pytest.mark.parametrize(
+    ("weighting", "pixel", "rim", "most"),
+    [("T2w", 0.4, 0.15, 0.06), ("T2w-fs", 0.4, 0.0, 0.1), ("T1w", 0.4, 0.15, 0.06), ("FA", 0.8, 0.0, 0.1),
+     ("T2w", 0.4, 0.0, 0.1)],
+)  # fmt: skip
+def test_a_nerve_is_outlined(weighting, pixel, rim, most):
+    """Where fat is bright a dark sheath is expected; a nerve without one does no worse for that."""
+    scene = Scene(pixel_mm=pixel, weighting=weighting, n_slices=5, slice_mm=6.0, seed=3, tilt_deg=8, rim_mm=rim)
     found, truth = follow(scene)
     assert [s.slice for s in found.sections] == list(range(5))
     assert dice(found.coverage, truth["nerve"]) > (0.92 if pixel < 0.5 else 0.85)
-    assert abs(bias(found, truth["nerve"], pixel)) < 0.10
+    assert abs(bias(found, truth["nerve"], pixel)) < most
     assert min(s.confidence for s in found.sections) > 0.6
     assert not found.proposed
 
