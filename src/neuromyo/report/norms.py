@@ -119,7 +119,7 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     chance = (1 - BAND) * len(rows)
     n = wording.plural(len(rows), "value")
     if not outside:
-        return (f"None of {n} lies outside of what 95 % of healthy people have.",)
+        return (_none(len(rows), sum(v == "open" for v, _ in judged)),)
     sure = sum(v == "sure" for v, _ in outside)
     counted = (
         f"{len(outside)} of {n} {'lies' if len(outside) == 1 else 'lie'} outside of what 95 % of healthy people have"
@@ -133,6 +133,15 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     named = "; ".join(_named(_row(r, biomarkers or {}, several)) for r in furthest)
     lead = "Furthest out: " if len(outside) > len(furthest) else ""
     return (f"{counted}, {told}.", wording.sentence(lead + named), by_chance)
+
+
+def _none(n: int, doubtful: int) -> str:
+    """Nothing outside; for how many values that may change when the norm gets better."""
+    if n == 1:
+        return f"The value lies within what 95 % of healthy people have{', but the norm is not certain enough to be sure' * doubtful}."
+    many = "all" if doubtful == n else str(doubtful)
+    doubt = f"; for {many} of them the norm is not certain enough to be sure" * bool(doubtful)
+    return f"None of {n} values lies outside of what 95 % of healthy people have{doubt}."
 
 
 def _named(row: Row) -> str:
