@@ -282,7 +282,7 @@ def test_values_that_nobody_should_trust_are_left_out_and_told(tmp_path):
         "failed:80%",
     )
     said = build(tmp_path, cohort)
-    for words in ("cuts the region off", "may be exchanged", "80% of its voxels"):
+    for words in ("cuts the region off", "may be exchanged", "half of its voxels or more are not fitted"):
         assert words in said.err
 
 

@@ -10,6 +10,7 @@ import typer
 from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
+    from neuromyo.norms.levels import Axis
     from neuromyo.pipeline.norming import Built
 
 _OUT = Annotated[Path, typer.Option("-o", "--out", metavar="NAME.norm.json", help="The norm file to write.")]
@@ -53,6 +54,21 @@ def build(
         int | None, typer.Option("--directions", help="For --literature: diffusion directions.")
     ] = None,
     echoes: Annotated[int | None, typer.Option("--echoes", help="For --literature: echoes of the Dixon scan.")] = None,
+    level: Annotated[
+        str,
+        typer.Option(
+            "--level", help="For --literature: where regions were measured, such as thigh, if rows do not say."
+        ),
+    ] = "",
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like", metavar="ID", help="A published value that you vouch was measured as yours were; repeat it."
+        ),
+    ] = None,
+    step: Annotated[
+        float, typer.Option("--step", help="Millimetres between levels of norms along nerves.", min=1)
+    ] = 10.0,
     protocol: Annotated[str, typer.Option("--protocol", help="Name of the protocol, for the card.")] = "",
     scanner: Annotated[str, typer.Option("--scanner", help="Scanner, for the card.")] = "",
     name: Annotated[str, typer.Option("--name", help="Of the norm; the file's name where not given.")] = "",
@@ -62,7 +78,7 @@ def build(
 
     request = norming.BuildRequest(
         tuple(tables), people, out, site, site_column, group_column, _words(control), everyone, _words(covariates), literature,
-        field_t, study, directions, echoes, protocol, scanner, name,
+        field_t, study, directions, echoes, level, tuple(like or ()), step, protocol, scanner, name,
     )  # fmt: skip
     _say(norming.build(request))
     return 0
@@ -98,6 +114,9 @@ def _say(result: Built) -> None:
     sites = [{site.site: site.n for site in e.sites} for e in held.entries]
     lines = [{"key": str(e.key), "people": e.n, "sites": s, "covariates": list(e.covariates), "published": [p.label for p in e.published]}
              for e, s in zip(held.entries, sites, strict=True)]  # fmt: skip
+    lines += [{"key": str(p.key), "people": p.n_people, "sites": {s.sums.site: s.sums.n_people for s in p.sites}, "published": [],
+               "covariates": list(p.options.norm.covariates.names), "levels": list(p.options.axis.levels), "zero": p.options.axis.zero}
+              for p in held.profiles]  # fmt: skip
     speaker.answer({"name": held.name, "sha256": held.sha256, "norms": lines, "files": list(result.files),
                     "findings": [f.as_dict() for f in result.findings], "exit": 0})  # fmt: skip
     speaker.note(*(str(f) for f in result.findings))
@@ -106,6 +125,11 @@ def _say(result: Built) -> None:
          ", ".join(f"{name} ({n})" for name, n in sorted(s.items())), ", ".join(e.covariates) or "nothing",
          ", ".join(p.label for p in e.published) or "none")
         for e, s in zip(held.entries, sites, strict=True)
+    ]  # fmt: skip
+    rows += [
+        (p.key.quantity, p.key.region, _levels(p.options.axis), p.key.statistic, p.key.unit, str(p.n_people),
+         ", ".join(f"{s.sums.site} ({s.sums.n_people})" for s in p.sites), ", ".join(p.options.norm.covariates.names) or "nothing", "none")
+        for p in held.profiles
     ]  # fmt: skip
     columns = (
         "quantity",
@@ -120,6 +144,10 @@ def _say(result: Built) -> None:
     )
     speaker.table("", columns, rows)
     speaker.out(*result.files)
+
+
+def _levels(axis: Axis) -> str:
+    return f"{axis.levels[0]:g} to {axis.levels[-1]:g} {axis}"
 
 
 def _words(text: str) -> tuple[str, ...]:

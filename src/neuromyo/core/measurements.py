@@ -22,6 +22,7 @@ COLUMNS: dict[str, str] = {
     "region_source": "who drew the region",
     "side": "left, right, midline or none",
     "level": "level along the limb or nerve, where one is defined",
+    "level_from": "landmark that a distance in level is counted from; n/a: the upper end of what was followed",
     "slice": "slice index in the written map, or n/a for the whole region",
     "quantity": "what was measured",
     "biomarker": "id of the biomarker that measured it",

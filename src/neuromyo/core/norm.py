@@ -92,6 +92,7 @@ class Envelope:
     unusual : (n,) bool, outside of the simultaneous band
     p_anywhere : probability that a healthy person's profile reaches further out somewhere than this one
     how : what the simultaneous band is made by: ``max-t`` or ``Bonferroni-t``
+    side : of the nerve; zero : the landmark that positions count from, empty for the upper end of what was followed
     The rest as in `Place`.
     """
 
@@ -114,6 +115,8 @@ class Envelope:
     norm: str = ""
     flags: tuple[str, ...] = ()
     refused: str = ""
+    side: str = ""
+    zero: str = ""
 
 
 @dataclass(frozen=True)

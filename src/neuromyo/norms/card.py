@@ -27,6 +27,8 @@ def text(file: NormFile) -> str:
         *_what(file),
         "",
     ]
+    if file.profiles:
+        lines += ["## Along nerves", "", *_along(file), ""]
     lines += ["## Published values", "", *_published(file), "", "## Not for", "", *_not_for(file), ""]
     lines += ["## Known weakness", "", *_weakness(file), "", "## To cite", "", *_cite(file)]
     return "\n".join(lines) + "\n"
@@ -38,7 +40,8 @@ def _head(file: NormFile) -> Iterator[str]:
     yield f"* made with {file.made_with}; SHA-256 {file.sha256}"
     for what, said in stated.items():
         yield f"* {what}: {_plain(said) or 'not stated'}"
-    yield f"* {len(file.entries)} norms; sites: {', '.join(_plain(s) for s in file.sites)}"
+    along = f", {len(file.profiles)} along nerves" if file.profiles else ""
+    yield f"* {len(file.entries)} norms{along}; sites: {', '.join(_plain(s) for s in file.sites)}"
 
 
 def _who(file: NormFile) -> Iterator[str]:
@@ -78,6 +81,20 @@ def _what(file: NormFile) -> Iterator[str]:
         yield f"| {' | '.join(_plain(c) or '-' for c in cells)} |"
 
 
+def _along(file: NormFile) -> Iterator[str]:
+    """Norms of profiles."""
+    yield "| quantity | nerve | unit | biomarker | method | levels | people | adjusted for |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for one in sorted(file.profiles, key=lambda p: (str(p.key), p.options.axis.zero)):
+        k, axis = one.key, one.options.axis
+        levels = f"every {axis.step:g} mm, {axis.levels[0]:g} to {axis.levels[-1]:g} {axis}"
+        names = ", ".join(one.options.norm.covariates.names) or "nothing"
+        cells = (k.quantity, k.region, k.unit, k.biomarker, k.method, levels, str(one.n_people), names)
+        yield f"| {' | '.join(_plain(c) or '-' for c in cells)} |"
+    yield ""
+    yield "Profiles compare only where distances count from the same place."
+
+
 def _published(file: NormFile) -> Iterator[str]:
     used = sorted({(p.label, p.n) for e in file.entries for p in e.published})
     if not used:
@@ -87,6 +104,8 @@ def _published(file: NormFile) -> Iterator[str]:
             {f"{e.key.quantity} of {e.key.region}" for e in file.entries if label in [p.label for p in e.published]}
         )
         yield f"* {_plain(label)} (n = {n}): {', '.join(of)}"
+    if file.conditions.get("vouched"):
+        yield f"* whoever made this file vouches that the controls were measured as in {_plain(str(file.conditions['vouched']))}"
 
 
 def _not_for(file: NormFile) -> Iterator[str]:

@@ -19,7 +19,7 @@ class Axis:
 
     levels : rising; ``unit``: mm along the nerve, or % of a followed segment
     zero : the landmark that distances are counted from (``knee joint``, ``split``); empty where there is none and they are
-        counted from the end of the images: positions of people then agree to centimetres only, and W-LEVELS says so
+        counted from the upper end of what was followed: positions of people then agree to centimetres only, and W-LEVELS says so
     """
 
     levels: tuple[float, ...]
@@ -38,7 +38,7 @@ class Axis:
         return float(np.median(np.diff(self.levels))) if len(self.levels) > 1 else 0.0
 
     def __str__(self) -> str:
-        return f"{self.unit} from {self.zero or 'the end of the images'}"
+        return f"{self.unit} from {self.zero or 'the upper end of what was followed'}"
 
 
 def resampled(positions: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:

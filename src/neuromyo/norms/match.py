@@ -128,7 +128,7 @@ def find(wanted: Wanted) -> Matched:
     """
     same = [e for e in entries() if e.quantity == wanted.quantity and e.mean is not None]
     judged = [(e, differences(wanted, e)) for e in same]
-    others = sorted((Near(e, d) for e, d in judged if d), key=_distance)
+    others = sorted((Near(e, d) for e, d in judged if d), key=distance)
     return Matched(wanted, tuple(e for e, d in judged if not d), tuple(others))
 
 
@@ -249,7 +249,8 @@ def published(found: Iterable[Entry]) -> list[Published]:
     return made
 
 
-def _distance(near: Near) -> tuple:
+def distance(near: Near) -> tuple:
+    """By which the nearest comes first."""
     return sum(_APART[d.what] for d in near.differs), -(near.entry.n or 0), near.entry.id
 
 

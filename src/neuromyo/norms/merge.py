@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.norm import NormKey
+from neuromyo.norms import profile_union
 from neuromyo.norms.norm_file import Entry, NormFile, Site, site_out
 
 _SAME = ("field_T", "protocol")
@@ -31,7 +32,8 @@ def merge(files: Sequence[tuple[str, NormFile]], name: str) -> tuple[NormFile, t
     entries = tuple(_entry(key, files) for key in keys)
     made_with = ", ".join(sorted({f.made_with for _, f in files}))
     conditions = {**first.conditions, "scanner": _listed(f.conditions.get("scanner", "") for _, f in files)}
-    return NormFile(name, made_with, entries, conditions, first.options), tuple(_findings(files, entries))
+    profiles = profile_union.merged([file.profiles for _, file in files])
+    return NormFile(name, made_with, entries, conditions, first.options, profiles), tuple(_findings(files, entries))
 
 
 def _same(first_name: str, first: NormFile, other_name: str, other: NormFile) -> None:

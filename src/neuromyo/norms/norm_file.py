@@ -1,7 +1,8 @@
 """A norm as a file: JSON with a version and a hash, of sums over groups of people, never of a person.
 
     {"format": "neuromyo-norm", "version": 1, "sha256": of all the rest, "name", "made_with", "conditions", "options",
-     "norms": [{"key", "covariates", "published", "sites": [{"site", "sexes", "support", "cells": [...]}]}]}
+     "norms": [{"key", "covariates", "published", "sites": [{"site", "sexes", "support", "cells": [...]}]}],
+     "profiles": [norms along nerves, `profile_record`; left out where there are none]}
 
 Text in, text out: files are opened by whoever calls. No time, host or folder is written, so that the same people and options
 give the same bytes.
@@ -21,11 +22,13 @@ import numpy as np
 
 from neuromyo.core.errors import DataError, NeuromyoError
 from neuromyo.core.norm import NormKey
+from neuromyo.norms import profile_record
 from neuromyo.norms.cells import Cell
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.engine import Norm, norm
 from neuromyo.norms.options import CORRELATIONS, Options
 from neuromyo.norms.prior import Published
+from neuromyo.norms.profile_sums import ProfileSummary
 from neuromyo.norms.summary import SiteSums, Summary
 
 FORMAT, VERSION = "neuromyo-norm", 1
@@ -75,13 +78,15 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class NormFile:
-    """All of a norm file. ``conditions``: field_T, protocol, scanner as stated, "" where nothing is; ``options``: the engine's."""
+    """All of a norm file. ``conditions``: field_T, protocol, scanner as stated, "" where nothing is; ``options``: the engine's;
+    ``profiles``: norms along nerves."""
 
     name: str
     made_with: str
     entries: tuple[Entry, ...]
     conditions: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=lambda: options_of(Options()))
+    profiles: tuple[ProfileSummary, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -182,6 +187,7 @@ def _body(file: NormFile) -> dict[str, Any]:
         "format": FORMAT, "version": VERSION, "name": file.name, "made_with": file.made_with,
         "conditions": dict(file.conditions), "options": dict(file.options),
         "norms": [_entry_out(one) for one in sorted(file.entries, key=lambda e: str(e.key))],
+        **({"profiles": [profile_record.as_dict(one) for one in file.profiles]} if file.profiles else {}),
     }  # fmt: skip
 
 
@@ -205,11 +211,12 @@ def site_out(site: Site) -> dict[str, Any]:
 
 def _file(body: Mapping[str, Any]) -> NormFile:
     entries = tuple(_entry_in(one) for one in body["norms"])
-    if not entries:
+    if not entries and not body.get("profiles"):
         raise ValueError
     for entry in entries:
         Options(covariates=Covariates(entry.covariates), **body["options"])
-    return NormFile(body["name"], body["made_with"], entries, dict(body["conditions"]), dict(body["options"]))
+    profiles = tuple(profile_record.from_dict(one) for one in body.get("profiles", ()))
+    return NormFile(body["name"], body["made_with"], entries, dict(body["conditions"]), dict(body["options"]), profiles)
 
 
 def _entry_in(said: Mapping[str, Any]) -> Entry:

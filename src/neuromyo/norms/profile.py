@@ -153,7 +153,7 @@ class ProfileNorm:
 
     def _refusal(self, y: np.ndarray, zero: str | None) -> str:
         if zero is not None and zero != self.axis.zero:
-            return f"positions are counted from {zero or 'the end of the images'}, those of the norm in {self.axis}"
+            return f"positions are counted from {zero or 'the upper end of what was followed'}, those of the norm in {self.axis}"
         if not np.isfinite(y).any():
             return "no level of the norm was measured"
         return ""

@@ -56,7 +56,7 @@ class Retest:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.wsd) and self.wsd > 0 and self.df > 0):
             raise DataError("E-NORM", where=f"repeat scans {self.source}".rstrip(), needed="an error above 0",
-                            found=f"{self.wsd:g} on {self.df:g}",
+                            found=f"{self.wsd:g} from {self.df:g} repeats",
                             remedy="repeat scans that agree to the last digit are one scan stored twice: give each its own")  # fmt: skip
 
     @staticmethod

@@ -1,8 +1,10 @@
 """On which scale healthy people are normally distributed: fixed for each quantity, never chosen from the data.
 
-    log       x = log(v)                                  areas, volumes, diameters, counts, T1, T2*, R2*, diffusivities
-    logit     x = log((f + d) / (1 - f + d)), d = 0.01    fat fraction, FA, MTR, ratios and shares of a whole (f = v or v/100)
-    identity  x = v                                       T2 and what is not listed
+    log       x = log(v)                                  areas, volumes, diameters, counts, T1, T2*, R2*, diffusivities, distal/proximal
+    logit     x = log((f + d) / (1 - f + d)), d = 0.01    fat fraction, FA, MTR, roundness, shares of a whole (f = v or v/100)
+    identity  x = v                                       T2, slopes, asymmetries, and what is not listed
+
+Each quantity's own line: `kinds`.
 
 Reasons. Sizes are products of factors, cannot be negative, and their SD grows with their mean (nerve area by level, muscle
 volume by height): log. Shares are bounded at 0 and 1 and skewed near a bound (healthy muscle has 1 to 5 % of fat, with a
@@ -21,9 +23,13 @@ import numpy as np
 
 #: a measured share may be this far beyond 0 or 1
 SLACK = 0.01
-_FRACTIONS = frozenset({"FF", "FA", "MTR", "fascicle_to_nerve_ratio", "bright_fascicle_fraction"})
+_FRACTIONS = frozenset(
+    {"FF", "FA", "MTR", "fascicle_to_nerve_ratio", "bright_fascicle_fraction", "roundness", "flattening"}
+)
 _LOGS = frozenset({"T1", "T2star", "R2star", "MD", "AD", "RD", "ADC", "PD", "fascicle_count", "nerve_to_muscle_T2w"})
 _SIZE_UNITS = frozenset({"mm", "mm2", "ml"})
+#: ratios of two places of one nerve
+_RATIO = "distal_proximal_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def of(quantity: str, unit: str) -> Transform:
     """
     if quantity in _FRACTIONS and unit in ("%", "1"):
         return Transform("logit", 0.01 if unit == "%" else 1.0)
-    if quantity in _LOGS or unit in _SIZE_UNITS:
+    if quantity in _LOGS or unit in _SIZE_UNITS or quantity.startswith(_RATIO):
         return Transform("log")
     return Transform("identity")
 

@@ -21,7 +21,8 @@ from neuromyo.pipeline.persons import Roster
 FILLED = ("z", "centile", "norm", "z_low", "z_high", "normal_low", "normal_high", "n_effective", "agreement")
 NOT = "W-NOTCOMPARED"
 #: flags that come from norms: those of an earlier comparison are taken off first
-NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY")  # fmt: skip
+NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY",
+              "W-ENVELOPE", "W-LEVELS")  # fmt: skip
 _PARTS = {"biomarker": "by the biomarker", "statistic": "as the statistic", "level": "at the level", "unit": "in the unit",
           "method": "by the method"}  # fmt: skip
 
@@ -38,7 +39,7 @@ class Compared:
     @property
     def sources(self) -> tuple[str, ...]:
         """What the norms are made from, in words, each once."""
-        return tuple(dict.fromkeys("; ".join(p.sources) for p in self.places.values() if p.sources))
+        return tuple(dict.fromkeys(_span([p.sources for p in self.places.values() if p.sources])))
 
     @property
     def unusual(self) -> tuple[int, ...]:
@@ -83,9 +84,9 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
                 places[i] = place
                 doubts.note(norm, place, body)
     for i, place in places.items():
-        rows[i] |= _columns(place, name) | {"flags": _joined(rows[i]["flags"], place.flags)}
+        rows[i] |= columns(place, name) | {"flags": joined(rows[i]["flags"], place.flags)}
     for i in refused:
-        rows[i] |= {"flags": _joined(rows[i]["flags"], (NOT,))}
+        rows[i] |= {"flags": joined(rows[i]["flags"], (NOT,))}
     vague = [rows[i]["subject"] for i, place in places.items() if "W-COVARIATE" in place.flags]
     site, remedy = doubts.site
     more = {"W-COVARIATE": norm_doubts.unknown(vague, roster), "W-NEWSITE": site, "W-EXTRAPOLATED": doubts.beyond}
@@ -126,13 +127,25 @@ def _surely(place: Place) -> float:
     return (low if place.z > 0 else -high) if math.isfinite(low) and math.isfinite(high) else -math.inf
 
 
+def _span(sources: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Sources that differ in their numbers of people alone, as one: ``local controls (n = 6 to 10)``."""
+    alike: dict[str, list[int]] = {}
+    for said in dict.fromkeys("; ".join(one) for one in sources):
+        head, n, tail = said.partition("(n = ")
+        count, _, rest = tail.partition(")")
+        alike.setdefault(f"{head}{n}{{}}){rest}" if n else said, []).append(int(count) if n else 0)
+    for words, counts in alike.items():
+        yield words.replace("{}", f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts[0]))
+
+
 def _cleared(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row without what an earlier comparison wrote."""
     kept = [f for f in row["flags"].split(",") if f and f.partition(":")[0] not in NORM_FLAGS]
     return {k: v for k, v in row.items() if k not in FILLED} | {"flags": ",".join(kept)}
 
 
-def _columns(place: Place, name: str) -> dict[str, Any]:
+def columns(place: Place, name: str) -> dict[str, Any]:
+    """What a row gets from its place."""
     return {
         "z": place.z, "centile": place.centile, "norm": name, "z_low": place.z_interval[0], "z_high": place.z_interval[1],
         "normal_low": place.normal[0], "normal_high": place.normal[2], "n_effective": place.n_effective,
@@ -140,7 +153,8 @@ def _columns(place: Place, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _joined(flags: str, more: Iterable[str]) -> str:
+def joined(flags: str, more: Iterable[str]) -> str:
+    """Flags of a row with more of them, each once."""
     return ",".join(dict.fromkeys([*(f for f in flags.split(",") if f), *more]))
 
 

@@ -5,7 +5,7 @@ What the verb `trace` does on loose files and `run` does in every session is the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -196,7 +196,8 @@ def _measure(
     found = [*told, *course.findings, *shape.findings(shapes, one)]
     lines = [_line("cross-section", area, area.se)]
     made, remarks = _bundles(images, one, labels, common["region_source"])
-    rows += made
+    at = {str(row["slice"]): row["level"] for row in rows if row["statistic"] == "slice"}
+    rows += [{**row, "level": at.get(row["slice"], "")} for row in made]
     found += remarks
     for name, maps_, map_ in _scalars(maps):
         told = {**common, "acquisition": acquisition(maps_)}
@@ -206,7 +207,13 @@ def _measure(
             rows += profile.rows(along, one, biomarker=maps_.biomarker, common=told)
             rows += gradient.rows(along, one, biomarker=maps_.biomarker, common=told)
             lines.append(_line(map_.quantity.title, along, along.sd))
-    return _Measured(course, tuple(rows), tuple(lines), tuple(found))
+    return _Measured(course, tuple(counted_from(rows, course)), tuple(lines), tuple(found))
+
+
+def counted_from(rows: Iterable[Mapping[str, Any]], course: Course | None) -> Iterator[Mapping[str, Any]]:
+    """The rows; those at a distance along the nerve with the landmark that it is counted from."""
+    for row in rows:
+        yield {**row, "level_from": course.landmark} if course is not None and row.get("level") else row
 
 
 def _bundles(

@@ -90,8 +90,8 @@ def make(
                         remedy="measure more controls, or complete the table of people")  # fmt: skip
     findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
     findings += [*said, *(_few(key, site, counts[site]) for site in sites if site not in enough)]
-    published, remarks = norm_literature.of(key, sought) if sought is not None else ((), ())
-    return Entry(key, names, tuple(made), published), (*findings, *remarks)
+    published = norm_literature.of(key, sought) if sought is not None else ()
+    return Entry(key, names, tuple(made), published), tuple(findings)
 
 
 def _of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:

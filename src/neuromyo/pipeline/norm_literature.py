@@ -1,12 +1,15 @@
-"""Published values for one norm: only where method, field, level and people are the same; else why not."""
+"""Published values for the norms of a file: only where method, field, level and people are the same; else why not, and which is nearest."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from neuromyo.core.errors import Finding
+from neuromyo.core.errors import Finding, OptionError
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import match
+from neuromyo.norms.literature import entries
 from neuromyo.norms.prior import Published
 
 #: statistics of a region that papers mean by its value
@@ -18,34 +21,97 @@ class Sought:
     """What is stated of how the controls were scanned; what is not stated does not compare.
 
     field_t : tesla; study : whose protocol was run to the letter, as the literature calls it; directions : of diffusion;
-    echoes : gradient echoes of a water-fat separation
+    echoes : gradient echoes of a water-fat separation; level : of rows that tell none
+    like : ids of published values that were measured as the controls were, as somebody vouches
     """
 
     field_t: float | None = None
     study: str = ""
     directions: int | None = None
     echoes: int | None = None
+    level: str = ""
+    like: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = [e.id for e in entries()]
+        for one in self.like:
+            if one not in known:
+                near = get_close_matches(one, known, 1, 0.5)
+                meant = f"is {near[0]} meant? " if near else ""
+                raise OptionError("E-OPTION", where="--like", needed="the id of a published value", found=one,
+                                  remedy=f"{meant}neuromyo norms list shows all")  # fmt: skip
+
+    def find(self, key: NormKey) -> match.Matched:
+        """The published values of a number, sorted into those that compare and those that do not."""
+        facts = match.Facts(study=self.study, n_directions=self.directions, n_echoes=self.echoes)
+        at = NormKey(
+            key.quantity, key.biomarker, key.statistic, key.region, key.level or self.level, key.unit, key.method
+        )
+        return match.find(match.Wanted.of(at, field_T=self.field_t, facts=facts, vouched=self.like))
 
 
-def of(key: NormKey, sought: Sought) -> tuple[tuple[Published, ...], tuple[Finding, ...]]:
-    """The published values that may stand beside the controls, and what is to be said: which were not used, and why."""
-    if key.statistic not in _AS_PRINTED:
-        return (), ()
-    facts = match.Facts(study=sought.study, n_directions=sought.directions, n_echoes=sought.echoes)
-    found = match.find(match.Wanted.of(key, field_T=sought.field_t, facts=facts))
-    findings = [
-        Finding(
-            "note",
-            "N-CONTROL",
-            str(key),
-            f"the published {e.value_text} ({e.study}) is not used: {match.why_no_prior(e)}",
-        )
-        for e in found.comparable
-        if not match.usable_as_prior(e)
-    ]
-    if not found.comparable:
-        refused = match.refuse(found)
-        findings.append(
-            Finding("note", "N-LOCALONLY", str(key), f"no published value is used: {refused.found}", refused.remedy)
-        )
-    return tuple(match.published(found.comparable)), tuple(findings)
+def of(key: NormKey, sought: Sought) -> tuple[Published, ...]:
+    """The published values that may stand beside the controls."""
+    return tuple(match.published(sought.find(key).comparable)) if key.statistic in _AS_PRINTED else ()
+
+
+def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
+    """For each quantity without published values, in a line: of which regions, which value comes nearest, and what keeps it out.
+
+    keys : of the norms that have none
+    """
+    groups: dict[str, list[NormKey]] = {}
+    for key in keys:
+        if key.statistic in _AS_PRINTED:
+            groups.setdefault(key.quantity, []).append(key)
+    for quantity, members in sorted(groups.items()):
+        where = _regions(members)
+        found = [sought.find(key) for key in members]
+        poor = [e for one in found for e in one.comparable]
+        near = sorted((near for one in found for near in one.others), key=lambda n: _nearness(n, sought.like))
+        if poor:
+            said, remedy = (
+                f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0])}",
+                "",
+            )
+        elif near:
+            said, remedy = f"nearest is {near[0]}", _remedy(near[0])
+            no = match.why_no_prior(near[0].entry)
+            said += _as_near(near)
+            said += f"; nor could it serve, since {no}" * bool(no)
+        else:
+            said, remedy = "there is none of this quantity", ""
+        yield Finding("note", "N-LOCALONLY", f"{quantity} of {where}", f"no published value is used: {said}", remedy)
+
+
+def _nearness(near: match.Near, like: tuple[str, ...]) -> tuple:
+    """Those that were vouched for first, then the nearest; of those that differ alike, one that could serve."""
+    apart, *rest = match.distance(near)
+    return near.entry.id not in like, apart, not match.usable_as_prior(near.entry), *rest
+
+
+def _as_near(near: list[match.Near]) -> str:
+    """Others, of the same quantity, that differ as little as the nearest and could serve."""
+    first, *rest = near
+    apart = match.distance(first)[0]
+    same = [n.entry.id for n in rest if match.distance(n)[0] == apart and match.usable_as_prior(n.entry)]
+    return "; as near: " + ", ".join(list(dict.fromkeys(same))[:3]) if same else ""
+
+
+def _regions(members: Iterable[NormKey]) -> str:
+    names = sorted({key.region for key in members})
+    return ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
+
+
+def _remedy(near: match.Near) -> str:
+    """What would let it in, where stating something could; empty where it is of something else."""
+    differ = {d.what: d for d in near.differs}
+    open_ = set(differ) <= {"level", "field", "method"} and not any(d.ours for d in near.differs if d.what != "method")
+    if not (open_ and match.usable_as_prior(near.entry)):
+        return ""
+    theirs = {what: d.theirs.removesuffix(" T") for what, d in differ.items()}
+    state = [f"--{what} {theirs[what]}" for what in ("level", "field") if theirs.get(what)]
+    told = len(state) == len(set(differ) - {"method"})
+    if "method" in differ or not told:
+        return f"if your controls were measured just as theirs: --like {near.entry.id}"
+    return f"if that is where and how yours were measured: {' '.join(state)}"

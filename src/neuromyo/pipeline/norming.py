@@ -15,9 +15,21 @@ from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
 from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
-from neuromyo.pipeline import controls, norm_entry, norm_options, persons
+from neuromyo.pipeline import (
+    controls,
+    norm_entry,
+    norm_envelopes,
+    norm_literature,
+    norm_options,
+    norm_profiles,
+    norm_since,
+    persons,
+)
 from neuromyo.pipeline.comparing import Compared, compare
+from neuromyo.pipeline.norm_change import Changed
+from neuromyo.pipeline.norm_envelopes import Profiled
 from neuromyo.pipeline.norm_literature import Sought
+from neuromyo.pipeline.norm_since import Since
 
 _ENDING = ".norm.json"
 _LIMIT = 256 << 20
@@ -30,7 +42,9 @@ class BuildRequest:
     """What `neuromyo norms build` was asked. ``control``: words for healthy; ``covariates``: empty for those that are known.
 
     study, directions, echoes : what tells the method apart where ``literature`` is wanted: whose protocol was run to the letter,
-        diffusion directions, gradient echoes
+        diffusion directions, gradient echoes; level : of rows that tell none; like : ids of published values measured as these
+        were, as whoever asks vouches (wants ``literature`` too)
+    step_mm : between levels of norms along nerves
     """
 
     tables: tuple[Path, ...]
@@ -47,9 +61,19 @@ class BuildRequest:
     study: str = ""
     directions: int | None = None
     echoes: int | None = None
+    level: str = ""
+    like: tuple[str, ...] = ()
+    step_mm: float = norm_profiles.STEP_MM
     protocol: str = ""
     scanner: str = ""
     name: str = ""
+
+    @property
+    def sought(self) -> Sought | None:
+        """What published values must be like; None where they are not wanted."""
+        if not (self.literature or self.like):
+            return None
+        return Sought(self.field_t, self.study, self.directions, self.echoes, self.level, self.like)
 
 
 @dataclass(frozen=True)
@@ -63,15 +87,16 @@ class Built:
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """What `neuromyo compare` was asked. ``stated``: of whom the table of people does not tell."""
+    """What `neuromyo compare` was asked. ``stated``: of whom the table of people does not tell; ``since``: an earlier visit."""
 
     table: Path
-    norms: Path
+    norms: Path | None
     out: Path
     people: Path | None = None
     stated: Body = field(default_factory=Body)
     field_t: float | None = None
     html: Path | None = None
+    since: Since = field(default_factory=Since)
 
 
 @dataclass(frozen=True)
@@ -79,6 +104,8 @@ class CompareResult:
     """A table that was compared, and what was written."""
 
     compared: Compared
+    profiled: Profiled
+    changes: tuple[Changed, ...]
     norm: str
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -95,12 +122,13 @@ def build(request: BuildRequest) -> Built:
     roster = persons.read(
         request.people, group_column=request.group_column, site_column=request.site_column, stated=stated
     )
-    found = controls.gather(controls.read(request.tables), roster, request.control, request.everyone)
+    measured = controls.read(request.tables)
+    found = controls.gather(measured, roster, request.control, request.everyone)
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
     findings = [*found.findings, *remarks, *controls.twins(found)]
     entries: list[Entry] = []
     norms: dict[NormKey, Norm] = {}
-    sought = Sought(request.field_t, request.study, request.directions, request.echoes) if request.literature else None
+    sought = request.sought
     for key, values in found.values.items():
         try:
             entry, said = norm_entry.make(key, values, chosen, sought)
@@ -110,11 +138,23 @@ def build(request: BuildRequest) -> Built:
         except NeuromyoError as error:
             findings.append(Finding("warn", "N-CONTROL", str(key), f"no norm: {error.found}"
                                     + f" (needed: {error.needed})" * bool(error.needed), error.remedy))  # fmt: skip
-    if not entries:
+    profiles, said = norm_profiles.build(measured.rows(), roster, found.people, chosen, request.step_mm)
+    findings += [
+        *said,
+        *(norm_literature.unused([e.key for e in entries if not e.published], sought) if sought else ()),
+    ]
+    if not entries and not profiles:
         raise DataError("E-NORM", where=request.out.name, needed=f"at least {norm_entry.LEAST} healthy people with one number in common",
                         found=_none_of(found, findings), remedy="measure more controls, or merge files of several centres")  # fmt: skip
     conditions = {"field_T": request.field_t or "", "protocol": request.protocol, "scanner": request.scanner}
-    file = NormFile(request.name or _stem(request.out), f"neuromyo {neuromyo.__version__}", tuple(entries), conditions)
+    conditions |= {"vouched": ", ".join(request.like)} if request.like else {}
+    file = NormFile(
+        request.name or _stem(request.out),
+        f"neuromyo {neuromyo.__version__}",
+        tuple(entries),
+        conditions,
+        profiles=profiles,
+    )
     findings += _outliers(norms, found)
     return Built(file, _write(request.out, file), tuple(dict.fromkeys(findings)))
 
@@ -157,37 +197,61 @@ def stated_body(age: float | None, sex: str, height: float | None, weight: float
 
 
 def compare_files(request: CompareRequest) -> CompareResult:
-    """Reads table, people and norm, compares, and writes the table with its columns filled."""
+    """Reads table, people and norm, compares, and writes the table with its columns filled, and one of changes where asked."""
     from neuromyo.io import table as tables
 
-    file = read(request.norms)
-    fits(file, request.field_t, request.norms.name)
+    file = _norm_asked(request)
     source = request.table / "measurements.tsv" if request.table.is_dir() else request.table
-    norm_options.apart({"-o": request.out, "--html": request.html},
-                       {"the table to compare": source, "the norm": request.norms, "the table of people": request.people})  # fmt: skip
+    changed = norm_since.beside(request.out) if request.since.asked else None
+    norm_options.apart({"-o": request.out, "the changes beside -o": changed, "--html": request.html},
+                       {"the table to compare": source, "the norm": request.norms, "the table of people": request.people,
+                        "the baseline": request.since.baseline, "the repeat scans": request.since.retest})  # fmt: skip
     rows = controls.read([source])
     stated = request.stated
     roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
-    done = compare(rows, Norms(file), roster, file.label)
-    if not done.places:
+    norms = Norms(file)
+    done = compare(rows, norms, roster, file.label) if request.norms is not None else Compared(rows, {}, {}, ())
+    profiled = norm_envelopes.compare(done.table, file, roster)
+    if request.norms is not None and not done.places and not any(one.places for one in profiled.seen):
         why = "; ".join(dict.fromkeys(done.refused.values())) or "only single slices, spreads and fields"
         raise DataError("E-NORM", where=source.name, needed=f"numbers that {request.norms.name} is a norm of", found=why,
                         remedy=f"neuromyo norms card {request.norms.name} tells what it is of")  # fmt: skip
-    files = [request.out.parent / name for name in tables.write_measurements(request.out, done.table)]
-    files += _page(request.html, done, file) if request.html is not None else []
-    return CompareResult(done, file.label, tuple(map(str, files)), (*roster.findings, *done.findings))
+    changes, told = norm_since.compare(request.since, rows, source, roster, norms) if request.since.asked else ((), ())
+    files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
+    files += norm_since.write(request.out, changes) if request.since.asked else []
+    files += _page(request.html, source, done, profiled, changes, file) if request.html is not None else []
+    findings = (*roster.findings, *done.findings, *profiled.findings, *told)
+    return CompareResult(done, profiled, changes, file.label, tuple(map(str, files)), findings)
 
 
-def _page(path: Path, done: Compared, file: NormFile) -> list[Path]:
+def _norm_asked(request: CompareRequest) -> NormFile:
+    """The norm; an empty one where only a change is asked for."""
+    if request.norms is None:
+        if not request.since.asked:
+            raise OptionError("E-OPTION", where="compare", needed="--norms, or --baseline for a change alone", found="neither",
+                              remedy="make a norm by neuromyo norms build")  # fmt: skip
+        return NormFile("", "", ())
+    file = read(request.norms)
+    fits(file, request.field_t, request.norms.name)
+    return file
+
+
+def _page(
+    path: Path, source: Path, done: Compared, profiled: Profiled, changes: tuple[Changed, ...], file: NormFile
+) -> list[Path]:
     """Each value on the band of healthy people."""
     from neuromyo.io import store
+    from neuromyo.io.files import printable
     from neuromyo.pipeline import registries
     from neuromyo.report import norms as report
 
     known = registries.biomarkers()
     used = {r["biomarker"] for r in done.table.rows()} & set(known.ids())
     biomarkers = {id_: known.get(id_) for id_ in sorted(used)}
-    store.write_text(path, report.page(done.table, file.label, biomarkers, notes=done.sources))
+    name = printable(source.parent.name if source.name == "measurements.tsv" else source.name) or source.name
+    text = report.page(profiled.table, name, biomarkers, profiled.by_visit, notes=done.sources,
+                       norm=file.label if file.entries or file.profiles else "", changes=norm_since.by_visit(changes))  # fmt: skip
+    store.write_text(path, text)
     return [path]
 
 

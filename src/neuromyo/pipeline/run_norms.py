@@ -8,13 +8,22 @@ from typing import Any
 
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import Body
+from neuromyo.core.norm import Body, Envelope
 from neuromyo.core.series import Series
 from neuromyo.norms.norm_file import NormFile, Norms
-from neuromyo.pipeline import code_version, comparing, ledger, norming, persons
+from neuromyo.pipeline import code_version, comparing, ledger, norm_envelopes, norming, persons
 
 #: codes that are worth a line on the page and in the record; the rows themselves bear all flags
-_TOLD = ("W-NOTCOMPARED", "W-EXTRAPOLATED", "W-NEWSITE", "W-CONFLICT", "W-COVARIATE", "N-LOCALONLY", "W-FEW")
+_TOLD = (
+    "W-NOTCOMPARED",
+    "W-EXTRAPOLATED",
+    "W-NEWSITE",
+    "W-CONFLICT",
+    "W-COVARIATE",
+    "N-LOCALONLY",
+    "W-FEW",
+    "W-ENVELOPE",
+)
 
 
 class SessionNorms:
@@ -51,4 +60,17 @@ class SessionNorms:
             said = Finding.from_error(error)
             return table, (Finding("warn", comparing.NOT, said.where, f"{said.message} [{said.code}]", said.remedy,
                                    "nothing is compared with healthy people"),), ()  # fmt: skip
-        return done.table, tuple(f for f in done.findings if f.code in _TOLD), (self.file.label, *done.sources)
+        profiled = norm_envelopes.compare(done.table, self.file, self.roster)
+        told = tuple(f for f in (*done.findings, *profiled.findings) if f.code in _TOLD)
+        return profiled.table, told, (self.file.label, *done.sources)
+
+    def envelopes(self, table: Measurements) -> tuple[Envelope, ...]:
+        """The profiles of a table that `compared` has filled, on the bands of healthy people; none where nothing fits."""
+        if self.file is None or not self.file.profiles:
+            return ()
+        try:
+            for field in self.fields:
+                norming.fits(self.file, field, self.name)
+            return tuple(one.envelope for one in norm_envelopes.compare(table, self.file, self.roster).seen)
+        except NeuromyoError:  # told by `compared`
+            return ()

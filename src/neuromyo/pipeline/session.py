@@ -87,6 +87,7 @@ class _Work:
     refused: list[Labels] = field(default_factory=list)
     motion: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     norm_notes: tuple[str, ...] = ()
+    norms: SessionNorms | None = None
     page: str = ""
     retired: tuple[str, ...] = ()
 
@@ -276,7 +277,9 @@ class _Work:
     def do_table(self) -> None:
         """The table as people get it, beside healthy people where a norm was given."""
         options, ready = self.job.options, self.ready
-        norms = SessionNorms(options.norms, options.site, self.job.dataset.root, ready.subject, ready.series)
+        norms = self.norms = SessionNorms(
+            options.norms, options.site, self.job.dataset.root, ready.subject, ready.series
+        )
         key = norms.key(self.keys["measure"])
 
         def make() -> Made:
@@ -320,5 +323,6 @@ class _Work:
     def make_page(self) -> Made:
         table, samples = self.tables["table"] if "table" in self.tables else (Measurements.of(()), ())
         labels = measure.all_labels(self.labels, self.given)
+        envelopes = self.norms.envelopes(table) if self.norms is not None else ()
         return session_page.write(self.job.out, self.ready, self.steps, self.findings, self.failures, self.maps, labels,
-                                  table, samples, self.nerves.views(), self.norm_notes), {}  # fmt: skip
+                                  table, samples, self.nerves.views(), self.norm_notes, envelopes), {}  # fmt: skip

@@ -12,6 +12,7 @@ from neuromyo.core.errors import Finding
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.norm import Envelope
 from neuromyo.core.record import Record, Step
 from neuromyo.core.series import Series
 from neuromyo.pipeline import code_version, ledger, measure
@@ -44,6 +45,7 @@ def write(
     samples: Sequence[Any],
     nerves: Sequence[Any] = (),
     norm_notes: Sequence[str] = (),
+    envelopes: Sequence[Envelope] = (),
 ) -> dict[str, str]:
     """Writes ``OUT/sub-X[_ses-Y].html``."""
     from neuromyo.io import store
@@ -67,6 +69,7 @@ def write(
         samples=tuple(samples),
         nerves=tuple(nerves),
         norm_notes=tuple(norm_notes),
+        envelopes=tuple(envelopes),
     )
     name = f"{ready.label}.html"
     return {name: store.write_text(out / name, report.page(view))}

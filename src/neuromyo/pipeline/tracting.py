@@ -23,6 +23,7 @@ from neuromyo.course.profile import rows as profile_rows
 from neuromyo.course.tracts import TractOptions, Tracts, cover, proximal_first, tracts
 from neuromyo.pipeline import code_version, pointing, registries, typed
 from neuromyo.pipeline.nerve_steps import PROFILE
+from neuromyo.pipeline.nerves import counted_from
 from neuromyo.pipeline.options import parsed
 from neuromyo.pipeline.outcome import Tell, quiet
 from neuromyo.pipeline.single import FitRequest, fit
@@ -282,7 +283,8 @@ def _rows(lines: Tracts, nerve: _Nerve, maps: Maps, profiles: Sequence[Profile])
                      "unit": one.quantity.display, "statistic": "mean", **whole})  # fmt: skip
     coarse = ["W-COARSE"] if any(f.code == "W-COARSE" for f in (*lines.findings, *nerve.findings)) else []
     for one in profiles:
-        rows += profile_rows(one, trace, biomarker=tract_profile.BIOMARKER, common=common)
+        along = profile_rows(one, trace, biomarker=tract_profile.BIOMARKER, common=common)
+        rows += [dict(row) for row in counted_from(along, nerve.course)]
     return Measurements.of({**row, "flags": [*row.get("flags", ()), *coarse]} for row in rows)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuromyo.core.norm import NormKey
+from neuromyo.norms.kinds import kind_of
 from neuromyo.pipeline import registries
 from neuromyo.pipeline.nerve_steps import TRACED
 
@@ -34,8 +35,8 @@ UNTRUSTED: dict[str, str] = {
 _SHARES = {"failed": 50.0, "poor": 50.0}
 #: statistics that tell the spread over voxels, not the tissue
 _SPREAD = ("iqr",)
-#: quantities that tell the scanner's field, not the person
-_FIELDS = ("B0", "B1")
+#: a place along a nerve, as `level` tells it: part of a profile
+_DISTANCE = re.compile(r"(-?\d+(?:\.\d+)?) mm$")
 #: numbering of repeats and parts, which is no property of the method
 _NUMBERING = re.compile(r"(^|_)(run|chunk|echo|part)-[0-9A-Za-z+]+")
 
@@ -67,9 +68,15 @@ def compares(row: Mapping[str, Any]) -> bool:
         row["region"]
         and not row["slice"]
         and row["statistic"] not in (*_SPREAD, "slice")
-        and row["quantity"] not in _FIELDS
-        and row["unit"] != "a.u."
+        and not _DISTANCE.match(row["level"])
+        and kind_of(row["quantity"], row["unit"]).scale
     )
+
+
+def distance(row: Mapping[str, Any]) -> float | None:
+    """Where along a nerve the row is from, mm; None of a row that is no part of a profile."""
+    found = _DISTANCE.match(row["level"]) if row["statistic"] in ("slice", "mean") else None
+    return float(found[1]) if found and kind_of(row["quantity"], row["unit"]).along and row["region"] else None
 
 
 def doubt(row: Mapping[str, Any]) -> str:
@@ -81,7 +88,7 @@ def doubt(row: Mapping[str, Any]) -> str:
         if name in UNTRUSTED:
             return UNTRUSTED[name]
         if name in _SHARES and _percent(detail) >= _SHARES[name]:
-            return f"{detail.strip()} of its voxels are {'not fitted' if name == 'failed' else 'poorly determined'}"
+            return f"half of its voxels or more are {'not fitted' if name == 'failed' else 'poorly determined'}"
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from markupsafe import Markup
 
@@ -11,8 +13,14 @@ from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
 
 
 def title(one: Envelope) -> str:
-    """``Cross-section of the sciatic nerve``."""
-    return f"{wording.capital(nerve_words.words(one.key.quantity))} of the {wording.region(one.key.region)}"
+    """``Cross-section of the left sciatic nerve``."""
+    side = f"{one.side} " if one.side in ("left", "right") else ""
+    return f"{wording.capital(nerve_words.words(one.key.quantity))} of the {side}{wording.region(one.key.region)}"
+
+
+def origin(one: Envelope) -> str:
+    """What distances count from, in words."""
+    return f"the {wording.region(one.zero)}" if one.zero else "the upper end"
 
 
 def said(one: Envelope) -> str:
@@ -22,7 +30,11 @@ def said(one: Envelope) -> str:
     n = f"{one.n_controls} healthy people"
     if not one.unusual.any():
         known = int(np.isfinite(one.value).sum())
-        return f"{title(one)} lies within the band of {n} at all {known} levels."
+        return (
+            f"{title(one)} lies within the band of {n} at all {known} levels."
+            if known > 1
+            else f"{title(one)} lies within the band of {n}."
+        )
     where = wording.listing([_stretch(one, a, b) for a, b in _runs(one)])
     chance = (
         f"; {wording.percent(one.p_anywhere)} of healthy people reach as far out somewhere"
@@ -32,13 +44,28 @@ def said(one: Envelope) -> str:
     return f"{title(one)} is unusual at {where}{chance}."
 
 
+def told(envelopes: Sequence[Envelope]) -> Iterator[str]:
+    """What is unusual along nerves, a sentence each; the rest counted, and what was not compared by its reason."""
+    compared = [e for e in envelopes if not e.refused]
+    yield from (said(e) for e in compared if e.unusual.any())
+    within = [e for e in compared if not e.unusual.any()]
+    if len(within) == 1:
+        yield said(within[0])
+    elif within:
+        names = wording.listing(list(dict.fromkeys(title(e) for e in within)))
+        yield f"{names} lie within the band of healthy people all along."
+    for why in dict.fromkeys(e.refused for e in envelopes if e.refused):
+        names = wording.listing([title(e) for e in envelopes if e.refused == why])
+        yield f"{names} {'was' if sum(e.refused == why for e in envelopes) == 1 else 'were'} not compared along the nerve: {why}."
+
+
 def along(one: Envelope) -> Markup:
     """Value by distance: the simultaneous band pale, the pointwise band darker, what lies outside of the former marked."""
     plot = Plot(580, 246, f"{title(one)} along the nerve against healthy people")
     up = Axis(*padded(np.concatenate([one.value, one.low_all, one.high_all]).tolist()), 180, 28)
     across = Axis(*padded(one.positions_mm.tolist(), 0.03), 56, 564)
     y_axis(plot, up, 56, labelled(title(one), one.key.unit), 564)
-    x_axis(plot, across, 180, "distance along the nerve (mm), towards the foot")
+    x_axis(plot, across, 180, f"mm from {origin(one)}, towards the foot")
     for low, high, kind in ((one.low_all, one.high_all, "band all"), (one.low, one.high, "band")):
         for piece in _pieces(np.isfinite(low) & np.isfinite(high)):
             there = [(across(d), up(v)) for d, v in zip(one.positions_mm[piece], high[piece], strict=True)]

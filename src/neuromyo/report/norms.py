@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,19 @@ from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.findings import FINDINGS
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import BAND, LIMIT, Envelope, judge
-from neuromyo.report import wording
-from neuromyo.report.envelope import along, said
+from neuromyo.report import change, wording
+from neuromyo.report.envelope import along, said, told
 from neuromyo.report.html import render
 from neuromyo.report.svg import Axis, Plot
-from neuromyo.report.tables import title_of, whole_regions
+from neuromyo.report.tables import main_rows, title_of, whole_regions
 
 #: the strip shows deviates up to here; what lies further out gets an arrow
 REACH = 5.0
 #: so many rows without anything unusual are shown at once
 SHOWN = 12
+
+#: so many profiles are drawn whatever they show; of more, only unusual ones at once
+DRAWN = 2
 
 #: verdict -> (heading, what it means), in the order of the page
 VERDICTS: dict[str, tuple[str, str]] = {
@@ -50,7 +53,8 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class NormsPart:
-    """What the template shows: sentences, rows by verdict, envelopes, what the norms are made from."""
+    """What the template shows: sentences, rows by verdict, envelopes (of many, those ``within`` the band folded), what the norms are
+    made from."""
 
     sentences: tuple[str, ...]
     groups: tuple[tuple[str, str, str, tuple[Row, ...]], ...]
@@ -58,6 +62,7 @@ class NormsPart:
     envelopes: tuple[tuple[Markup, str], ...]
     sources: tuple[str, ...]
     remarks: tuple[str, ...]
+    within: tuple[tuple[Markup, str], ...] = ()
     fold_from: int = SHOWN
 
 
@@ -71,20 +76,27 @@ def part(
 
     notes : what the norms are made from, as sentences
     """
-    rows = [r for r in whole_regions(table) if np.isfinite(r["z"])]
+    placed = [r for r in whole_regions(table) if np.isfinite(r["z"])]
+    rows = [placed[i] for i in main_rows(placed)]
     drawn = [e for e in envelopes if not e.refused]
+    first = [e for e in drawn if e.unusual.any() or len(drawn) <= DRAWN]
     if not rows and not envelopes:
         return None
     several = len({r["statistic"] for r in rows}) > 1
-    made = [_row(r, biomarkers or {}, several) for r in sorted(rows, key=lambda r: -abs(r["z"]))]
+    everywhere = _everywhere(rows)
+    made = [
+        _row(r, biomarkers or {}, several, everywhere, _source(r, rows))
+        for r in sorted(rows, key=lambda r: -abs(r["z"]))
+    ]
     groups = tuple((v, *VERDICTS[v], tuple(r for r in made if r.verdict == v)) for v in VERDICTS)
     return NormsPart(
-        sentences=(*sentences(rows, biomarkers), *(said(e) for e in envelopes)),
+        sentences=(*sentences(rows, biomarkers), *told(envelopes)),
         groups=tuple(g for g in groups if g[3]),
         scale=_scale(),
-        envelopes=tuple((along(e), said(e)) for e in drawn),
+        envelopes=tuple((along(e), said(e)) for e in first),
+        within=tuple((along(e), said(e)) for e in drawn if e not in first),
         sources=tuple(notes) or tuple(dict.fromkeys(r["norm"] for r in rows if r["norm"])),
-        remarks=_remarks(rows),
+        remarks=(*_remarks(rows), *_others(len(placed) - len(rows))),
     )
 
 
@@ -92,20 +104,43 @@ def page(
     table: Measurements,
     name: str,
     biomarkers: Mapping[str, Biomarker] | None = None,
-    envelopes: Sequence[Envelope] = (),
+    envelopes: Sequence[Envelope] | Mapping[tuple[str, str], Sequence[Envelope]] = (),
     notes: Sequence[str] = (),
+    norm: str = "",
+    changes: Mapping[tuple[str, str], Sequence[change.Pair]] | None = None,
 ) -> str:
-    """The self-contained page of a table against norms; a person a section. A pure function of what it is given."""
+    """The self-contained page of a table against norms; a person a section. A pure function of what it is given.
+
+    name : of the table; envelopes : by (subject, session), or all of the one person of the table; norm : what it is compared with
+    changes : since an earlier visit, by (subject, session)
+    """
     people = dict.fromkeys((r["subject"], r["session"]) for r in table.rows())
     parts = []
     for subject, session in people:
         one = part(
-            table.where(subject=subject, session=session), biomarkers, envelopes if len(people) == 1 else (), notes
+            table.where(subject=subject, session=session),
+            biomarkers,
+            _of_visit(envelopes, (subject, session), len(people)),
+            notes,
         )
-        parts.append((_who(subject, session), one))
-    return render("norms_page.html.j2", title=name, people=parts)
+        since = change.part((changes or {}).get((subject, session), ()), biomarkers or {})
+        parts.append((_who(subject, session), one, since))
+    return render("norms_page.html.j2", title=name, norm=norm, people=parts)
 
 
+def _of_visit(
+    envelopes: Sequence[Envelope] | Mapping[tuple[str, str], Sequence[Envelope]], visit: tuple[str, str], people: int
+) -> Sequence[Envelope]:
+    if isinstance(envelopes, Mapping):
+        return envelopes.get(visit, ())
+    return envelopes if people == 1 else ()
+
+
+#: where the norm is too uncertain: of several values, of one
+_UNSURE = (
+    "but for none of them is the norm certain enough to be sure",
+    "but the norm is not certain enough to be sure",
+)
 #: so many unusual values are named in the sentences
 NAMED = 3
 
@@ -124,9 +159,10 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     counted = (
         f"{len(outside)} of {n} {'lies' if len(outside) == 1 else 'lie'} outside of what 95 % of healthy people have"
     )
-    told = {0: "for none of them is the norm certain enough to be sure", len(outside): "all of them surely" if sure > 1 else "surely"}.get(
-        sure, f"{sure} of them surely"
-    )  # fmt: skip
+    told = f"{sure} of them surely"
+    if sure in (0, len(outside)):
+        one = len(outside) == 1
+        told = ("surely" if one else "all of them surely") if sure else _UNSURE[one]
     by_chance = f"In a healthy person {_about(chance)} of {len(rows)} would, by chance."
     furthest = sorted((r for _, r in outside), key=lambda r: -abs(r["z"]))[:NAMED]
     several = len({r["statistic"] for r in rows}) > 1
@@ -152,18 +188,24 @@ def _about(n: float) -> str:
     return f"about {n:.0f}" if n >= 1.5 else "about one" if n >= 0.75 else "less than one"
 
 
-def _row(row: Mapping[str, Any], biomarkers: Mapping[str, Biomarker], several: bool) -> Row:
+def _row(
+    row: Mapping[str, Any],
+    biomarkers: Mapping[str, Biomarker],
+    several: bool,
+    everywhere: Sequence[str] = (),
+    source: str = "",
+) -> Row:
     z, low, high = row["z"], row["z_low"], row["z_high"]
     side = f", {row['side']}" if row["side"] in ("left", "right") else ""
     what = title_of(biomarkers, row["biomarker"], row["quantity"])
     kind = f" ({row['statistic']})" if several and row["statistic"] not in ("mean", "volume") else ""
     place = wording.capital(wording.region(row["region"])) + side
-    name = f"{place}: {wording.short(what)}{kind}"
+    name = f"{place}: {wording.short(what)}{kind}{source}"
     judged = judge(z, low, high)
     normal = f"{wording.number(row['normal_low'], row['value'])} to {wording.with_unit(row['normal_high'], row['unit'], row['value'])}"
     interval = f" ({_signed(low)} to {_signed(high)})" if np.isfinite(low) else ""
     direction = ("higher" if z > 0 else "lower") if judged in ("sure", "unsure") else ""
-    flags = tuple(f for f in row["flags"].split(",") if f in _ROW_FLAGS)
+    flags = tuple(f for f in row["flags"].split(",") if f in _ROW_FLAGS and f not in everywhere)
     return Row(
         judged, name, wording.with_unit(row["value"], row["unit"]), normal if np.isfinite(row["normal_low"]) else "–",
         _signed(z) + interval, direction, strip(z, low, high, judged, name), tuple(FINDINGS[f] for f in flags),
@@ -175,10 +217,23 @@ _ROW_FLAGS = ("W-EXTRAPOLATED", "W-LEVERAGE", "W-COVARIATE")
 _NORM_FLAGS = ("W-CONFLICT", "W-FEW", "W-NEWSITE", "N-LOCALONLY")
 
 
+def _everywhere(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Remarks that half of the values or more bear: told once below."""
+    borne = [r["flags"].split(",") for r in rows]
+    return tuple(f for f in _ROW_FLAGS if len(rows) > 3 and 2 * sum(f in b for b in borne) > len(rows))
+
+
+def _source(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Who drew the region, where two did."""
+    names = ("region", "side", "quantity", "biomarker", "acquisition")
+    drawn = {r["region_source"] for r in rows if all(r[n] == row[n] for n in names)}
+    return f", by {row['region_source']}" if len(drawn) > 1 else ""
+
+
 def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What holds for norms as a whole, with how many values it concerns and what that is worth."""
     out = []
-    for flag in _NORM_FLAGS:
+    for flag in (*_everywhere(rows), *_NORM_FLAGS):
         hit = [r for r in rows if flag in r["flags"].split(",")]
         if not hit:
             continue
@@ -192,6 +247,12 @@ def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         share = "" if len(hit) == len(rows) else f" ({len(hit)} of {len(rows)} values)"
         out.append(wording.sentence(FINDINGS[flag] + extra + share))
     return tuple(out)
+
+
+def _others(n: int) -> Iterator[str]:
+    """What is not shown."""
+    if n:
+        yield f"{wording.plural(n, 'value')} more (medians and fits to the mean signal of the same regions) in the table."
 
 
 def _signed(z: float) -> str:

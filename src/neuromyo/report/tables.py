@@ -85,6 +85,16 @@ def main_statistic(rows: Sequence[Mapping[str, Any]]) -> str:
     return "mean" if "mean" in kinds else next((k for k in kinds if k != REGION_FIT), kinds[0])
 
 
+def main_rows(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Which rows stand for their number: of mean, median and fit of one region and quantity, the `main_statistic`."""
+    names = ("subject", "session", "acquisition", "region", "region_source", "side", "level", "biomarker", "quantity")
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault(tuple(row[n] for n in names), []).append(i)
+    mains = [(members, main_statistic([rows[i] for i in members])) for members in groups.values()]
+    return sorted(i for members, kind in mains for i in members if rows[i]["statistic"] == kind)
+
+
 def value_tables(table: Measurements, biomarkers: Mapping[str, Biomarker]) -> tuple[ValueTable, ...]:
     """A table and a plot for each acquisition, biomarker and quantity, in the order of the measurements."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}

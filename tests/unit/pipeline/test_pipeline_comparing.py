@@ -71,7 +71,7 @@ def test_without_its_norm_an_earlier_comparison_is_taken_back():
         ({"quantity": "T1"}, "the norm has no T1"),
         ({"value": float("nan")}, "there is no value"),
         ({"flags": "TRUNCATED"}, "the field of view cuts the region off, so it is too small"),
-        ({"flags": "failed:72%"}, "72% of its voxels are not fitted"),
+        ({"flags": "failed:72%"}, "half of its voxels or more are not fitted"),
         ({"subject": "p2"}, "no age"),
     ],
 )

@@ -17,7 +17,7 @@ from neuromyo.core.measurements import Measurements
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.series import ArrayData, Series
 from neuromyo.io import nifti_write
-from neuromyo.pipeline import map_loose, nerve_cache, nerve_steps, nerves, pictures
+from neuromyo.pipeline import map_loose, nerve_cache, nerve_steps, nerves, norm_profiles, pictures
 from neuromyo.pipeline.nerve_steps import Pictures
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.report import nerves as report
@@ -171,3 +171,30 @@ def test_a_loose_map_has_the_unit_that_its_sidecar_states(tmp_path, sidecar, val
     assert one.sd[0, 0, 0] == pytest.approx(value / 25)
     assert one.quantity.display == unit
     assert [f.code for f in findings] == ([] if sidecar else ["W-UNITS"])
+
+
+def test_places_along_the_nerve_say_what_they_count_from_and_bundles_say_where_they_are(monkeypatch):
+    one = followed()
+    at = one.grid.stored_slice(one.sections[3].slice)
+    bundle = {
+        "slice": str(at),
+        "region": one.name,
+        "quantity": "fascicle_count",
+        "unit": "1",
+        "statistic": "slice",
+        "value": 7.0,
+    }
+    monkeypatch.setattr(nerves, "_bundles", lambda *_: ([bundle, {**bundle, "slice": "", "statistic": "mean"}], []))
+    bone = Landmark("bone", tuple(one.sections[8].centre_mm), "fibular-head")
+    rows = [dict(r) for r in nerves.examine([shown(one)], one, [bone], maps=[t2_along(one)]).rows]
+    levels = {str(r["slice"]): r["level"] for r in rows if r["quantity"] == "CSA" and r["statistic"] == "slice"}
+    (counted,) = [r for r in rows if r["quantity"] == "fascicle_count" and r["slice"]]
+    assert counted["level"] == levels[str(at)] and counted["level_from"] == "fibular-head"
+    assert {r.get("level_from", "") for r in rows if r.get("level")} == {"fibular-head"}
+    assert {r.get("level_from", "") for r in rows if not r.get("level")} == {""}
+    found = norm_profiles.profiles(Measurements.of({"subject": "1", **r} for r in rows).rows())
+    assert {(p.key.quantity, p.zero) for p in found} == {
+        ("CSA", "fibular-head"),
+        ("flattening", "fibular-head"),
+        ("T2", "fibular-head"),
+    }

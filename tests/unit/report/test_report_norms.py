@@ -59,7 +59,9 @@ def test_how_many_are_unusual_and_how_many_would_be_by_chance():
     )
     assert "for all of them" in norms.sentences([open_, open_])[0]
     assert norms.sentences([open_])[0].endswith("but the norm is not certain enough to be sure.")
-    assert "for none of them is the norm certain enough" in norms.sentences([row(2.3, 1.0, 3.6)])[0]
+    assert norms.sentences([row(2.3, 1.0, 3.6)])[0].endswith(", but the norm is not certain enough to be sure.")
+    two = norms.sentences([row(2.3, 1.0, 3.6), row(2.2, 1.0, 3.6)])[0]
+    assert "for none of them is the norm certain enough" in two
     assert norms.sentences([]) == ()
 
 
