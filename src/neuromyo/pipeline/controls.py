@@ -76,6 +76,24 @@ def gather(rows: Measurements, roster: Roster, control: Sequence[str] = (), ever
     return Gathered(values, tuple(sorted(people)), (*roster.findings, *findings))
 
 
+def twins(found: Gathered) -> Iterator[Finding]:
+    """People who have all their numbers in common, two or more: one person under two labels."""
+    numbers: dict[str, list[tuple[str, str, float]]] = {}
+    for key, values in found.values.items():
+        for one in values:
+            numbers.setdefault(one.person, []).append((str(key), one.body.side, one.value))
+    alike: dict[tuple[tuple[str, str, float], ...], list[str]] = {}
+    for who in sorted(numbers):
+        alike.setdefault(tuple(numbers[who]), []).append(who)
+    for said, people in alike.items():
+        if len(people) > 1 and len({value for _, _, value in said}) > 1:
+            alike_said = (
+                f"have the same {len(said)} numbers to the last digit: probably one person under several labels"
+            )
+            yield Finding("warn", "N-CONTROL", _listed(people), alike_said, "leave all but one out of the table of people",
+                          "one person counts several times")  # fmt: skip
+
+
 def _controls(
     subjects: Iterable[str], roster: Roster, words: Sequence[str], everyone: bool, findings: list[Finding]
 ) -> set[str]:
