@@ -68,7 +68,9 @@ def test_ages_and_bodies_are_taken_out_of_a_published_sd():
         prior.published(PLAIN, 1, (study,), T2), prior.published(covariates, 1, (replace(study, slopes={}),), T2),
         prior.published(covariates, 1, (study,), T2))]  # fmt: skip
     assert residual[1] == pytest.approx(residual[0] / np.sqrt(1 + 0.3**2), rel=1e-6)
-    assert residual[2] == pytest.approx(residual[0] * np.sqrt((4 - 1.44) / 4 / (1 + 0.2**2)), rel=1e-6)
+    # a printed slope (known to 0.2 SD) is drawn towards the usual ones (0.3 SD) by 4 parts of 13
+    slope, doubt = 1.2 * 9 / 13, 0.2**2 * 9 / 13
+    assert residual[2] == pytest.approx(residual[0] * np.sqrt((4 - slope**2) / 4 / (1 + doubt)), rel=1e-6)
 
 
 def test_papers_that_disagree_speak_for_sites_that_differ():
