@@ -24,18 +24,23 @@ def field(stated: float | None) -> None:
 def apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
     """E-OUTDIR where a file would be written over one that is read, or over its sidecar, or two over each other.
 
-    outputs : by the option that names them; inputs : by what they are to people
+    outputs : by the option that names them, ``-o`` being a table with a sidecar; inputs : by what they are to people
     """
-    taken = {}
+    taken: dict[Path, str] = {}
     for what, path in inputs.items():
         if path is not None:
-            taken |= {path.resolve(): what, path.resolve().with_suffix(".json"): f"{what} or its sidecar"}
+            taken.setdefault(_sidecar(path), f"the sidecar of {what}")
             taken[path.resolve()] = what
     for option, path in outputs.items():
         if path is None:
             continue
-        for mine in (path.resolve(), path.resolve().with_suffix(".json") if option == "-o" else path.resolve()):
-            if mine in taken:
-                raise OptionError("E-OUTDIR", where=f"{option} {path.name}", needed="a new file", found=taken[mine],
+        mine = [path.resolve(), *([_sidecar(path)] if option == "-o" else [])]
+        for one in mine:
+            if one in taken:
+                raise OptionError("E-OUTDIR", where=f"{option} {path.name}", needed="a new file", found=taken[one],
                                   remedy="give another name")  # fmt: skip
-        taken |= {path.resolve(): f"the file of {option}"}
+        taken |= dict.fromkeys(mine, f"what {option} writes")
+
+
+def _sidecar(path: Path) -> Path:
+    return path.resolve().with_suffix(".json")

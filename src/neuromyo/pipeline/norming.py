@@ -220,7 +220,8 @@ def compare_files(request: CompareRequest) -> CompareResult:
     files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
     files += norm_since.write(request.out, changes) if request.since.asked else []
     files += _page(request.html, source, done, profiled, changes, file) if request.html is not None else []
-    findings = (*roster.findings, *done.findings, *profiled.findings, *told)
+    unstated = _unstated(file, request.field_t)
+    findings = (*roster.findings, *unstated, *done.findings, *profiled.findings, *told)
     return CompareResult(done, profiled, changes, file.label, tuple(map(str, files)), findings)
 
 
@@ -262,6 +263,13 @@ def fits(file: NormFile, field_t: float | None, name: str) -> None:
     if own is not None and field_t is not None and abs(float(own) - field_t) > 0.2:
         raise OptionError("E-METHOD", where=name, needed=f"scans at {own:g} T, as those of the norm", found=f"{field_t:g} T",
                           remedy="relaxation times and MTR change with the field: use a norm of that field")  # fmt: skip
+
+
+def _unstated(file: NormFile, field_t: float | None) -> Iterator[Finding]:
+    """The norm states a field, and the scans do not: nobody can tell whether they compare."""
+    if file.conditions.get("field_T") and field_t is None:
+        yield Finding("note", "N-CONTROL", file.name, f"its controls were scanned at {float(file.conditions['field_T']):g} T; of these "
+                      "scans no field is stated", "state it by --field")  # fmt: skip
 
 
 def _possible(flag: str, value: object, fine: bool, needed: str) -> None:

@@ -59,6 +59,8 @@ def test_the_page_is_not_written_over_the_table_nor_the_norm(tmp_path):
             norm_options.apart({"-o": tmp_path / "z.tsv", "--html": page}, {"the table": table, "the norm": norm})
         assert "--html" in said.value.where
     norm_options.apart({"-o": tmp_path / "z.tsv", "--html": tmp_path / "z.html"}, {"the table": table, "people": None})
+    with pytest.raises(NeuromyoError, match="what -o writes"):  # the table's sidecar
+        norm_options.apart({"-o": tmp_path / "sites.tsv", "--model": tmp_path / "sites.json"}, {})
 
 
 @pytest.mark.parametrize(
@@ -169,3 +171,10 @@ def test_a_verdict_is_sure_where_the_whole_interval_is_outside():
     assert judge(2.5, 1.9, 4.0) == "unsure" and judge(2.5, np.nan, 4.0) == "unsure"
     assert judge(1.0, -0.5, 2.5) == "open" and judge(1.0, np.nan, np.nan) == "open"
     assert judge(0.5, -0.5, 1.5) == "usual"
+
+
+def test_a_norm_of_a_stated_field_asks_for_that_of_the_scans(tmp_path):
+    built(tmp_path, healthy(12), field_t=3.0)
+    lines = told(compared(tmp_path, patient(T2=36)).findings, "N-CONTROL")
+    assert len(lines) == 1 and "3 T" in lines[0] and "--field" in lines[0]
+    assert not told(compared(tmp_path, patient(T2=36), field_t=3.0).findings, "N-CONTROL")
