@@ -91,6 +91,7 @@ def make(
     findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
     findings += [*said, *(_few(key, site, counts[site]) for site in sites if site not in enough)]
     published = norm_literature.of(key, sought) if sought is not None else ()
+    findings += norm_literature.off_scale(key, sought) if sought is not None else ()
     return Entry(key, names, tuple(made), published), tuple(findings)
 
 
