@@ -22,7 +22,9 @@ from tests.physics.norm_judging import Jury, Scores, Situation, scores, with_wor
 from tests.physics.norm_judging_wider import flagged_somewhere, sites_in_line
 
 FULL = int(os.environ.get("NEUROMYO_TEST_COHORTS", "0"))
-COHORTS = FULL or 30
+#: as many as run each time: 30 no longer find (x - mean) / SD out
+FEW = 40
+COHORTS = FULL or FEW
 #: profiles and sites take longer a cohort
 FEWER = FULL // 4 or 10
 JURY = Jury(COHORTS, strict=FULL >= 400)
@@ -87,7 +89,7 @@ class TestControlsAlone:
 
 
 @pytest.mark.parametrize("literature", [True, False], ids=["with literature", "alone"])
-@pytest.mark.parametrize("n", [10, 20, 40])
+@pytest.mark.parametrize("n", SIZES)
 def test_intervals_hold_the_true_deviate(n, literature):
     found = judged(Situation(nc.T2, n, literature=literature))
     assert JURY.between(found, "covered", 0.93, 0.995), told(found)
@@ -109,11 +111,12 @@ class TestWrongLiterature:
         assert JURY.between(found, "wrong", 0.0, 0.06), told(found)
 
     def test_the_agreement_says_so(self):
-        """It falls with the error of the literature, and is lower for more controls, who know better."""
-        right, wrong, more = (
-            judged(Situation(nc.T2, n, off=off)).mean("agreement") for n, off in ((20, 0.0), (20, 2.0), (40, 2.0))
-        )
+        """It falls with the literature's error, which is told (W-CONFLICT) of two cohorts in three; a right one hardly ever."""
+        found = [judged(Situation(nc.T2, n, off=off)) for n, off in ((20, 0.0), (20, 2.0), (40, 2.0))]
+        right, wrong, more = (f.mean("agreement") for f in found)
         assert right > 0.8 and wrong < 0.6 and more < 0.6, (right, wrong, more)
+        right, wrong, more = (f.in_conflict() for f in found)
+        assert right < 0.15 and wrong > 0.4 and more > 0.4, (right, wrong, more)
 
 
 def test_a_new_site_with_three_controls():
@@ -159,13 +162,13 @@ def test_the_truth_scores_what_can_be_scored():
 @pytest.mark.parametrize("rule", ["plug-in", "mean"])
 def test_the_jury_finds_a_plug_in_z_out(rule):
     """The limits above, with as few cohorts as run each time, refuse what ignores that mean and SD are estimates."""
-    jury = Jury(40, strict=False)
-    ten, twenty = (scores(Situation(nc.T2, n), 40, rule) for n in (10, 20))
+    jury = Jury(FEW, strict=False)
+    ten, twenty = (scores(Situation(nc.T2, n), FEW, rule) for n in (10, 20))
     assert not jury.between(ten, "wrong", 0.043, 0.058), told(ten)
     assert not jury.worst_tenth(ten, 0.10), told(ten)
     assert not jury.between(ten, "far", 0.007, 0.014), told(ten)
     if rule == "plug-in":
         assert not jury.between(ten, "wrong", 0.0, 0.07) and not jury.worst_tenth(ten, 0.18), told(ten)
         assert not jury.between(twenty, "wrong", 0.043, 0.058), told(twenty)
-        spread = scores(with_world(Situation(nc.T2, 20), log_sd_slope=0.25), 40, rule)
+        spread = scores(with_world(Situation(nc.T2, 20), log_sd_slope=0.25), FEW, rule)
         assert not jury.between(spread, "old", 0.0, 0.09), told(spread)

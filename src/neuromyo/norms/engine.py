@@ -27,6 +27,7 @@ from neuromyo.norms.interval import main_share
 from neuromyo.norms.options import SITE_SDS, Options
 from neuromyo.norms.placing import Norm
 from neuromyo.norms.prior import Published, Start
+from neuromyo.norms.studies import why_off_scale
 from neuromyo.norms.summary import Controls, SiteSums, Summary, summarise
 from neuromyo.norms.transforms import of
 
@@ -53,6 +54,8 @@ def norm(
     """The norm of one quantity at one place, from the sums of one or several centres and from published values.
 
     ``options``: those of the first summary unless given; covariates and heteroscedasticity are the summaries' own.
+    A study that
+    cannot be put on the quantity's scale is left out; `Summary.left_out` says which and why.
     Raises E-NORM where summaries do not belong together or fewer than `Options.least_effective` people are left.
     """
     merged = merge([summaries] if isinstance(summaries, Summary) else list(summaries))
@@ -60,14 +63,23 @@ def norm(
         options = replace(options, covariates=merged.options.covariates, heteroscedastic=merged.options.heteroscedastic)
         merged = replace(merged, options=options)
     _refuse_constant(merged)
+    merged, studies = _on_scale(merged, tuple(published))
     grid = _grid(merged)
     try:
-        parts = _posterior(merged, grid, tuple(published))
+        parts = _posterior(merged, grid, studies)
     except np.linalg.LinAlgError:
         raise DataError("E-NORM", where=f"norm of {merged.key}", needed="controls who tell the covariates apart",
                         found=f"{merged.n_people} controls for {len(merged.options.covariates.names)} covariates",
                         remedy="choose fewer covariates, or a finite slope_sd") from None  # fmt: skip
-    return _assembled(merged, grid, parts, tuple(published), name)
+    return _assembled(merged, grid, parts, studies, name)
+
+
+def _on_scale(summary: Summary, studies: tuple[Published, ...]) -> tuple[Summary, tuple[Published, ...]]:
+    """The studies that can stand on the scale of the quantity; those that cannot are told."""
+    key = summary.key
+    why = [why_off_scale(study, of(key.quantity, key.unit), key.unit) for study in studies]
+    told = replace(summary, left_out=(*summary.left_out, *(words for words in why if words)))
+    return told, tuple(study for study, words in zip(studies, why, strict=True) if not words)
 
 
 def merge(summaries: Sequence[Summary]) -> Summary:

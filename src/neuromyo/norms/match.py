@@ -245,7 +245,9 @@ def published(found: Iterable[Entry]) -> list[Published]:
         mean = fsum(nan if e.mean is None else e.mean for e in group) / len(group)
         sd = sqrt(fsum((nan if e.sd is None else e.sd) ** 2 for e in group) / len(group))
         age = nan if first.age_mean is None else first.age_mean
-        made.append(Published(n=first.n or 0, mean=mean, sd=sd, age_mean=age, label=f"{first.study} (n = {first.n})"))
+        age_sd = nan if first.age_sd is None else first.age_sd
+        label = f"{first.study} (n = {first.n})"
+        made.append(Published(n=first.n or 0, mean=mean, sd=sd, age_mean=age, age_sd=age_sd, label=label))
     return made
 
 

@@ -23,7 +23,8 @@ class Options:
     slope_sd : prior SD of a slope, in SDs between people over one SD of adults; infinite is ordinary least squares.
         0.3: four covariates then explain a quarter of the variance, as in the large nerve and muscle cohorts
     steep_weight : prior weight of slopes three times as wide: some quantities hang on age (FA of nerves, r = -0.8)
-    known_slope_sd : SD of the error of a slope that a paper prints; 0.2, since papers' slopes come from n of 20 to 60
+    slope_between_sd : SD between studies of a slope, beside the standard error of each. 0.1, a third of
+        a usual slope: people are recruited otherwise elsewhere
     literature_weight : prior weight of "the published values are about people like ours"
     heteroscedastic : whether the SD may change with age
     log_sd_slope_sd : prior SD of that change (of log SD over one SD of age); 0.25: from 20 to 80 years the SD changes
@@ -40,7 +41,7 @@ class Options:
     covariates: Covariates = field(default_factory=Covariates)
     slope_sd: float = 0.3
     steep_weight: float = 0.2
-    known_slope_sd: float = 0.2
+    slope_between_sd: float = 0.1
     literature_weight: float = 0.8
     heteroscedastic: bool = True
     log_sd_slope_sd: float = 0.25
@@ -52,7 +53,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in (
             "slope_sd",
-            "known_slope_sd",
+            "slope_between_sd",
             "log_sd_slope_sd",
             "site_sd",
             "study_log_sd",

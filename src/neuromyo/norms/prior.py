@@ -7,8 +7,8 @@ A published study k is one more site of which only n, mean and SD are known:
 tau, the SD between sites in units of the SD between people, is not known and is integrated over a grid (`SITE_SDS`,
 half-normal of scale `Options.site_sd`), to which the published means bear witness themselves. omega is fixed
 (`Options.study_log_sd`): two or three SDs say nothing about their own spread. A published SD holds the spread of ages and
-bodies of its people, the residual SD does not: it is divided by sqrt(1 + p slope_sd^2), what p covariates of unit spread
-are expected to add (a printed slope, drawn towards the usual ones, is taken off instead, and is that slope's prior mean).
+bodies of its people, the residual SD does not: SD2 = s2 + E[b'C b], where C is how covariates go together in adults and b the
+slopes to expect (`studies.expected_slopes`), with their uncertainty.
 Beside it stands a vague component, "the literature is not about these people": a mean within `Options.vague_sd`, a residual
 variance with two degrees of freedom, the same slopes.
 
@@ -17,57 +17,21 @@ Cites: Schmidli et al. 2014, Biometrics 70:1023 (robust meta-analytic-predictive
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import digamma
 
-from neuromyo.core.errors import DataError
 from neuromyo.norms.conjugate import Nig, prior, rows
-from neuromyo.norms.covariates import SCALES
 from neuromyo.norms.options import SITE_SDS, Options
-from neuromyo.norms.transforms import Transform, moments
+from neuromyo.norms.studies import Published, expected_slopes, on_scale, together
+from neuromyo.norms.transforms import Transform
+
+__all__ = ["Published", "Start", "published", "site_weights", "slope_weights", "weak"]
 
 #: beside published values a slope's prior is never flatter than this; slopes are not taken to explain more of a published
 #: SD than this one does
 _WIDEST, _USUAL = 10.0, 0.5
-
-
-@dataclass(frozen=True)
-class Published:
-    """A published summary of healthy people, of the same unit and method: n, mean, and an SD known to be one.
-
-    ``age_mean`` (years), ``male_share`` (0 to 1), ``height_mean`` (m), ``weight_mean`` (kg), ``bmi_mean`` (kg/m2): of its
-    people, NaN where not printed. ``slopes``: change of the value per unit of a covariate, where the paper prints it
-    (per year, m, kg, kg/m2; sex: male less female; side: right less left). ``label``: how it is cited.
-    """
-
-    n: int
-    mean: float
-    sd: float
-    age_mean: float = float("nan")
-    male_share: float = float("nan")
-    height_mean: float = float("nan")
-    weight_mean: float = float("nan")
-    bmi_mean: float = float("nan")
-    label: str = ""
-    slopes: Mapping[str, float] = field(default_factory=dict)
-
-    def slope(self, name: str, transform: Transform) -> float:
-        """Printed slope on the scales of the design and the transform, at the study's mean; NaN where not printed."""
-        per_unit = self.slopes.get(name, float("nan"))
-        step = 0.5 if name in ("sex", "side") else SCALES.get(name, (0.0, 1.0, "", 1.0))[1]
-        return per_unit * step * float(np.exp(transform.jacobian_log(self.mean)))
-
-    def covariate(self, name: str) -> float:
-        """Mean of a covariate on the scale of the design; NaN where not printed."""
-        if name == "sex":
-            return 2 * self.male_share - 1
-        if name == "side":
-            return 0.0
-        centre, scale, _, _ = SCALES.get(name, (0.0, 1.0, "", 1.0))
-        return (getattr(self, f"{name}_mean", float("nan")) - centre) / scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +63,8 @@ def slope_weights(options: Options) -> np.ndarray:
 def weak(options: Options, n_sites: int) -> Start:
     """Nothing published: no prior on mean and SD (their unit is learnt from the controls), slopes in units of the SD."""
     p = len(options.covariates.names)
-    nig = _start(np.zeros(p), np.full(p, options.slope_sd), n_sites, a=0.0, b=0.0)
+    mean, sds = _coefficients(np.zeros(p), np.full(p, options.slope_sd), n_sites)
+    nig = prior(mean, sds, a=0.0, b=0.0)
     return Start(nig, site_weights(options), np.zeros(len(SITE_SDS)))
 
 
@@ -113,21 +78,22 @@ def published(
     a, b = _variance(options, told)
     tau2 = np.array(SITE_SDS)[:, None] ** 2
     spread = 1 / told.n + told.doubt + tau2
-    known, evidence = _start(told.slope, told.slope_sd, n_sites, a, b).update(rows(x, told.mean, spread))
+    known, evidence = _start(told, n_sites, a, b).update(rows(x, told.mean, spread))
     log = site_weights(options) + evidence
     literature = Start(known, log - np.logaddexp.reduce(log), 1 / (1 / spread).sum(axis=1) + tau2[:, 0])
     share = 1 / spread[len(SITE_SDS) // 2]
     middle, at = (share @ x) / share.sum(), share @ told.mean / share.sum()
     wide = np.full((len(SITE_SDS), 1), options.vague_sd**2)
     # the same slopes, so that agreement is about mean and SD; one row for one flat coefficient leaves a = 1 as it is
-    blank = _start(told.slope, told.slope_sd, n_sites, a=1.0, b=b / a)
+    blank = _start(told, n_sites, a=1.0, b=b / a)
     loose, _ = blank.update(rows(middle[None], np.array([at]), wide))
     return literature, Start(loose, site_weights(options), np.zeros(len(SITE_SDS)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Studies on the normal scale: n, mean, sd, doubt (variance for what is not printed) (K,); x (K, 1 + p); slopes (p,)."""
+    """Studies on the normal scale: n, mean, sd, doubt (variance for what is not printed) (K,); x (K, 1 + p); slopes (p,),
+    their covariance (p, p) in units of the residual variance."""
 
     n: np.ndarray
     mean: np.ndarray
@@ -135,51 +101,47 @@ class _Table:
     doubt: np.ndarray
     x: np.ndarray
     slope: np.ndarray
-    slope_sd: np.ndarray
+    slope_covariance: np.ndarray
 
 
-def _start(slope: np.ndarray, slope_sd: np.ndarray, n_sites: int, a: float, b: float) -> Nig:
-    """Prior of intercept (flat), slopes and the effects of the sites, over `SITE_SDS`."""
+def _coefficients(slope: np.ndarray, slope_sd: np.ndarray, n_sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prior means and SDs of intercept (flat), slopes and the effects of the sites, over `SITE_SDS`."""
     mean = np.concatenate([[0.0], slope, np.zeros(n_sites)])
     sds = [np.concatenate([[np.inf], slope_sd, np.full(n_sites, tau)]) for tau in SITE_SDS]
-    return prior(np.tile(mean, (len(SITE_SDS), 1)), np.array(sds), a, b)
+    return np.tile(mean, (len(SITE_SDS), 1)), np.array(sds)
+
+
+def _start(told: _Table, n_sites: int, a: float, b: float) -> Nig:
+    """Prior over `SITE_SDS` with the slopes that studies let expect, whose errors go together."""
+    p = len(told.slope)
+    nig = prior(*_coefficients(told.slope, np.ones(p), n_sites), a, b)
+    inverse = np.linalg.inv(told.slope_covariance)
+    nig.precision[:, 1 : p + 1, 1 : p + 1] = inverse
+    return replace(nig, log_det=nig.log_det + np.linalg.slogdet(inverse)[1])
 
 
 def _table(options: Options, studies: tuple[Published, ...], transform: Transform) -> _Table:
-    moved = [_moved(study, transform) for study in studies]
-    n, mean, sd = np.array(moved, dtype=np.float64).T
+    n = np.array([study.n for study in studies], dtype=np.float64)
+    mean, sd = np.array([on_scale(study, transform) for study in studies]).T
     names = options.covariates.names
     x = np.array([[s.covariate(name) for name in names] for s in studies]).reshape(len(studies), len(names))
-    slopes = np.array([[s.slope(name, transform) for name in names] for s in studies]).reshape(x.shape)
-    printed = np.isfinite(slopes)
-    count = np.maximum(printed.sum(axis=0), 1)
-    # what is printed (by several papers: better), and that slopes are rarely steep, are two pieces of knowledge of one slope
-    doubtful, usual = options.known_slope_sd**2 / count, options.slope_sd**2
-    kept = usual / (usual + doubtful)
-    slope = kept * np.where(printed, slopes, 0.0).sum(axis=0) / count
-    slope_sd = np.where(printed.any(axis=0), np.sqrt(kept * doubtful), options.slope_sd)
+    slope, covariance = expected_slopes(options, studies, sd, transform)
     # the mean age of an unnamed group of adults varies by half an SD of adults
-    doubt = 0.25 * np.isnan(x) @ (slope_sd**2 + (slope / np.median(sd)) ** 2)
+    doubt = 0.25 * np.isnan(x) @ (np.diag(covariance) + (slope / np.median(sd)) ** 2)
     x = np.column_stack([np.ones(len(n)), np.where(np.isnan(x), 0.0, x)])
-    return _Table(n, mean, sd, doubt, x, slope, slope_sd)
-
-
-def _moved(study: Published, transform: Transform) -> tuple[float, float, float]:
-    """n, and mean and SD on the normal scale."""
-    mean, sd = moments(transform, study.mean, study.sd)
-    if study.n < 2 or not np.isfinite(mean + sd):
-        raise DataError("E-NORM", where=f"published values {study.label}".strip(),
-                        needed=f"n of 2 or more, {transform.domain} as the mean, an SD above 0",
-                        found=f"n = {study.n}, mean {study.mean:g}, SD {study.sd:g}",
-                        remedy="leave this entry out")  # fmt: skip
-    return study.n, mean, sd
+    return _Table(n, mean, sd, doubt, x, slope, covariance)
 
 
 def _variance(options: Options, told: _Table) -> tuple[float, float]:
     """Inverse-gamma a, b of the residual variance of a new site, from published SDs."""
-    spread = np.array([name != "side" for name in options.covariates.names], dtype=bool)
-    explained = (told.slope[spread] ** 2).sum()
-    unknown = (np.minimum(told.slope_sd[spread], _USUAL) ** 2).sum()
+    names = options.covariates.names
+    # both sides of everybody are not in one published SD
+    spread = np.array([name != "side" for name in names], dtype=np.float64)
+    go = together(names) * np.outer(spread, spread)
+    explained = told.slope @ go @ told.slope
+    usual = np.minimum(np.diag(told.slope_covariance), _USUAL**2)
+    shrunk = np.sqrt(usual / np.diag(told.slope_covariance))
+    unknown = (go * told.slope_covariance * np.outer(shrunk, shrunk)).sum()
     residual = np.maximum(told.sd**2 - explained, 0.2 * told.sd**2) / (1 + unknown)
     log_sd = 0.5 * np.log(residual) + 0.5 / (told.n - 1)
     weight = 1 / (1 / (2 * (told.n - 1)) + options.study_log_sd**2)

@@ -58,7 +58,7 @@ class SiteSums:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What a norm file stores. ``left_out``: rows that did not enter, in words."""
+    """What a norm file stores. ``left_out``: rows that did not enter, and studies, in words."""
 
     key: NormKey
     options: Options

@@ -158,7 +158,7 @@ def _of_key(rows: list[dict[str, Any]], roster: Roster, later: Counter, twice: C
     for row in rows:
         people.setdefault(row["subject"], []).append(row)
     for who in sorted(people):
-        first = min((r["session"] for r in people[who]), key=_order)
+        first = min((r["session"] for r in people[who]), key=visit_order)
         later[who] += sum(r["session"] != first for r in people[who])
         sides: dict[str, dict[str, Any]] = {}
         for row in sorted(people[who], key=lambda r: (r["acquisition"], r["region_source"])):
@@ -168,7 +168,7 @@ def _of_key(rows: list[dict[str, Any]], roster: Roster, later: Counter, twice: C
             yield Value(who, float(sides[side]["value"]), roster.body(who, side))
 
 
-def _order(session: str) -> tuple[bool, float, str, str]:
+def visit_order(session: str) -> tuple[bool, float, str, str]:
     """Visits by what their labels tell: baseline before m4 before m12, then by the alphabet."""
     rank = visits.rank(session)
     return (rank is None, rank[1] if rank else 0.0, rank[0] if rank else "", session)

@@ -70,7 +70,7 @@ def make(
     key: NormKey, values: Sequence[Value], chosen: Sequence[str], sought: Sought | None = None
 ) -> tuple[Entry, tuple[Finding, ...]]:
     """The norm of one number. E-NORM where too few people have it, or where nothing can be told from their values."""
-    names = _of_key(chosen, values)
+    names = of_key(chosen, values)
     sites = sorted({v.body.site for v in values})
     counts = {site: len({v.person for v in values if v.body.site == site}) for site in sites}
     fewest = cells.fewest(0)
@@ -91,10 +91,11 @@ def make(
     findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
     findings += [*said, *(_few(key, site, counts[site]) for site in sites if site not in enough)]
     published = norm_literature.of(key, sought) if sought is not None else ()
+    findings += norm_literature.off_scale(key, sought) if sought is not None else ()
     return Entry(key, names, tuple(made), published), tuple(findings)
 
 
-def _of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
+def of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
     """Without the side, where only one was measured, or there is none."""
     both = {v.body.side for v in values} >= {"left", "right"}
     return tuple(n for n in chosen if n != "side" or both)

@@ -8,12 +8,13 @@ from difflib import get_close_matches
 
 from neuromyo.core.errors import Finding, OptionError
 from neuromyo.core.norm import NormKey
-from neuromyo.norms import match
+from neuromyo.norms import match, transforms
 from neuromyo.norms.literature import entries
-from neuromyo.norms.prior import Published
+from neuromyo.norms.studies import Published, why_off_scale
 
 #: statistics of a region that papers mean by its value
 _AS_PRINTED = ("mean", "region-fit", "volume")
+_WIDE = "its SD is wider than its mean and the bounds of the quantity allow"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,23 @@ class Sought:
 
 def of(key: NormKey, sought: Sought) -> tuple[Published, ...]:
     """The published values that may stand beside the controls."""
-    return tuple(match.published(sought.find(key).comparable)) if key.statistic in _AS_PRINTED else ()
+    return tuple(study for study, why in _on_scale(key, sought) if not why)
+
+
+def off_scale(key: NormKey, sought: Sought) -> tuple[Finding, ...]:
+    """The published values that compare, but whose mean and SD no healthy people have together."""
+    remedy = "look it up: is its ± an SD, and of this unit?"
+    return tuple(Finding("note", "N-CONTROL", str(key), why, remedy) for _, why in _on_scale(key, sought) if why)
+
+
+def _on_scale(key: NormKey, sought: Sought) -> list[tuple[Published, str]]:
+    """Published values that compare, each with why the scale of the quantity does not bear it, or ""."""
+    if key.statistic not in _AS_PRINTED:
+        return []
+    transform = transforms.of(key.quantity, key.unit)
+    return [
+        (study, why_off_scale(study, transform, key.unit)) for study in match.published(sought.find(key).comparable)
+    ]
 
 
 def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
@@ -71,7 +88,7 @@ def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
         near = sorted((near for one in found for near in one.others), key=lambda n: _nearness(n, sought.like))
         if poor:
             said, remedy = (
-                f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0])}",
+                f"{poor[0].value_text} ({poor[0].study}, {poor[0].id}) compares, but {match.why_no_prior(poor[0]) or _WIDE}",
                 "",
             )
         elif near:

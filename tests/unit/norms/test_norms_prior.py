@@ -68,9 +68,24 @@ def test_ages_and_bodies_are_taken_out_of_a_published_sd():
         prior.published(PLAIN, 1, (study,), T2), prior.published(covariates, 1, (replace(study, slopes={}),), T2),
         prior.published(covariates, 1, (study,), T2))]  # fmt: skip
     assert residual[1] == pytest.approx(residual[0] / np.sqrt(1 + 0.3**2), rel=1e-6)
-    # a printed slope (known to 0.2 SD) is drawn towards the usual ones (0.3 SD) by 4 parts of 13
-    slope, doubt = 1.2 * 9 / 13, 0.2**2 * 9 / 13
-    assert residual[2] == pytest.approx(residual[0] * np.sqrt((4 - slope**2) / 4 / (1 + doubt)), rel=1e-6)
+    # the printed slope, drawn a little towards none, and its error: that of the regression, and 0.1 between studies
+    error = np.exp(2 * 0.2**2) * (17.3 / 14.4) ** 2 / 1997 + 0.1**2
+    kept = 0.3**2 / (0.3**2 + error)
+    assert residual[2] == pytest.approx(
+        residual[0] * np.sqrt((4 - (1.2 * kept) ** 2) / 4 / (1 + kept * error)), rel=1e-6
+    )
+
+
+def test_covariates_that_go_together_explain_more_together():
+    """Men are taller: where both raise a value, its published SD holds their covariance, too."""
+    options = Options(covariates=Covariates(("sex", "height")), slope_sd=9.0)
+    same, opposed = (
+        prior.published(options, 1, (prior.Published(2000, 33.0, 2.0, slopes={"sex": 1.2, "height": h / 0.092}),), T2)
+        for h in (0.6, -0.6)
+    )
+    # SD2 less b'C b: 0.36 + 0.36 and +- 2 * 0.7 * 0.36
+    expected = (4 - 0.72 + 0.504) / (4 - 0.72 - 0.504)
+    assert opposed[0].nig.b[0] / same[0].nig.b[0] == pytest.approx(expected, rel=0.01)
 
 
 def test_papers_that_disagree_speak_for_sites_that_differ():
