@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal
 
 import numpy as np
 
 #: share of healthy people within `Place.normal` and `Envelope`, and probability of the intervals
 BAND = 0.95
+#: deviates between which that share of healthy people lie
+LIMIT = 1.959963984540054
+#: how unusual a value is, and how sure that is (`judge`)
+Verdict = Literal["sure", "unsure", "open", "usual"]
+
+
+def judge(z: float, low: float, high: float) -> Verdict:
+    """A deviate with the 95 % interval of the true one, against what 95 % of healthy people have.
+
+    ``sure``: outside, the whole interval, too; ``unsure``: outside, but the true deviate may be inside; ``open``: inside, but it may
+    be outside; ``usual``: inside, the whole interval, too. Without an interval nothing is sure.
+    """
+    known = isfinite(low) and isfinite(high)
+    if abs(z) > LIMIT:
+        return "sure" if known and (low > LIMIT or high < -LIMIT) else "unsure"
+    return "usual" if known and low >= -LIMIT and high <= LIMIT else "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ def _value(cell: str, kind: str, unit: str, where: str) -> tuple[float | None, F
                           "or state that unit for the whole column")  # fmt: skip
     if kind == "bmi":
         return None, stop("E-UNITS", where, needed, "compute it from kilograms and metres")
-    return None, stop("E-TABLE", where, needed, "mend that cell; n/a where it is not known")
+    other = f", or state the unit of the whole column if it is {fits[0]}s" if kind == "age" and fits else ""
+    return None, stop("E-TABLE", where, needed, f"mend that cell; n/a where it is not known{other}")
 
 
 def _agree(body: Body, where: str) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import NoReturn
 from neuromyo.core.errors import DataError, Finding, NeuromyoError
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import profile_union
-from neuromyo.norms.norm_file import Entry, NormFile, Site, _site_out
+from neuromyo.norms.norm_file import Entry, NormFile, Site, site_out
 
 _SAME = ("field_T", "protocol")
 
@@ -84,7 +84,7 @@ def _sums(file: NormFile, site: str) -> set[str]:
     """The sums of a site, comparable."""
     found = set()
     for entry in file.entries:
-        found |= {f"{entry.key} {_site_out(s)['cells']}" for s in entry.sites if s.site == site}
+        found |= {f"{entry.key} {site_out(s)['cells']}" for s in entry.sites if s.site == site}
     return found
 
 

@@ -196,11 +196,12 @@ def _entry_out(entry: Entry) -> dict[str, Any]:
         "key": asdict(entry.key),
         "covariates": list(entry.covariates),
         "published": [_without_nan(asdict(p)) for p in sorted(entry.published, key=lambda p: (p.label, p.mean))],
-        "sites": [_site_out(site) for site in sorted(entry.sites, key=lambda s: s.site)],
+        "sites": [site_out(site) for site in sorted(entry.sites, key=lambda s: s.site)],
     }
 
 
-def _site_out(site: Site) -> dict[str, Any]:
+def site_out(site: Site) -> dict[str, Any]:
+    """All that the file says of a site."""
     cells = [
         {"rows": list(c.rows), "people": list(c.people), "own": [_upper(m) for m in c.own], "total": [_upper(m) for m in c.total]}
         for c in site.cells

@@ -12,7 +12,7 @@ LOG_SD_SLOPES = (-0.4, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
 SITE_SDS = (0.05, 0.15, 0.3, 0.5, 0.8, 1.2)
 #: how many times wider the slopes of a quantity are that hangs on its covariates
 STEEP = 3.0
-CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 0.9)
+CORRELATIONS = (0.0, 0.4, 0.7, 0.9, 0.97)
 
 
 @dataclass(frozen=True)

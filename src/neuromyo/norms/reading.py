@@ -15,6 +15,8 @@ from neuromyo.norms.covariates import Covariates
 if TYPE_CHECKING:
     from neuromyo.norms.placing import Norm
 
+#: below this age, and more than so many years below the youngest control, a person is a child to whom adults tell nothing
+ADULT, NEAR = 18.0, 5.0
 #: agreement below which local controls and literature disagree; people below which a norm rests on few; leverage, in
 #: those of the average control, above which few controls decide
 CONFLICT, FEW, LEVERAGE = 0.6, 10.0, 2.0
@@ -42,7 +44,9 @@ def _chunk(norm: Norm, values: np.ndarray, bodies: Sequence[Body]) -> list[Place
         if why:
             out.append(replace(base, refused=why))
             continue
-        out.append(replace(base, z=float(z[i]), centile=float(centiles[i]), z_interval=(float(ends[i, 0]), float(ends[i, 1])),
+        # far out, z may lie nearer to the middle than the interval does: the interval is given down to it
+        interval = (float(min(ends[i, 0], z[i])), float(max(ends[i, 1], z[i])))
+        out.append(replace(base, z=float(z[i]), centile=float(centiles[i]), z_interval=interval,
                          normal=(float(bands[i, 0]), float(bands[i, 1]), float(bands[i, 2]))))  # fmt: skip
     return out
 
@@ -71,18 +75,34 @@ def _refusal(norm: Norm, value: float, raw: np.ndarray, effective: float) -> str
         return "there is no value"
     if not norm.transform.lawful(value):
         return f"{value:g} {norm.key.unit} cannot be: {norm.key.quantity} has to be {norm.transform.domain}"
+    names = norm.summary.options.covariates.names
+    if "age" in names and raw[names.index("age")] < min(ADULT, norm.support["age"][0] - NEAR):
+        return f"the norm is of people from {norm.support['age'][0]:g} years on, and children are no small adults"
     least = norm.summary.options.least_effective
     if effective < least:
-        covariates = norm.summary.options.covariates
-        far = [
-            f"{name} {covariates.said(name, raw[j])}"
-            for j, name in enumerate(covariates.names)
-            if _outside(norm, name, raw[j])
-        ]
-        who = f" ({', '.join(far)})" if far else ""
+        far = ", ".join(what for what, _ in _beyond(norm, raw))
+        who = f" ({far})" if far else ""
         return (f"the norm's {norm.n_controls} controls are worth only {effective:.1f} for a person this unlike them{who}; "
                 f"{least:g} are needed: add controls of this kind")  # fmt: skip
     return ""
+
+
+def beyond(norm: Norm, body: Body) -> tuple[str, ...]:
+    """What of a person lies outside of the controls, in words: ``age 81 years (controls: 20 to 75 years)``."""
+    raw = norm.summary.options.covariates.raw([body])[0]
+    return tuple(f"{what} (controls: {theirs})" for what, theirs in _beyond(norm, raw))
+
+
+def _beyond(norm: Norm, raw: np.ndarray) -> list[tuple[str, str]]:
+    """(``age 81 years``, ``20 to 75 years``) of each covariate that lies outside."""
+    covariates = norm.summary.options.covariates
+    words = []
+    for j, name in enumerate(covariates.names):
+        if _outside(norm, name, raw[j]):
+            low, high = (covariates.said(name, end) for end in norm.support[name])
+            theirs = high if low == high else f"{low.partition(' ')[0]} to {high}"
+            words.append((f"{name} {covariates.said(name, raw[j])}", theirs))
+    return words
 
 
 def _outside(norm: Norm, name: str, value: float) -> bool:

@@ -31,11 +31,15 @@ def flag(se: float) -> str:
 
 
 def added(flags: Iterable[str]) -> float:
-    """The uncertainty that such a flag tells; 0 where there is none."""
+    """The uncertainty that such a flag tells; 0 where there is none, NaN where it tells no number."""
     for one in flags:
         name, _, detail = one.strip().partition(":")
-        if name == FLAG and detail:
-            return float(detail)
+        if name == FLAG:
+            try:
+                told = float(detail)
+            except ValueError:
+                return float("nan")
+            return told if 0 <= told < float("inf") else float("nan")
     return 0.0
 
 

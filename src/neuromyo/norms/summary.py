@@ -93,7 +93,7 @@ def _usable(key: NormKey, controls: Controls, options: Options):
     unlawful = np.isfinite(value) & ~transform.lawful(value)
     if unlawful.any():
         raise DataError("E-NORM", where=f"norm of {key}", needed=f"{transform.domain} of each control",
-                        found=f"{int(unlawful.sum())} of {len(value)} outside",
+                        found=_listed(value[unlawful], [p for p, bad in zip(persons, unlawful, strict=True) if bad]),
                         remedy="look at these scans; is the unit right?")  # fmt: skip
     raw = options.covariates.raw(controls.bodies)
     missing, unknown = ~np.isfinite(value), np.isnan(raw)
@@ -110,6 +110,12 @@ def _usable(key: NormKey, controls: Controls, options: Options):
     at = np.flatnonzero(keep)
     sites, persons = [controls.bodies[i].site for i in at], [persons[i] for i in at]
     return options.covariates.scaled(raw[keep]), y, sites, persons, raw[keep], left_out
+
+
+def _listed(values: np.ndarray, persons: Sequence[str]) -> str:
+    """The first impossible values, and whose."""
+    said = [f"{value:g} ({person})" for value, person in zip(values, persons, strict=True)]
+    return ", ".join(said[:3]) + f" and {len(said) - 3} more" * (len(said) > 3)
 
 
 def _words(names: Sequence[str], missing: np.ndarray, unknown: np.ndarray) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ import numpy as np
 
 from neuromyo.core.errors import Finding, NeuromyoError
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import NormKey, Place
+from neuromyo.core.norm import LIMIT, NormKey, Place, judge
 from neuromyo.norms import site_place, transforms
 from neuromyo.norms.engine import Norm
-from neuromyo.pipeline import trusted
+from neuromyo.pipeline import norm_doubts, trusted
 from neuromyo.pipeline.persons import Roster
 
 #: columns that `compare` fills, empty where it does not
@@ -23,8 +23,6 @@ NOT = "W-NOTCOMPARED"
 #: flags that come from norms: those of an earlier comparison are taken off first
 NORM_FLAGS = ("W-EXTRAPOLATED", "W-FEW", "W-LEVERAGE", "W-CONFLICT", "W-NEWSITE", NOT, "W-COVARIATE", "N-LOCALONLY",
               "W-ENVELOPE", "W-LEVELS")  # fmt: skip
-#: |z| of which 5 % of healthy people have more
-LIMIT = 1.959963984540054
 _PARTS = {"biomarker": "by the biomarker", "statistic": "as the statistic", "level": "at the level", "unit": "in the unit",
           "method": "by the method"}  # fmt: skip
 
@@ -65,6 +63,7 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
             why = trusted.doubt(row) or ("" if key in norms else nearest(key, norms))
             groups.setdefault(key, []).append(i) if not why else refused.setdefault(i, why)
     places: dict[int, Place] = {}
+    doubts = norm_doubts.Doubts()
     for key, members in groups.items():
         bodies = [roster.body(rows[i]["subject"], rows[i]["side"]) for i in members]
         try:
@@ -74,18 +73,25 @@ def compare(table: Measurements, norms: Mapping[NormKey, Norm], roster: Roster, 
             continue
         found = norm.places(np.array([rows[i]["value"] for i in members]), bodies)
         scale = transforms.of(key.quantity, key.unit)
-        for i, exact in zip(members, found, strict=True):
-            place = site_place.widened(exact, site_place.added(rows[i]["flags"].split(",")), scale)
-            if place.refused or not math.isfinite(place.z):
+        for i, exact, body in zip(members, found, bodies, strict=True):
+            added = site_place.added(rows[i]["flags"].split(","))
+            place = site_place.widened(exact, added, scale)
+            if math.isnan(added):
+                refused[i] = f"its flag {site_place.FLAG} does not tell by how much harmonising made it uncertain"
+            elif place.refused or not math.isfinite(place.z):
                 refused[i] = place.refused or "the norm gives no number for this person"
             else:
                 places[i] = place
+                doubts.note(norm, place, body)
     for i, place in places.items():
         rows[i] |= columns(place, name) | {"flags": joined(rows[i]["flags"], place.flags)}
     for i in refused:
         rows[i] |= {"flags": joined(rows[i]["flags"], (NOT,))}
-    unknown = _unknown([rows[i]["subject"] for i, place in places.items() if "W-COVARIATE" in place.flags], roster)
-    findings = (*_strangers(rows, [*places, *refused], roster), *_reasons(rows, refused), *_flagged(places, unknown))
+    vague = [rows[i]["subject"] for i, place in places.items() if "W-COVARIATE" in place.flags]
+    site, remedy = doubts.site
+    more = {"W-COVARIATE": norm_doubts.unknown(vague, roster), "W-NEWSITE": site, "W-EXTRAPOLATED": doubts.beyond}
+    told = _flagged(places, more, {"W-NEWSITE": remedy})
+    findings = (*_strangers(rows, [*places, *refused], roster), *_reasons(rows, refused), *told)
     return Compared(Measurements.of(rows), places, refused, findings)
 
 
@@ -110,13 +116,9 @@ def nearest(key: NormKey, norms: Iterable[NormKey]) -> str:
 
 def verdict(place: Place) -> str:
     """In words: whether the value is outside of the normal range, and whether the norm is good enough to say so."""
-    low, high = place.z_interval
-    beyond = low > LIMIT or high < -LIMIT
-    within = low > -LIMIT and high < LIMIT
     side = "high" if place.z > 0 else "low"
-    if abs(place.z) > LIMIT:
-        return f"unusually {side}" if beyond else f"probably {side}"
-    return "usual" if within else "cannot be told"
+    words = {"sure": f"unusually {side}", "unsure": f"probably {side}", "open": "cannot be told", "usual": "usual"}
+    return words[judge(place.z, *place.z_interval)]
 
 
 def _surely(place: Place) -> float:
@@ -177,24 +179,16 @@ def _reasons(rows: Sequence[Mapping[str, Any]], refused: Mapping[int, str]) -> I
         yield Finding("warn", NOT, named, f"{many} not compared: {why}")
 
 
-def _unknown(people: Iterable[str], roster: Roster) -> str:
-    """What is not known of these people, as the end of a sentence."""
-    bodies = [roster.body(who) for who in dict.fromkeys(people)]
-    facts = {"age": "age", "sex": "sex", "height": "height_m", "weight": "weight_kg"}
-    said = [name for name, attribute in facts.items() if any(getattr(b, attribute) is None for b in bodies)]
-    return f" (not known of everybody: {', '.join(said)})" if said else ""
-
-
-def _flagged(places: Mapping[int, Place], unknown: str) -> Iterator[Finding]:
-    """Each flag once, with how many of the numbers bear it."""
+def _flagged(places: Mapping[int, Place], more: Mapping[str, str], remedies: Mapping[str, str]) -> Iterator[Finding]:
+    """Each flag once, with how many of the numbers bear it; more, remedies : what else is to be said of a flag."""
     from neuromyo.core.findings import FINDINGS
 
     for code in NORM_FLAGS:
         n = sum(code in p.flags for p in places.values())
         if n:
             level = "note" if code.startswith("N-") else "warn"
-            more = unknown if code == "W-COVARIATE" else _weights(code, places)
-            yield Finding(level, code, f"{n} of {len(places)} numbers", FINDINGS[code] + more)
+            said = FINDINGS[code] + more.get(code, "") + _weights(code, places)
+            yield Finding(level, code, f"{n} of {len(places)} numbers", said, remedies.get(code, ""))
 
 
 def _weights(code: str, places: Mapping[int, Place]) -> str:

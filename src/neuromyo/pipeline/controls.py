@@ -76,6 +76,24 @@ def gather(rows: Measurements, roster: Roster, control: Sequence[str] = (), ever
     return Gathered(values, tuple(sorted(people)), (*roster.findings, *findings))
 
 
+def twins(found: Gathered) -> Iterator[Finding]:
+    """People who have all their numbers in common, two or more: one person under two labels."""
+    numbers: dict[str, list[tuple[str, str, float]]] = {}
+    for key, values in found.values.items():
+        for one in values:
+            numbers.setdefault(one.person, []).append((str(key), one.body.side, one.value))
+    alike: dict[tuple[tuple[str, str, float], ...], list[str]] = {}
+    for who in sorted(numbers):
+        alike.setdefault(tuple(numbers[who]), []).append(who)
+    for said, people in alike.items():
+        if len(people) > 1 and len({value for _, _, value in said}) > 1:
+            alike_said = (
+                f"have the same {len(said)} numbers to the last digit: probably one person under several labels"
+            )
+            yield Finding("warn", "N-CONTROL", _listed(people), alike_said, "leave all but one out of the table of people",
+                          "one person counts several times")  # fmt: skip
+
+
 def _controls(
     subjects: Iterable[str], roster: Roster, words: Sequence[str], everyone: bool, findings: list[Finding]
 ) -> set[str]:
@@ -140,7 +158,7 @@ def _of_key(rows: list[dict[str, Any]], roster: Roster, later: Counter, twice: C
     for row in rows:
         people.setdefault(row["subject"], []).append(row)
     for who in sorted(people):
-        first = min((r["session"] for r in people[who]), key=_order)
+        first = min((r["session"] for r in people[who]), key=visit_order)
         later[who] += sum(r["session"] != first for r in people[who])
         sides: dict[str, dict[str, Any]] = {}
         for row in sorted(people[who], key=lambda r: (r["acquisition"], r["region_source"])):
@@ -150,7 +168,7 @@ def _of_key(rows: list[dict[str, Any]], roster: Roster, later: Counter, twice: C
             yield Value(who, float(sides[side]["value"]), roster.body(who, side))
 
 
-def _order(session: str) -> tuple[bool, float, str, str]:
+def visit_order(session: str) -> tuple[bool, float, str, str]:
     """Visits by what their labels tell: baseline before m4 before m12, then by the alphabet."""
     rank = visits.rank(session)
     return (rank is None, rank[1] if rank else 0.0, rank[0] if rank else "", session)

@@ -11,7 +11,7 @@ from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.measurements import Measurements
 from neuromyo.norms import site_report
 from neuromyo.norms.harmonise import Harmoniser, Options
-from neuromyo.pipeline import controls, persons, site_rows
+from neuromyo.pipeline import controls, norm_options, persons, site_rows
 from neuromyo.pipeline.site_rows import Sheet
 
 #: covariates whose effect is kept where they are known of every control
@@ -78,11 +78,10 @@ def _check(request: Request) -> None:
     if request.apply is None and request.model is None:
         raise OptionError("E-OPTION", where="--model", needed="a file for the model, or --apply FILE of one made before",
                           found="neither", remedy="give --model sites.json")  # fmt: skip
-    taken = [path.resolve() for path in (*request.tables, request.people)]
-    for path in (request.out, _report_path(request.out), request.model):
-        if path is not None and path.resolve() in taken:
-            raise OptionError("E-OPTION", where=path.name, needed="another file than those that are read", found="the same",
-                              remedy="give another name")  # fmt: skip
+    norm_options.apart(
+        {"-o": request.out, "the report beside -o": _report_path(request.out), "--model": request.model},
+        {**{f"the table {path.name}": path for path in request.tables}, "the table of people": request.people},
+    )
 
 
 def _healthy(sheet: Sheet, request: Request, roster: persons.Roster, findings: list[Finding]) -> Sheet:

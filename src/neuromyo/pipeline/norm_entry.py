@@ -9,7 +9,7 @@ import numpy as np
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import cells
-from neuromyo.norms.covariates import Covariates
+from neuromyo.norms.covariates import SCALES, Covariates
 from neuromyo.norms.engine import Controls, summarise
 from neuromyo.norms.norm_file import Entry, Site
 from neuromyo.norms.options import Options
@@ -32,13 +32,15 @@ def covariates(asked: Sequence[str], found: Gathered, roster: Roster) -> tuple[t
 
     ``side`` is used for each number of which both sides were measured, unless other covariates were asked for.
     """
+    asked = tuple(dict.fromkeys(name.casefold() for name in asked))
     if asked:
-        Covariates(tuple(asked))
+        _named(asked)
+        Covariates(asked)
         unknown = [n for n in asked if n != "side" and not _share(n, found, roster)]
         if unknown:
             raise OptionError("E-NORM", where="--covariates", needed=f"{unknown[0]} of the controls", found="it is known of nobody",
                               remedy=f"add it to {roster.table}, or leave it out")  # fmt: skip
-        return tuple(asked), ()
+        return asked, ()
     shares = {name: _share(name, found, roster) for name in USUAL}
     known = tuple(n for n in USUAL if shares[n] >= _KNOWN)
     absent = [n for n in USUAL if n not in known]
@@ -47,6 +49,14 @@ def covariates(asked: Sequence[str], found: Gathered, roster: Roster) -> tuple[t
                 "complete the table for a norm that takes it into account", "this norm merges only with norms without it"),
     )  # fmt: skip
     return (*known, "side"), told
+
+
+def _named(asked: Sequence[str]) -> None:
+    """Only what the table of people can state by name and unit."""
+    strange = [name for name in asked if name not in SCALES]
+    if strange:
+        raise OptionError("E-OPTION", where="--covariates", needed=f"names out of {', '.join(SCALES)}", found=strange[0],
+                          remedy="site and level need no covariate" if strange[0] in ("site", "level") else "leave it out")  # fmt: skip
 
 
 def _share(name: str, found: Gathered, roster: Roster) -> float:
@@ -60,7 +70,7 @@ def make(
     key: NormKey, values: Sequence[Value], chosen: Sequence[str], sought: Sought | None = None
 ) -> tuple[Entry, tuple[Finding, ...]]:
     """The norm of one number. E-NORM where too few people have it, or where nothing can be told from their values."""
-    names = _of_key(chosen, values)
+    names = of_key(chosen, values)
     sites = sorted({v.body.site for v in values})
     counts = {site: len({v.person for v in values if v.body.site == site}) for site in sites}
     fewest = cells.fewest(0)
@@ -70,27 +80,38 @@ def make(
         raise DataError("E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=f"too few people: {few}",
                         remedy="fewer could be told from the file")  # fmt: skip
     asked, names = names, _bearable(names, max(counts.values()))
-    options = Options(covariates=Covariates(names))
-    made: list[Site] = []
-    findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
-    for site in enough:
-        one, said = _site(key, [v for v in values if v.body.site == site], site, options)
-        made += one
-        findings += said
+    made, said = _sites(key, values, enough, names)
+    while not made and names:  # whoever has to be left out leaves too few for so many covariates
+        names = _bearable(names, cells.fewest(len(names) - 1))
+        made, said = _sites(key, values, enough, names)
     if not made:
-        raise DataError(
-            "E-NORM", where=str(key), needed=f"{fewest} people or more at one site", found=findings[-1].message
-        )
-    findings += [_few(key, site, counts[site]) for site in sites if site not in enough]
+        why = "; ".join(f.message for f in said)
+        raise DataError("E-NORM", where=str(key), needed=f"{fewest} people or more at one site, with all covariates", found=why,
+                        remedy="measure more controls, or complete the table of people")  # fmt: skip
+    findings = [] if names == asked else [_fewer(key, asked, names, max(counts.values()))]
+    findings += [*said, *(_few(key, site, counts[site]) for site in sites if site not in enough)]
     published = norm_literature.of(key, sought) if sought is not None else ()
     findings += norm_literature.off_scale(key, sought) if sought is not None else ()
     return Entry(key, names, tuple(made), published), tuple(findings)
 
 
-def _of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
+def of_key(chosen: Sequence[str], values: Sequence[Value]) -> tuple[str, ...]:
     """Without the side, where only one was measured, or there is none."""
     both = {v.body.side for v in values} >= {"left", "right"}
     return tuple(n for n in chosen if n != "side" or both)
+
+
+def _sites(
+    key: NormKey, values: Sequence[Value], sites: Sequence[str], names: tuple[str, ...]
+) -> tuple[list[Site], list[Finding]]:
+    options = Options(covariates=Covariates(names))
+    made: list[Site] = []
+    findings: list[Finding] = []
+    for site in sites:
+        one, said = _site(key, [v for v in values if v.body.site == site], site, options)
+        made += one
+        findings += said
+    return made, findings
 
 
 def _bearable(names: tuple[str, ...], people: int) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def _norm(one: Along, norms: Mapping[tuple[NormKey, str], ProfileNorm]) -> tuple
 
 def _seen(one: Along, norm: ProfileNorm, body: Body) -> Seen:
     try:
-        envelope = norm.envelope(*norm_profiles._unique(one), body, zero=one.zero)
+        envelope = norm.envelope(*norm_profiles.unique(one), body, zero=one.zero)
         found = profile_place.places(norm, one.positions.tolist(), one.values.tolist(), body)
     except NeuromyoError as error:
         envelope, found = _none(one, norm, f"it could not be placed: {error.found}"), [None] * len(one.rows)
@@ -116,7 +116,7 @@ def _seen(one: Along, norm: ProfileNorm, body: Body) -> Seen:
 
 def _none(one: Along, norm: ProfileNorm, why: str) -> Envelope:
     """The band alone."""
-    at, values = norm_profiles._unique(one)
+    at, values = norm_profiles.unique(one)
     return replace(norm.envelope(at, values * float("nan"), Body(), zero=one.zero), refused=why)
 
 

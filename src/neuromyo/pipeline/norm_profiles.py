@@ -123,7 +123,7 @@ def _firsts(members: Iterable[Along]) -> Iterator[Along]:
     """One profile a person and side: of the first visit, the first run and reader."""
     taken: set[tuple[str, str]] = set()
     first: dict[str, str] = {}
-    order = sorted(members, key=lambda a: (a.subject, controls._order(a.session), a.acquisition, a.source, a.side))
+    order = sorted(members, key=lambda a: (a.subject, controls.visit_order(a.session), a.acquisition, a.source, a.side))
     for one in order:
         if first.setdefault(one.subject, one.session) == one.session and (one.subject, one.side) not in taken:
             taken.add((one.subject, one.side))
@@ -137,11 +137,11 @@ def _summary(
     bodies = [cells.banded(roster.body(one.subject, one.side)) for one in members]
     people = [one.subject for one in members]
     counts = Counter(body.site for body in dict(zip(people, bodies, strict=True)).values())
-    names = norm_entry._of_key(chosen, [Value(p, math.nan, b) for p, b in zip(people, bodies, strict=True)])
+    names = norm_entry.of_key(chosen, [Value(p, math.nan, b) for p, b in zip(people, bodies, strict=True)])
     bear = max(counts.values()) - 1 - profile_sums.SPARE
     ranked = sorted(names, key=lambda n: n != "side")[: max(bear, 0)]
     axis = _axis(members, zero, step)
-    cohort = ProfileControls.of([_unique(m) for m in members], axis, bodies, people)
+    cohort = ProfileControls.of([unique(m) for m in members], axis, bodies, people)
     while True:  # a covariate that one person alone decides is left out, the last of them first
         options = Options(covariates=Covariates(tuple(n for n in names if n in ranked)), heteroscedastic=False)
         try:
@@ -154,7 +154,7 @@ def _summary(
             ranked.pop()
 
 
-def _unique(one: Along) -> tuple[np.ndarray, np.ndarray]:
+def unique(one: Along) -> tuple[np.ndarray, np.ndarray]:
     """Positions and values, each position once: one that is told twice has no value."""
     at, first = np.unique(one.positions, return_index=True)
     return at, one.values[first]
@@ -162,7 +162,7 @@ def _unique(one: Along) -> tuple[np.ndarray, np.ndarray]:
 
 def _axis(members: Sequence[Along], zero: str, step: float) -> Axis:
     """Levels at multiples of ``step``, or of its smallest multiple that is not finer than the slices, where people were measured."""
-    gap = float(np.median([np.median(np.diff(_unique(m)[0])) for m in members if len(_unique(m)[0]) > 1] or [step]))
+    gap = float(np.median([np.median(np.diff(unique(m)[0])) for m in members if len(unique(m)[0]) > 1] or [step]))
     step *= max(1, math.ceil(gap / step - 0.05))
     low, high = min(m.positions[0] for m in members), max(m.positions[-1] for m in members)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

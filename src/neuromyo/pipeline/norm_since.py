@@ -73,11 +73,16 @@ def compare(
     return norm_change.compare(first, second, repeats, roster, norms, since.years)
 
 
+def beside(out: Path) -> Path:
+    """The table of changes, beside the one that is written."""
+    return out.with_name(f"{out.name.removesuffix('.tsv')}_change.tsv")
+
+
 def write(out: Path, changes: Sequence[Changed]) -> list[Path]:
     """``OUT_change.tsv`` beside OUT.tsv, and what its columns mean."""
     from neuromyo.io import store, table
 
-    path = out.with_name(f"{out.name.removesuffix('.tsv')}_change.tsv")
+    path = beside(out)
     table.write_tsv(path, list(norm_change.COLUMNS), [one.cells() for one in changes])
     store.write_json(path.with_suffix(".json"), {k: {"Description": v} for k, v in norm_change.COLUMNS.items()})
     return [path, path.with_suffix(".json")]

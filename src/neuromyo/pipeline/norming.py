@@ -15,7 +15,16 @@ from neuromyo.norms import card, norm_file
 from neuromyo.norms import merge as merging
 from neuromyo.norms.engine import Norm
 from neuromyo.norms.norm_file import Entry, NormFile, Norms
-from neuromyo.pipeline import controls, norm_entry, norm_envelopes, norm_literature, norm_profiles, norm_since, persons
+from neuromyo.pipeline import (
+    controls,
+    norm_entry,
+    norm_envelopes,
+    norm_literature,
+    norm_options,
+    norm_profiles,
+    norm_since,
+    persons,
+)
 from neuromyo.pipeline.comparing import Compared, compare
 from neuromyo.pipeline.norm_change import Changed
 from neuromyo.pipeline.norm_envelopes import Profiled
@@ -108,6 +117,7 @@ def build(request: BuildRequest) -> Built:
     E-NORM where not one norm can be made; numbers that too few people have are told, a line each.
     """
     _named(request.out)
+    norm_options.field(request.field_t)
     stated = Body(site=request.site)
     roster = persons.read(
         request.people, group_column=request.group_column, site_column=request.site_column, stated=stated
@@ -115,7 +125,7 @@ def build(request: BuildRequest) -> Built:
     measured = controls.read(request.tables)
     found = controls.gather(measured, roster, request.control, request.everyone)
     chosen, remarks = norm_entry.covariates(request.covariates, found, roster)
-    findings = [*found.findings, *remarks]
+    findings = [*found.findings, *remarks, *controls.twins(found)]
     entries: list[Entry] = []
     norms: dict[NormKey, Norm] = {}
     sought = request.sought
@@ -192,14 +202,10 @@ def compare_files(request: CompareRequest) -> CompareResult:
 
     file = _norm_asked(request)
     source = request.table / "measurements.tsv" if request.table.is_dir() else request.table
-    if request.out.resolve() == source.resolve():
-        raise OptionError(
-            "E-OUTDIR",
-            where=str(request.out),
-            needed="a new table",
-            found="the one to compare",
-            remedy="give another name",
-        )
+    changed = norm_since.beside(request.out) if request.since.asked else None
+    norm_options.apart({"-o": request.out, "the changes beside -o": changed, "--html": request.html},
+                       {"the table to compare": source, "the norm": request.norms, "the table of people": request.people,
+                        "the baseline": request.since.baseline, "the repeat scans": request.since.retest})  # fmt: skip
     rows = controls.read([source])
     stated = request.stated
     roster = persons.Roster(stated=stated) if request.people is None else persons.read(request.people, stated=stated)
@@ -214,7 +220,8 @@ def compare_files(request: CompareRequest) -> CompareResult:
     files = [request.out.parent / name for name in tables.write_measurements(request.out, profiled.table)]
     files += norm_since.write(request.out, changes) if request.since.asked else []
     files += _page(request.html, source, done, profiled, changes, file) if request.html is not None else []
-    findings = (*roster.findings, *done.findings, *profiled.findings, *told)
+    unstated = _unstated(file, request.field_t)
+    findings = (*roster.findings, *unstated, *done.findings, *profiled.findings, *told)
     return CompareResult(done, profiled, changes, file.label, tuple(map(str, files)), findings)
 
 
@@ -251,10 +258,18 @@ def _page(
 
 def fits(file: NormFile, field_t: float | None, name: str) -> None:
     """E-METHOD where scans are stated to be of another field than the norm's."""
+    norm_options.field(field_t)
     own = file.conditions.get("field_T") or None
     if own is not None and field_t is not None and abs(float(own) - field_t) > 0.2:
         raise OptionError("E-METHOD", where=name, needed=f"scans at {own:g} T, as those of the norm", found=f"{field_t:g} T",
                           remedy="relaxation times and MTR change with the field: use a norm of that field")  # fmt: skip
+
+
+def _unstated(file: NormFile, field_t: float | None) -> Iterator[Finding]:
+    """The norm states a field, and the scans do not: nobody can tell whether they compare."""
+    if file.conditions.get("field_T") and field_t is None:
+        yield Finding("note", "N-CONTROL", file.name, f"its controls were scanned at {float(file.conditions['field_T']):g} T; of these "
+                      "scans no field is stated", "state it by --field")  # fmt: skip
 
 
 def _possible(flag: str, value: object, fine: bool, needed: str) -> None:
@@ -284,10 +299,10 @@ def _write(out: Path, file: NormFile) -> tuple[str, ...]:
 
 def _none_of(found: controls.Gathered, findings: Sequence[Finding]) -> str:
     most = max((len({v.person for v in values}) for values in found.values.values()), default=0)
-    reasons = [f.message for f in findings if f.message.startswith("no norm")]
-    return f"{len(found.people)} controls, at most {most} of them with the same number" + f" ({reasons[0]})" * bool(
-        reasons
-    )
+    reasons = [f"{f.where}: {f.message}" for f in findings if f.message.startswith("no norm")]
+    if reasons and most >= norm_entry.LEAST:
+        return f"{len(found.people)} controls, but {reasons[0]}" + f"; and {len(reasons) - 1} more" * (len(reasons) > 1)
+    return f"{len(found.people)} controls, at most {most} of them with the same number"
 
 
 def _outliers(made: Mapping[NormKey, Norm], found: controls.Gathered) -> Iterator[Finding]:

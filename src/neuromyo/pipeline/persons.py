@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,17 +82,26 @@ def _body(row: people.bodies.Body, site: str, stated: Body) -> Body:
         return getattr(stated, name) if value is None else value
 
     sex = row.sex if row.sex in ("M", "F") else None
+    height, weight = or_stated(row.height_m, "height_m"), row.weight_kg
+    if weight is None and row.bmi is not None and height is not None:  # a table may state the mass index instead
+        weight = row.bmi * height**2
     return Body(
-        or_stated(row.age, "age"), or_stated(sex, "sex"), or_stated(row.height_m, "height_m"),
-        or_stated(row.weight_kg, "weight_kg"), stated.side, site or stated.site,
+        or_stated(row.age, "age"), or_stated(sex, "sex"), height, stated.weight_kg if weight is None else weight,
+        stated.side, site or stated.site,
     )  # fmt: skip
 
 
-def _as_warnings(findings: tuple[Finding, ...]):
-    """What is wrong with one cell stops nobody: it counts as unknown."""
+def _as_warnings(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """What is wrong with one cell stops nobody: it counts as unknown. Told once a column, by its first row."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
     for one in findings:
         if one.level == "stop":
-            yield replace(one, level="warn", code="W-TABLES", message=f"{one.message} [{one.code}]",
-                          consequence="that cell counts as not known")  # fmt: skip
+            alike.setdefault((one.where.partition("column ")[2], one.code), []).append(one)
         elif one.level == "warn":
             yield one
+    for same in alike.values():
+        one, rows = same[0], len(same)
+        more = f", and in {rows - 1} more row{'s' * (rows > 2)} something alike" * (rows > 1)
+        what = "this person's row" if one.code == "E-ID" else "that cell" if rows == 1 else "each such cell"
+        yield replace(one, level="warn", code="W-TABLES", message=f"{one.message}{more} [{one.code}]",
+                      consequence=f"{what} counts as not known")  # fmt: skip

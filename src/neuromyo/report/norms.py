@@ -12,15 +12,13 @@ from markupsafe import Markup
 from neuromyo.core.biomarker import Biomarker
 from neuromyo.core.findings import FINDINGS
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import BAND, Envelope
+from neuromyo.core.norm import BAND, LIMIT, Envelope, judge
 from neuromyo.report import change, wording
 from neuromyo.report.envelope import along, said, told
 from neuromyo.report.html import render
 from neuromyo.report.svg import Axis, Plot
 from neuromyo.report.tables import main_rows, title_of, whole_regions
 
-#: deviates between which 95 % of healthy people lie
-LIMIT = 1.959964
 #: the strip shows deviates up to here; what lies further out gets an arrow
 REACH = 5.0
 #: so many rows without anything unusual are shown at once
@@ -138,15 +136,6 @@ def _of_visit(
     return envelopes if people == 1 else ()
 
 
-def verdict(z: float, low: float, high: float) -> str:
-    """A key of `VERDICTS`. Without an interval, a deviate outside is "unsure"."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return "unsure" if abs(z) > LIMIT else "open"
-    if abs(z) > LIMIT:
-        return "sure" if low > LIMIT or high < -LIMIT else "unsure"
-    return "usual" if low >= -LIMIT and high <= LIMIT else "open"
-
-
 #: where the norm is too uncertain: of several values, of one
 _UNSURE = (
     "but for none of them is the norm certain enough to be sure",
@@ -160,12 +149,12 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     """How many values are unusual, which are furthest out, and how many would be by chance."""
     if not rows:
         return ()
-    judged = [(verdict(r["z"], r["z_low"], r["z_high"]), r) for r in rows]
+    judged = [(judge(r["z"], r["z_low"], r["z_high"]), r) for r in rows]
     outside = [(v, r) for v, r in judged if v in ("sure", "unsure")]
     chance = (1 - BAND) * len(rows)
     n = wording.plural(len(rows), "value")
     if not outside:
-        return (f"None of {n} lies outside of what 95 % of healthy people have.",)
+        return (_none(len(rows), sum(v == "open" for v, _ in judged)),)
     sure = sum(v == "sure" for v, _ in outside)
     counted = (
         f"{len(outside)} of {n} {'lies' if len(outside) == 1 else 'lie'} outside of what 95 % of healthy people have"
@@ -180,6 +169,15 @@ def sentences(rows: Sequence[Mapping[str, Any]], biomarkers: Mapping[str, Biomar
     named = "; ".join(_named(_row(r, biomarkers or {}, several)) for r in furthest)
     lead = "Furthest out: " if len(outside) > len(furthest) else ""
     return (f"{counted}, {told}.", wording.sentence(lead + named), by_chance)
+
+
+def _none(n: int, doubtful: int) -> str:
+    """Nothing outside; for how many values that may change when the norm gets better."""
+    if n == 1:
+        return f"The value lies within what 95 % of healthy people have{', but the norm is not certain enough to be sure' * doubtful}."
+    many = "all" if doubtful == n else str(doubtful)
+    doubt = f"; for {many} of them the norm is not certain enough to be sure" * bool(doubtful)
+    return f"None of {n} values lies outside of what 95 % of healthy people have{doubt}."
 
 
 def _named(row: Row) -> str:
@@ -203,7 +201,7 @@ def _row(
     kind = f" ({row['statistic']})" if several and row["statistic"] not in ("mean", "volume") else ""
     place = wording.capital(wording.region(row["region"])) + side
     name = f"{place}: {wording.short(what)}{kind}{source}"
-    judged = verdict(z, low, high)
+    judged = judge(z, low, high)
     normal = f"{wording.number(row['normal_low'], row['value'])} to {wording.with_unit(row['normal_high'], row['unit'], row['value'])}"
     interval = f" ({_signed(low)} to {_signed(high)})" if np.isfinite(low) else ""
     direction = ("higher" if z > 0 else "lower") if judged in ("sure", "unsure") else ""

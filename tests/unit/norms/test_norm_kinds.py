@@ -38,7 +38,9 @@ def written():
 def test_every_written_quantity_is_decided(quantity, unit):
     kind = kinds.kind_of(quantity, unit)
     bare = quantity.removeprefix("slope_").removeprefix("distal_proximal_")
-    assert kind.known and bool(kind.scale) == (bare in kinds.WITH or quantity.startswith("asymmetry_")), f"decide on {quantity} ({unit})"
+    assert kind.known and bool(kind.scale) == (bare in kinds.WITH or quantity.startswith("asymmetry_")), (
+        f"decide on {quantity} ({unit})"
+    )
     assert kind.why
 
 

@@ -121,4 +121,4 @@ def test_runs_are_no_method_and_acquisitions_are():
 
 
 def test_visits_are_ordered_by_what_their_labels_tell():
-    assert sorted(["m12", "m4", "baseline", "m0"], key=controls._order) == ["baseline", "m0", "m4", "m12"]
+    assert sorted(["m12", "m4", "baseline", "m0"], key=controls.visit_order) == ["baseline", "m0", "m4", "m12"]

@@ -112,10 +112,10 @@ def test_two_sites_come_into_line_and_patients_stay_apart(tmp_path, neuromyo):
 
 def test_the_same_people_in_another_order_give_the_same_bits(tmp_path, neuromyo):
     study = Study(tmp_path)
-    neuromyo(*study.files(), "-o", tmp_path / "one.tsv", "--model", tmp_path / "one.json")
+    neuromyo(*study.files(), "-o", tmp_path / "one.tsv", "--model", tmp_path / "one_model.json")
     study.rows, study.people = study.rows[::-1], study.people[::-1]
-    neuromyo(*study.files(), "-o", tmp_path / "two.tsv", "--model", tmp_path / "two.json")
-    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    neuromyo(*study.files(), "-o", tmp_path / "two.tsv", "--model", tmp_path / "two_model.json")
+    assert (tmp_path / "one_model.json").read_bytes() == (tmp_path / "two_model.json").read_bytes()
     assert (tmp_path / "one.tsv").read_bytes() == (tmp_path / "two.tsv").read_bytes()
 
 
@@ -176,7 +176,7 @@ def test_what_a_user_may_forget(tmp_path, neuromyo):
     assert code == "E-UNKNOWN" and "scanner" in said and "site" in said
     code, said = refused(neuromyo, *given, *model, "--control", "volunteers")
     assert code == "E-SITES" and "never learnt from patients" in said
-    assert refused(neuromyo, *given, "-o", given[0], "--model", tmp_path / "sites.json")[0] == "E-OPTION"
+    assert refused(neuromyo, *given, "-o", given[0], "--model", tmp_path / "sites.json")[0] == "E-OUTDIR"
     write(tmp_path / "bad.json", ("{}",), ())
     code, said = refused(neuromyo, *given, *out, "--apply", tmp_path / "bad.json")
     assert code == "E-SITES" and "make the model anew" in said

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.norm import Body
 from neuromyo.norms import cells, norm_file
 from neuromyo.norms.covariates import Covariates
 from neuromyo.norms.levels import Axis
@@ -203,3 +204,24 @@ def test_a_second_visit_and_a_second_reader_of_a_control_do_not_count_twice(tmp_
     made = cohort()
     made.rows += profile("c001", session="m12", shift=50.0) + profile("c001", region_source="trace:other", shift=50.0)
     assert build(tmp_path, made).file.profiles[0].n_people == 20
+
+
+def flagged(folder, cohorts, people):
+    """Share of healthy people, of these tables' own truth, whose profile gets a flag anywhere."""
+    out = 0
+    for c in range(cohorts):
+        held = build(folder, cohort(20, seed=1000 + c), f"c{c}")
+        like = persons.Roster(stated=Body(50, "F", 1.68, 70, site="here"))
+        rows = [row for i in range(people) for row in profile(f"q{c}x{i}", seed=5000 + c)]
+        out += sum(bool(s.outside) for s in compare(rows, held, like).seen)
+    return out / (cohorts * people)
+
+
+def test_healthy_people_are_seldom_flagged(tmp_path):
+    assert flagged(tmp_path, 1, 20) <= 0.25
+
+
+@pytest.mark.slow
+def test_one_healthy_person_in_twenty_is_flagged_somewhere_along_the_nerve(tmp_path):
+    """600 people against ten norms: 6.0 % (each level by itself: 15 %). Limits: three binomial SDs and what cohorts differ by."""
+    assert 0.02 <= flagged(tmp_path, 10, 60) <= 0.09

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.measurements import Measurements
-from neuromyo.core.norm import Envelope, NormKey
+from neuromyo.core.norm import Envelope, NormKey, judge
 from neuromyo.report import envelope, norms, session
 from tests.unit.report.conftest import example_view
 
@@ -42,7 +42,7 @@ def profile(value: np.ndarray, **more) -> Envelope:
     ],
 )  # fmt: skip
 def test_verdicts(z, low, high, expected):
-    assert norms.verdict(z, low, high) == expected
+    assert judge(z, low, high) == expected
 
 
 def test_how_many_are_unusual_and_how_many_would_be_by_chance():
@@ -51,9 +51,14 @@ def test_how_many_are_unusual_and_how_many_would_be_by_chance():
     assert counted == "2 of 40 values lie outside of what 95 % of healthy people have, 1 of them surely."
     assert named.startswith("Soleus, left: T2 37.2 ms (higher than the usual 29.1 to 34.9 ms); Soleus")
     assert chance == "In a healthy person about 2 of 40 would, by chance."
-    assert norms.sentences([row(0.1, -0.5, 0.7)]) == (
-        "None of 1 value lies outside of what 95 % of healthy people have.",
+    assert norms.sentences([row(0.1, -0.5, 0.7)]) == ("The value lies within what 95 % of healthy people have.",)
+    within, open_ = row(0.1, -0.5, 0.7), row(1.0, -0.2, 2.4)
+    (said,) = norms.sentences([within, within, open_])
+    assert said.startswith("None of 3 values lies outside") and said.endswith(
+        "for 1 of them the norm is not certain enough to be sure."
     )
+    assert "for all of them" in norms.sentences([open_, open_])[0]
+    assert norms.sentences([open_])[0].endswith("but the norm is not certain enough to be sure.")
     assert norms.sentences([row(2.3, 1.0, 3.6)])[0].endswith(", but the norm is not certain enough to be sure.")
     two = norms.sentences([row(2.3, 1.0, 3.6), row(2.2, 1.0, 3.6)])[0]
     assert "for none of them is the norm certain enough" in two
