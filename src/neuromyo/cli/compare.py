@@ -13,8 +13,8 @@ from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
     from neuromyo.pipeline.norm_change import Changed
+    from neuromyo.pipeline.norm_compare import CompareResult
     from neuromyo.pipeline.norm_envelopes import Seen
-    from neuromyo.pipeline.norming import CompareResult
 
 _SHOWN, _REASONS = 20, 6
 Norms = Annotated[
@@ -60,13 +60,15 @@ def compare(
     followup_session: Annotated[str, typer.Option("--followup-session", help="Which session is the follow-up.")] = "",
 ) -> int:
     """Compare measurements with healthy people: adds z, centile, their interval, the normal range and flags to the table."""
-    from neuromyo.pipeline import norm_since, norming
+    from neuromyo.pipeline import norm_compare, norm_since
 
-    stated = norming.stated_body(age, sex, height, weight, side, site)
+    stated = norm_compare.stated_body(age, sex, height, weight, side, site)
     since = norm_since.Since(
         baseline, retest, retest_cv, retest_n, baseline_session, followup_session, retest_days, years
     )
-    result = norming.compare_files(norming.CompareRequest(table, norms, out, people, stated, field_t, html, since))
+    result = norm_compare.compare_files(
+        norm_compare.CompareRequest(table, norms, out, people, stated, field_t, html, since)
+    )
     _say(result)
     return 0
 

@@ -11,7 +11,7 @@ from neuromyo.cli.speak import speaker
 
 if TYPE_CHECKING:
     from neuromyo.norms.levels import Axis
-    from neuromyo.pipeline.norming import Built
+    from neuromyo.pipeline.norm_build import Built
 
 _OUT = Annotated[Path, typer.Option("-o", "--out", metavar="NAME.norm.json", help="The norm file to write.")]
 
@@ -74,13 +74,13 @@ def build(
     name: Annotated[str, typer.Option("--name", help="Of the norm; the file's name where not given.")] = "",
 ) -> int:
     """Make a norm file, without anything of a single person in it, and a card that says what it is of."""
-    from neuromyo.pipeline import norming
+    from neuromyo.pipeline import norm_build
 
-    request = norming.BuildRequest(
+    request = norm_build.BuildRequest(
         tuple(tables), people, out, site, site_column, group_column, _words(control), everyone, _words(covariates), literature,
         field_t, study, directions, echoes, level, tuple(like or ()), step, protocol, scanner, name,
     )  # fmt: skip
-    _say(norming.build(request))
+    _say(norm_build.build(request))
     return 0
 
 
@@ -90,9 +90,9 @@ def merge(
     name: Annotated[str, typer.Option("--name", help="Of the norm; the file's name where not given.")] = "",
 ) -> int:
     """Pool norm files of several centres: the result is that of all their controls together."""
-    from neuromyo.pipeline import norming
+    from neuromyo.pipeline import norm_build
 
-    _say(norming.merge(files, out, name))
+    _say(norm_build.merge(files, out, name))
     return 0
 
 
@@ -101,9 +101,9 @@ def card(
 ) -> int:
     """Print the card of a norm file."""
     from neuromyo.norms import card as cards
-    from neuromyo.pipeline import norming
+    from neuromyo.pipeline import norm_held
 
-    held = norming.read(file)
+    held = norm_held.read(file)
     speaker.answer({"name": held.name, "sha256": held.sha256, "card": cards.text(held), "exit": 0})
     speaker.out(cards.text(held))
     return 0

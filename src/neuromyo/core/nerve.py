@@ -12,6 +12,9 @@ from neuromyo.core.errors import Finding
 from neuromyo.core.grid import Grid
 from neuromyo.core.labels import Labels, Region, Side
 
+#: how the source of a region begins that was followed by `trace`
+TRACED = "trace-"
+
 
 @dataclass(frozen=True, eq=False)
 class Section:

@@ -16,7 +16,7 @@ from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels, Side
 from neuromyo.core.landmark import Landmark
-from neuromyo.core.nerve import Trace
+from neuromyo.core.nerve import TRACED, Trace
 from neuromyo.core.series import Series
 from neuromyo.pipeline import code_version, keys, ledger, pictures, pointing
 from neuromyo.pipeline.options import RunOptions
@@ -24,8 +24,6 @@ from neuromyo.pipeline.options import RunOptions
 if TYPE_CHECKING:
     from neuromyo.pipeline.nerves import Examined
 
-#: how the sources of followed nerves begin
-TRACED = "trace-"
 _ROOMS = ("anatomy", "nerve", "fascicles", "course", "space", "io", "pipeline", "phantom")
 
 

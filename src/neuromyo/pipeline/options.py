@@ -91,9 +91,9 @@ class RunOptions:
 
             read_landmarks(self.landmarks)
         if self.norms is not None:
-            from neuromyo.pipeline import norming
+            from neuromyo.pipeline import norm_held
 
-            norming.read(self.norms)
+            norm_held.read(self.norms)
         for text in self.nerves:
             pointing.nerve_asked(text)
         return self

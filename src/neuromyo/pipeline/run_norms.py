@@ -11,7 +11,7 @@ from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import Body, Envelope
 from neuromyo.core.series import Series
 from neuromyo.norms.norm_file import NormFile, Norms
-from neuromyo.pipeline import code_version, comparing, ledger, norm_envelopes, norming, persons
+from neuromyo.pipeline import code_version, comparing, ledger, norm_envelopes, norm_held, persons
 
 #: codes that are worth a line on the page and in the record; the rows themselves bear all flags
 _TOLD = (
@@ -30,7 +30,7 @@ class SessionNorms:
     """The norm that a run was given, and the person of one session. ``file`` is None where the run was given none."""
 
     def __init__(self, path: Path | None, site: str, root: Path, subject: str, series: Sequence[Series]) -> None:
-        self.file: NormFile | None = None if path is None else norming.read(path)
+        self.file: NormFile | None = None if path is None else norm_held.read(path)
         self.name = "" if path is None else path.name
         self.fields = sorted({s.acquisition.field_strength for s in series if s.acquisition.field_strength is not None})
         self.roster = persons.Roster() if path is None else persons.of_dataset(root, stated=Body(site=site))
@@ -54,7 +54,7 @@ class SessionNorms:
             return table, (), ()
         try:
             for field in self.fields:
-                norming.fits(self.file, field, self.name)
+                norm_held.fits(self.file, field, self.name)
             done = comparing.compare(table, Norms(self.file), self.roster, self.file.label)
         except NeuromyoError as error:  # a norm that does not fit takes nothing from what was measured
             said = Finding.from_error(error)
@@ -70,7 +70,7 @@ class SessionNorms:
             return ()
         try:
             for field in self.fields:
-                norming.fits(self.file, field, self.name)
+                norm_held.fits(self.file, field, self.name)
             return tuple(one.envelope for one in norm_envelopes.compare(table, self.file, self.roster).seen)
         except NeuromyoError:  # told by `compared`
             return ()

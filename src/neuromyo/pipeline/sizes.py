@@ -9,8 +9,8 @@ from neuromyo.core.errors import Finding
 from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
+from neuromyo.core.nerve import TRACED
 from neuromyo.pipeline import nerves
-from neuromyo.pipeline.nerve_steps import TRACED
 from neuromyo.study.areas import FatMap
 from neuromyo.study.muscles import morphometry
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from neuromyo.core.nerve import TRACED
 from neuromyo.core.norm import NormKey
 from neuromyo.norms.kinds import kind_of
 from neuromyo.pipeline import registries
-from neuromyo.pipeline.nerve_steps import TRACED
 
 #: what a table must have to be compared, or to make a norm of
 NEEDED = ("subject", "region", "quantity", "unit", "value", "statistic")

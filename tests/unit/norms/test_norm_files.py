@@ -13,7 +13,7 @@ from neuromyo.norms import card, norm_file
 from neuromyo.norms.engine import Controls, Options, Published, norm, summarise
 from neuromyo.norms.merge import merge
 from neuromyo.norms.transforms import of
-from neuromyo.pipeline import norming
+from neuromyo.pipeline import norm_build
 from tests.unit.norms.cohort_tables import healthy
 
 PERSON = Body(61.0, "F", 1.64, 66.0, "left", "here")
@@ -21,7 +21,9 @@ PERSON = Body(61.0, "F", 1.64, 66.0, "left", "here")
 
 def build(folder, cohort, name="a", **more):
     measured, people = cohort.write(folder, name)
-    return norming.build(norming.BuildRequest((measured,), people, folder / f"{name}.norm.json", field_t=3.0, **more))
+    return norm_build.build(
+        norm_build.BuildRequest((measured,), people, folder / f"{name}.norm.json", field_t=3.0, **more)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +171,8 @@ def test_merged_files_are_the_pooled_build_bit_for_bit(tmp_path):
 def test_what_does_not_belong_together_is_not_merged(tmp_path, second, more, code, said):
     a = build(tmp_path, healthy(14, seed=1, site="A"))
     measured, people = second().write(tmp_path, "b")
-    b = norming.build(
-        norming.BuildRequest((measured,), people, tmp_path / "a2.norm.json", field_t=3.0, name="a", **more)
+    b = norm_build.build(
+        norm_build.BuildRequest((measured,), people, tmp_path / "a2.norm.json", field_t=3.0, name="a", **more)
     )
     with pytest.raises(NeuromyoError) as told:
         merge([("a", a.file), ("b", b.file)], "both")

@@ -10,7 +10,7 @@ from scipy import stats
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import Body
-from neuromyo.pipeline import norm_change, norm_since, norming
+from neuromyo.pipeline import norm_change, norm_compare, norm_since
 from neuromyo.pipeline.norm_change import Repeatability
 from neuromyo.pipeline.persons import Roster
 
@@ -120,7 +120,9 @@ def test_compare_writes_the_changes_and_the_page_tells_them_without_a_norm(tmp_p
         )
     since = norm_since.Since(tmp_path / "bl.tsv", retest_cv="2.1", retest_n=12)
     out, page = tmp_path / "z.tsv", tmp_path / "z.html"
-    result = norming.compare_files(norming.CompareRequest(tmp_path / "fu.tsv", None, out, html=page, since=since))
+    result = norm_compare.compare_files(
+        norm_compare.CompareRequest(tmp_path / "fu.tsv", None, out, html=page, since=since)
+    )
     assert [c.change.verdict for c in result.changes] == ["rise", "unknown"]
     with (tmp_path / "z_change.tsv").open() as file:
         first, second = csv.DictReader(file, delimiter="\t")

@@ -6,8 +6,9 @@ import pytest
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.norm import Body, judge
 from neuromyo.norms import site_place
-from neuromyo.pipeline import norm_options, norming, persons
-from neuromyo.pipeline.norming import BuildRequest, CompareRequest
+from neuromyo.pipeline import norm_build, norm_compare, norm_held, norm_options, persons
+from neuromyo.pipeline.norm_build import BuildRequest
+from neuromyo.pipeline.norm_compare import CompareRequest
 from tests.unit.norms.cohort_tables import Cohort, healthy, patient
 
 WHO = {
@@ -23,12 +24,12 @@ WHO = {
 
 def built(folder, cohort, name="calf", **more):
     measured, people = cohort.write(folder, name)
-    return norming.build(BuildRequest((measured,), people, folder / f"{name}.norm.json", **more))
+    return norm_build.build(BuildRequest((measured,), people, folder / f"{name}.norm.json", **more))
 
 
 def compared(folder, rows, who=WHO, norm="calf.norm.json", **more):
     measured, people = Cohort([dict(who)], rows).write(folder, "patient")
-    return norming.compare_files(CompareRequest(measured, folder / norm, folder / "z.tsv", people, **more))
+    return norm_compare.compare_files(CompareRequest(measured, folder / norm, folder / "z.tsv", people, **more))
 
 
 def told(findings, code):
@@ -47,7 +48,7 @@ def test_nothing_that_is_read_is_overwritten(calf, out):
     norm = (calf / "calf.norm.json").read_bytes()
     measured, people = Cohort([WHO], patient(T2=36)).write(calf, "patient")
     with pytest.raises(NeuromyoError) as said:
-        norming.compare_files(CompareRequest(measured, calf / "calf.norm.json", calf / out, people))
+        norm_compare.compare_files(CompareRequest(measured, calf / "calf.norm.json", calf / out, people))
     assert said.value.code == "E-OUTDIR" and "-o" in said.value.where
     assert (calf / "calf.norm.json").read_bytes() == norm and "T2" in measured.read_text()
 
@@ -155,7 +156,7 @@ def test_a_flag_that_tells_no_number_is_no_small_uncertainty(calf):
 
 
 def test_far_out_the_interval_holds_z(calf):
-    norm = norming.read(calf / "calf.norm.json")
+    norm = norm_held.read(calf / "calf.norm.json")
     csa = next(norm.norm(e) for e in norm.entries if e.key.quantity == "csa")
     body = Body(50, "F", 1.65, 65, "left", "here")
     for value in (2.0, 8.0, 22.0, 60.0, 300.0):

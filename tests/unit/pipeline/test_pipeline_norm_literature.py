@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import NeuromyoError
-from neuromyo.pipeline import norming
+from neuromyo.pipeline import norm_build
 from neuromyo.pipeline.norm_literature import Sought
 from tests.unit.norms.cohort_tables import healthy
 
@@ -31,10 +31,10 @@ def nerves(level="thigh"):
 
 def build(folder, made, **more):
     measured, people = made.write(folder)
-    request = norming.BuildRequest(
+    request = norm_build.BuildRequest(
         (measured,), people, folder / "n.norm.json", literature=True, **{"field_t": 3.0, **more}
     )
-    result = norming.build(request)
+    result = norm_build.build(request)
     used = {e.key.quantity: [p.label for p in e.published] for e in result.file.entries}
     return used, [str(f) for f in result.findings if f.code == "N-LOCALONLY"], (folder / "n.norm.md").read_text()
 

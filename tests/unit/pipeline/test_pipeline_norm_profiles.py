@@ -15,7 +15,7 @@ from neuromyo.norms.merge import merge
 from neuromyo.norms.options import Options
 from neuromyo.norms.profile import profile_norm
 from neuromyo.norms.profile_sums import ProfileControls, ProfileOptions, profile_summary
-from neuromyo.pipeline import norm_envelopes, norming, persons
+from neuromyo.pipeline import norm_build, norm_envelopes, persons
 from tests.unit.norms.cohort_tables import healthy
 
 ZERO = "fibular-head"
@@ -43,7 +43,7 @@ def cohort(n=20, seed=0, site="here", label=1, **more):
 
 def build(folder, made, name="a", **more):
     measured, people = made.write(folder, name)
-    return norming.build(norming.BuildRequest((measured,), people, folder / f"{name}.norm.json", **more))
+    return norm_build.build(norm_build.BuildRequest((measured,), people, folder / f"{name}.norm.json", **more))
 
 
 @pytest.fixture(scope="module")
