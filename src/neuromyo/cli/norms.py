@@ -114,7 +114,8 @@ def plot(
     found = literature.select(quantity=quantity, structure=structure, level=level, method=method, field_T=field,
                               population=population, evidence=evidence, text=text)  # fmt: skip
     if out.is_dir():
-        raise OptionError("E-OUTDIR", where=f"-o {out}", needed="the name of a file", found="a folder")
+        raise OptionError("E-OUTDIR", where=f"-o {out}", needed="the name of a file", found="a folder",
+                          remedy=f"write {out / 'plot.png'}")  # fmt: skip
     name = found[0].quantity if found else quantity
     effects = [e for e in literature.covariate_effects() if e.quantity == name]
     store.write_bytes(out, drawing(found, name, effects, out.name))

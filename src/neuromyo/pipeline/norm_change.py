@@ -84,10 +84,11 @@ def published_of(text: str) -> dict[str, float]:
             found[name.strip()] = float(number.strip().removesuffix("%"))
         except ValueError:
             raise OptionError(
-                "E-OPTION", where="--retest-cv", needed="percent, such as 2.1 or T2=2.1,CSA=6.4", found=part
+                "E-OPTION", where="--retest-cv", needed="percent", found=part, remedy="write 2.1, or T2=2.1,CSA=6.4"
             ) from None
     if any(not 0 < v < 100 for v in found.values()) or not found:
-        raise OptionError("E-OPTION", where="--retest-cv", needed="percent above 0 and below 100", found=text)
+        raise OptionError("E-OPTION", where="--retest-cv", needed="percent above 0 and below 100", found=text,
+                          remedy="write the coefficient of variation of repeat scans, such as 2.1")  # fmt: skip
     return found
 
 
@@ -97,7 +98,11 @@ def visit(rows: Measurements, session: str, flag: str, name: str) -> Measurement
         found = rows.where(session=session.removeprefix("ses-"))
         if not len(found):
             raise OptionError(
-                "E-OPTION", where=flag, needed=f"a session of {name}: {_listed(rows.columns['session'])}", found=session
+                "E-OPTION",
+                where=flag,
+                needed=f"a session of {name}",
+                found=session,
+                remedy=f"choose from {_listed(rows.columns['session'])}",
             )
         return found
     seen: dict[str, set[str]] = {}

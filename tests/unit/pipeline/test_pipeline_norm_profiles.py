@@ -221,7 +221,7 @@ def test_healthy_people_are_seldom_flagged(tmp_path):
     assert flagged(tmp_path, 1, 20) <= 0.25
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_one_healthy_person_in_twenty_is_flagged_somewhere_along_the_nerve(tmp_path):
     """600 people against ten norms: 6.0 % (each level by itself: 15 %). Limits: three binomial SDs and what cohorts differ by."""
     assert 0.02 <= flagged(tmp_path, 10, 60) <= 0.09
