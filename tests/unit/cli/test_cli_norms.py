@@ -63,7 +63,7 @@ def test_plot_writes_a_file(tmp_path, ending):
 def test_plot_refuses_what_it_cannot_write_or_draw(tmp_path):
     for arguments, words in (
         (("FA", "-o", tmp_path / "fa.pdf"), "needed a name that ends in .svg, .png, .html, found .pdf [E-OPTION]"),
-        (("FA", "-o", tmp_path), "needed the name of a file, found a folder [E-OUTDIR]"),
+        (("FA", "-o", tmp_path), "needed the name of a file, found a folder; write"),
         (("QQ", "-o", tmp_path / "qq.svg"), "E-UNKNOWN"),
         (("MTsat", "-o", tmp_path / "m.svg"), "needed a published value to draw, found none"),
         (("FA", "--field", "9.4", "-o", tmp_path / "m.svg"), "needed a published value to draw, found none"),

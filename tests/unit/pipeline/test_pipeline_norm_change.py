@@ -93,7 +93,7 @@ def test_visits_of_one_table_are_told_apart_by_their_sessions(tmp_path):
     rows = table(row(36.0, session="bl"), row(41.0, session="m12"))
     with pytest.raises(NeuromyoError, match="choose one by --followup-session"):
         norm_change.visit(rows, "", "--followup-session", "t.tsv")
-    with pytest.raises(NeuromyoError, match="a session of t.tsv: bl, m12"):
+    with pytest.raises(NeuromyoError, match="a session of t.tsv, found m6; choose from bl, m12"):
         norm_change.visit(rows, "m6", "--followup-session", "t.tsv")
     since = norm_since.Since(retest_cv="2.1", retest_n=12, baseline_session="bl", followup_session="ses-m12")
     (one,), _ = norm_since.compare(since, rows, Path("t.tsv"), ROSTER, {})
@@ -102,7 +102,7 @@ def test_visits_of_one_table_are_told_apart_by_their_sessions(tmp_path):
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [({}, "found neither"), ({"retest_cv": "2.1"}, "--retest-n"), ({"retest_cv": "0.021x", "retest_n": 12}, "percent, such as 2.1"),
+    [({}, "found neither"), ({"retest_cv": "2.1"}, "--retest-n"), ({"retest_cv": "0.021x", "retest_n": 12}, "needed percent, found 0.021x; write 2.1"),
      ({"retest_cv": "-2", "retest_n": 12}, "percent above 0")],
 )  # fmt: skip
 def test_without_repeat_scans_there_is_no_verdict(tmp_path, more, said):
