@@ -100,9 +100,12 @@ def best_path(gain: np.ndarray, stiffness: float, reach: int = 3) -> np.ndarray:
     total = turns[0].copy()
     came = np.zeros(turns.shape, np.int64)
     columns = np.arange(n)
+    price = np.array([stiffness * s * s for s in steps])[:, None]
+    padded = np.full(n + 2 * reach, -np.inf)
+    from_steps = np.lib.stride_tricks.sliding_window_view(padded, n)  # (steps, n): totals a step away, seen in place
     for row in range(1, len(turns)):
-        padded = np.pad(total, reach, constant_values=-np.inf)
-        choices = np.stack([padded[reach + s : reach + s + n] - stiffness * s * s for s in steps])
+        padded[reach : reach + n] = total
+        choices = from_steps - price
         pick = choices.argmax(axis=0)
         came[row] = columns + steps[pick]
         total = choices[pick, columns] + turns[row]

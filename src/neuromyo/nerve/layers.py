@@ -135,14 +135,12 @@ def _cost(
     seen = looked & known
     weighted = shares * seen[..., None]
     model = shares @ level
-    squares = (
-        np.einsum("ma,rta->mrt", rays**2, seen.astype(float))
-        - 2.0 * np.einsum("ma,rta->mrt", rays, seen * model)
-        + np.sum(seen * model**2, axis=-1)
-    )
-    pull = weigh * (np.einsum("ma,rtai->mrti", rays, weighted) - np.einsum("rtai,rta->rti", weighted, model))
-    inner = weigh * np.einsum("rtai,rtaj->rtij", weighted, shares) + np.diag(1.0 / spread)
-    taken = np.einsum("mrti,rtij,mrtj->mrt", pull, np.linalg.inv(inner), pull, optimize=True)
+    squares = _along(rays**2, seen) - 2.0 * _along(rays, seen * model) + np.sum(seen * model**2, axis=-1)
+    weighted_t = np.swapaxes(weighted, -1, -2)
+    pull = weigh * (_along(rays, weighted_t) - (weighted_t @ model[..., None])[..., 0])
+    inner = weigh * (weighted_t @ shares) + np.diag(1.0 / spread)
+    pulls = np.moveaxis(pull, 0, 2)
+    taken = np.moveaxis(np.sum((pulls @ np.linalg.inv(inner)) * pulls, axis=-1), 2, 0)
     cost = 0.5 * (weigh * squares - taken + np.linalg.slogdet(inner)[1] + np.log(spread).sum())
     # a pixel that is explained costs a half on average; one that is not, that and more
     cost = cost + (0.5 + UNEXPLAINED) * pixels * (known.sum() - seen.sum(axis=-1))
@@ -150,3 +148,9 @@ def _cost(
     best = cost.min(axis=2)
     least = best.min(axis=1, keepdims=True)
     return least + np.minimum(best - least, WORST)
+
+
+def _along(rays: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(m, ...) sums of rays (m, at) weighed by (..., at)."""
+    flat = weights.reshape(-1, weights.shape[-1]).astype(float)
+    return (rays @ flat.T).reshape(len(rays), *weights.shape[:-1])

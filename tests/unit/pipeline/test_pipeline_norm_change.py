@@ -102,7 +102,7 @@ def test_visits_of_one_table_are_told_apart_by_their_sessions(tmp_path):
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [({}, "found neither"), ({"retest_cv": "2.1"}, "--retest-n"), ({"retest_cv": "0.021x", "retest_n": 12}, "needed percent, found 0.021x; write 2.1"),
+    [({}, "found neither"), ({"retest_cv": "2.1"}, "--retest-n"), ({"retest_cv": "0.021x", "retest_n": 12}, "found 0.021x; write 2.1"),
      ({"retest_cv": "-2", "retest_n": 12}, "percent above 0")],
 )  # fmt: skip
 def test_without_repeat_scans_there_is_no_verdict(tmp_path, more, said):
