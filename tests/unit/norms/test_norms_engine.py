@@ -281,7 +281,7 @@ def test_many_places_have_the_bits_of_one_by_one():
     assert many == [norm.place(v, b) for v, b in zip(value, bodies, strict=True)]
 
 
-@pytest.mark.parametrize("n", [500, pytest.param(10000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [500, pytest.param(10000, marks=pytest.mark.whole)])
 def test_many_z_scores_take_no_minutes(n):
     """About ten seconds for 10,000 on an idle core; the guard is against hanging."""
     norm = made(controls(20), published=LITERATURE)

@@ -308,11 +308,11 @@ def test_a_healthy_person_is_seldom_flagged_somewhere(n, kind):
     assert told[1] > 0.2  # level by level, what people do
 
 
-#: cohorts of the next test; the whole of it: NEUROMYO_TEST_COHORTS=300 pytest tests/unit/norms/test_norms_profile.py -m slow
+#: cohorts of the next test; the whole of it: NEUROMYO_TEST_COHORTS=300 pytest tests/unit/norms/test_norms_profile.py -m whole
 COHORTS = int(os.environ.get("NEUROMYO_TEST_COHORTS", "40"))
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["smooth", "rough"])
 @pytest.mark.parametrize(("n", "gaps"), [(10, False), (20, False), (40, False), (20, True)])

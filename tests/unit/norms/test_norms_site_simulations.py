@@ -132,7 +132,7 @@ def test_a_new_site_with_three_controls_does_not_make_healthy_people_ill():
     assert as_they_were > harmonised
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize(("features", "alike"), [(1, 0.0), (6, 0.5), (12, 0.8)])
 def test_a_new_site_with_three_controls_in_many_cohorts(features, alike):
     assert 3.5 <= false_positives(150, features, alike)[1] <= 6.5
