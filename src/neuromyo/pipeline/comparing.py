@@ -158,6 +158,12 @@ def joined(flags: str, more: Iterable[str]) -> str:
     return ",".join(dict.fromkeys([*(f for f in flags.split(",") if f), *more]))
 
 
+def first_few(names: Iterable[str]) -> str:
+    """Three of them by name, each once, and how many more there are."""
+    what = list(dict.fromkeys(names))
+    return ", ".join(what[:3]) + f" and {len(what) - 3} more" * (len(what) > 3)
+
+
 def _strangers(rows: Sequence[Mapping[str, Any]], members: Iterable[int], roster: Roster) -> Iterator[Finding]:
     """People whose labels are not in the table of people; only where there is a table."""
     for who in sorted({rows[i]["subject"] for i in members} - set(roster.bodies)) if roster.bodies else ():
@@ -173,8 +179,7 @@ def _reasons(rows: Sequence[Mapping[str, Any]], refused: Mapping[int, str]) -> I
     for i, why in refused.items():
         of.setdefault(why, []).append(i)
     for why, members in sorted(of.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        what = list(dict.fromkeys(f"{rows[i]['quantity']} of {rows[i]['region']}" for i in members))
-        named = ", ".join(what[:3]) + f" and {len(what) - 3} more" * (len(what) > 3)
+        named = first_few(f"{rows[i]['quantity']} of {rows[i]['region']}" for i in members)
         many = f"{len(members)} value{'s' * (len(members) != 1)}"
         yield Finding("warn", NOT, named, f"{many} not compared: {why}")
 

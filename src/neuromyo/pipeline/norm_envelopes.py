@@ -14,7 +14,7 @@ from neuromyo.norms import profile_place
 from neuromyo.norms.norm_file import NormFile
 from neuromyo.norms.profile import ProfileNorm
 from neuromyo.pipeline import norm_profiles
-from neuromyo.pipeline.comparing import NOT, columns, joined, nearest
+from neuromyo.pipeline.comparing import NOT, columns, first_few, joined, nearest
 from neuromyo.pipeline.norm_profiles import Along
 from neuromyo.pipeline.persons import Roster
 
@@ -122,9 +122,7 @@ def _none(one: Along, norm: ProfileNorm, why: str) -> Envelope:
 
 def _told(refused: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     for why, what in sorted(refused.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        names = list(dict.fromkeys(what))
-        named = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
-        yield Finding("warn", NOT, named, f"{len(what)} profile{'s' * (len(what) != 1)} not compared: {why}")
+        yield Finding("warn", NOT, first_few(what), f"{len(what)} profile{'s' * (len(what) != 1)} not compared: {why}")
 
 
 def _outside(seen: Sequence[Seen]) -> Iterator[Finding]:

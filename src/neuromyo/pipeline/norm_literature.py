@@ -11,6 +11,7 @@ from neuromyo.core.norm import NormKey
 from neuromyo.norms import match, transforms
 from neuromyo.norms.literature import entries
 from neuromyo.norms.studies import Published, why_off_scale
+from neuromyo.pipeline.comparing import first_few
 
 #: statistics of a region that papers mean by its value
 _AS_PRINTED = ("mean", "region-fit", "volume")
@@ -82,7 +83,7 @@ def unused(keys: Iterable[NormKey], sought: Sought) -> Iterator[Finding]:
         if key.statistic in _AS_PRINTED:
             groups.setdefault(key.quantity, []).append(key)
     for quantity, members in sorted(groups.items()):
-        where = _regions(members)
+        where = first_few(sorted({key.region for key in members}))
         found = [sought.find(key) for key in members]
         poor = [e for one in found for e in one.comparable]
         near = sorted((near for one in found for near in one.others), key=lambda n: _nearness(n, sought.like))
@@ -113,11 +114,6 @@ def _as_near(near: list[match.Near]) -> str:
     apart = match.distance(first)[0]
     same = [n.entry.id for n in rest if match.distance(n)[0] == apart and match.usable_as_prior(n.entry)]
     return "; as near: " + ", ".join(list(dict.fromkeys(same))[:3]) if same else ""
-
-
-def _regions(members: Iterable[NormKey]) -> str:
-    names = sorted({key.region for key in members})
-    return ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
 
 
 def _remedy(near: match.Near) -> str:
