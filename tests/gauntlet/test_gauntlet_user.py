@@ -159,7 +159,7 @@ def calls(room: str) -> list[tuple[str, str, set[str]]]:
     return found
 
 
-@pytest.mark.parametrize("room", ["io", "pipeline", "cli", "study", "space"])
+@pytest.mark.parametrize("room", ["io", "pipeline", "cli", "measure", "quality", "study", "space"])
 def test_every_error_of_the_rooms_users_meet_says_needed_found_and_what_to_do(room):
     all_ = calls(room)
     bare = [

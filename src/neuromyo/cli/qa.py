@@ -74,7 +74,7 @@ def qa(
     if volunteers is not None:
         return _volunteers(folders[0], volunteers, scans, limits, site)
     if not vials:
-        from neuromyo.study import vialset
+        from neuromyo.quality import vialset
 
         raise OptionError(
             "E-OPTION",

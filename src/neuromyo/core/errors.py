@@ -70,6 +70,11 @@ CODES: dict[str, tuple[int, str]] = {
     "E-NORM": (EXIT_INPUT, "a norm cannot be made from these people, or a norm file cannot be used"),
     "E-METHOD": (EXIT_INPUT, "values measured by different methods are not compared"),
     "E-SITES": (EXIT_INPUT, "sites cannot be brought into line with these people"),
+    # studies
+    "E-STUDY": (EXIT_INPUT, "a study's tables cannot be analysed as asked"),
+    "E-PEOPLE": (EXIT_INPUT, "too few people for what was asked"),
+    "E-REPEATS": (EXIT_INPUT, "readings that belong together are missing, there twice, or not finite"),
+    "E-PLAN": (EXIT_UNSAFE, "a locked plan of analysis was changed, is not sealed, or would be unblinded"),
     # asking
     "E-OPTION": (EXIT_INPUT, "an option has an impossible value"),
     "E-UNKNOWN": (EXIT_INPUT, "a name that is not known here"),

@@ -131,6 +131,16 @@ FINDINGS: dict[str, str] = {
     "W-SITES": "sites could be brought into line only roughly, or some of their numbers not at all",
     "N-LOCALONLY": "a norm rests on local controls only, without published values",
     "N-CONTROL": "something to know about the controls of a norm",
+    # studies
+    "W-EXPLORATORY": "too few people to confirm anything: the result suggests, it does not show",
+    "W-SKEWED": "values are skewed or have outliers, with what that does to the test",
+    "W-INFLUENCE": "one person decides a result, which changes without that person",
+    "W-SPREAD": "groups differ in spread, with what that does to the test",
+    "W-ABSENT": "people or visits are missing from an analysis",
+    "W-CLOSE": "a finding rests on which test, covariate or correction is taken",
+    "W-DEVIATION": "the analysis deviates from the locked plan",
+    "W-TIES": "many equal values weaken a test by ranks",
+    "N-STUDY": "something to know about how a study was analysed",
     # phantoms
     "W-LOST": "a scan could not be judged",
     "W-VIAL": "a vial is missing or holds too much air",

@@ -23,8 +23,8 @@ from neuromyo.phantom.pose import Pose
 from neuromyo.phantom.series import SeriesPlan
 from neuromyo.phantom.sets import FieldsPlan, Stack, Study, _known, _made
 from neuromyo.phantom.vials import Liquid, VialBody, VialScene
-from neuromyo.study import vialset
-from neuromyo.study.vialset import VialSet
+from neuromyo.quality import vialset
+from neuromyo.quality.vialset import VialSet
 
 _KEYS = {"title", "seed", "snr", "vials", "grid", "fields", "series", "scan", "bath", "half_length_mm"}
 _BATH = {"radius_mm", "T1", "T2"}

@@ -1,7 +1,7 @@
 """A phantom of vials in the scanner: known T1, T2 and fat fraction in round vials, in air or in a bath.
 
 It offers what `acquire` asks of a `Scene` (slices, parts, truth), so that any biomarker's series can be made of it. Places follow
-`neuromyo.study.vialset`: x to the right of the screen, which is the patient's left, y upwards, which is anterior.
+`neuromyo.quality.vialset`: x to the right of the screen, which is the patient's left, y upwards, which is anterior.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.series import Series
 from neuromyo.fit.runner import known_maps
+from neuromyo.measure.summarise import SummaryOptions, summarise, volumes
 from neuromyo.pipeline import code_version, inputs, keys, ledger, match, nearest, samples, sizes
 from neuromyo.pipeline.plan import Task
 from neuromyo.pipeline.refit import Refitter
@@ -24,7 +25,6 @@ from neuromyo.report.view import SampleFit
 from neuromyo.space.overlap import place_labels, rough_body, widened
 from neuromyo.space.resample import labels_to_grid
 from neuromyo.space.sides import between_legs
-from neuromyo.study.summarise import SummaryOptions, summarise, volumes
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def key(done: Mapping[str, str], given: Sequence[Labels]) -> str:
     return ledger.key(
         step="measure",
         code=code_version.of_rooms(
-            "anatomy", "nerve", "fascicles", "course", "study", "space", "fit", "stats", "io", "pipeline"
+            "anatomy", "nerve", "fascicles", "course", "measure", "space", "fit", "stats", "io", "pipeline"
         ),
         versions=code_version.versions(),
         done=dict(done),

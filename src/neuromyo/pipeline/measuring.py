@@ -122,9 +122,9 @@ def measure(
     labels: Sequence[Labels], maps: Sequence[Maps], fat: Maps | None, subject: str, session: str
 ) -> tuple[Measurements, tuple[Finding, ...]]:
     """The rows of all regions: morphometry of every label volume once, and a summary of every map in every region."""
+    from neuromyo.measure.areas import FatMap
+    from neuromyo.measure.summarise import summarise, volumes
     from neuromyo.pipeline import sizes
-    from neuromyo.study.areas import FatMap
-    from neuromyo.study.summarise import summarise, volumes
 
     share = None if fat is None else FatMap(next(iter(fat.maps.values())), fat.grid)
     tables = [summarise(one, labels, subject=subject, session=session) for one in maps]

@@ -22,11 +22,11 @@ from neuromyo.core.nerve import Course, Trace
 from neuromyo.course import centreline, gradient, profile, shape
 from neuromyo.course.profile import Profile
 from neuromyo.fascicles import fascicle_rows, fascicles
+from neuromyo.measure.summarise import acquisition
 from neuromyo.nerve.propose import propose
 from neuromyo.nerve.trace import trace
 from neuromyo.pipeline import placing
 from neuromyo.report.view import Line, NerveView
-from neuromyo.study.summarise import acquisition
 
 #: a proposal that scores less is not followed, only told
 LEAST_SCORE = 0.5

@@ -15,13 +15,13 @@ from neuromyo.pipeline import code_version, lock, outdir, qa_read, qa_scans, reg
 from neuromyo.pipeline.options import RunOptions
 from neuromyo.pipeline.outcome import Failure, Tell, quiet
 from neuromyo.pipeline.qa_scans import Diary
+from neuromyo.quality import limits as limits_
+from neuromyo.quality import vialset
+from neuromyo.quality.limits import Limits
+from neuromyo.quality.qualify import Qualification, qualify
+from neuromyo.quality.readings import Reading, tables
+from neuromyo.quality.vialset import QUANTITIES, UNKNOWN_KELVIN, VialSet
 from neuromyo.report import qa as letter
-from neuromyo.study import limits as limits_
-from neuromyo.study import vialset
-from neuromyo.study.limits import Limits
-from neuromyo.study.qualify import Qualification, qualify
-from neuromyo.study.readings import Reading, tables
-from neuromyo.study.vialset import QUANTITIES, UNKNOWN_KELVIN, VialSet
 
 #: columns of qa.tsv
 COLUMNS = ("site", "scan", "date", "temperature", "acquisition", "quantity", "biomarker", "vial", "unit", "value", "sd_between",

@@ -12,9 +12,9 @@ import numpy as np
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.pipeline import code_version, lock, outdir, qa_scans
 from neuromyo.pipeline.qa_scans import Diary
+from neuromyo.quality.limits import Limits
 from neuromyo.report import qa_people as page
-from neuromyo.study import repeats
-from neuromyo.study.limits import Limits
+from neuromyo.stats import repeats
 
 #: summaries over voxels that are no measurement to repeat
 _LEFT_OUT = ("iqr", "median")

@@ -17,9 +17,9 @@ from neuromyo.core.reasons import Reason
 from neuromyo.io import derivatives, labels, nifti
 from neuromyo.io.map_files import MapFile
 from neuromyo.pipeline.qa_scans import Diary
+from neuromyo.quality.readings import Reading, Scan
+from neuromyo.quality.vialset import QUANTITIES, Vial, VialSet
 from neuromyo.space.resample import labels_to_grid
-from neuromyo.study.readings import Reading, Scan
-from neuromyo.study.vialset import QUANTITIES, Vial, VialSet
 
 #: which biomarker is judged where several give a quantity and nobody asked for one: the first of these that is there
 PREFERRED: dict[str, tuple[str, ...]] = {

@@ -10,9 +10,9 @@ from neuromyo.core.labels import Labels
 from neuromyo.core.maps import Maps
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.nerve import TRACED
+from neuromyo.measure.areas import FatMap
+from neuromyo.measure.muscles import morphometry
 from neuromyo.pipeline import nerves
-from neuromyo.study.areas import FatMap
-from neuromyo.study.muscles import morphometry
 
 #: what biomarkers call the fat fraction
 _FAT = "FF"

@@ -10,13 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from neuromyo.core.errors import Finding, NeuromyoError
+from neuromyo.quality.limits import Limit
+from neuromyo.quality.qualify import FAIL, NOT_YET, PASS, UNDECIDED, Judgement, Qualification, SiteFigures
+from neuromyo.quality.vialset import VialSet
 from neuromyo.report import qa_figures, wording
 from neuromyo.report.html import render
 from neuromyo.report.tables import Grid2D
 from neuromyo.stats.intervals import Interval
-from neuromyo.study.limits import Limit
-from neuromyo.study.qualify import FAIL, NOT_YET, PASS, UNDECIDED, Judgement, Qualification, SiteFigures
-from neuromyo.study.vialset import VialSet
 
 #: how quantities and criteria are called
 NAMES = {"T1": "T1", "T2": "T2", "T2star": "T2*", "R2star": "R2*", "FF": "fat fraction"}

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup
 
+from neuromyo.quality.limits import Limit
+from neuromyo.quality.qualify import SiteFigures
 from neuromyo.report import wording
 from neuromyo.report.svg import Axis, Plot, labelled, padded, x_axis, y_axis
-from neuromyo.study.limits import Limit
-from neuromyo.study.qualify import SiteFigures
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 440, 300, 52, 424, 28, 252
 

@@ -11,13 +11,13 @@ import numpy as np
 from markupsafe import Markup
 
 from neuromyo.core.errors import Finding
+from neuromyo.quality.limits import Limit
 from neuromyo.report import qa_figures, wording
 from neuromyo.report.html import render
 from neuromyo.report.qa import CLASSES, interval_text
 from neuromyo.report.tables import Grid2D
 from neuromyo.stats.intervals import UNKNOWN, decide
-from neuromyo.study.limits import Limit
-from neuromyo.study.repeats import People
+from neuromyo.stats.repeats import People
 
 #: columns of qa.tsv
 COLUMNS = (

@@ -1,1 +1,1 @@
-"""From maps and regions to tables, and from tables to what a study says."""
+"""What a study says: readers, groups, change, correlation, agreement, trials, on tables of measurements and clinical data."""

@@ -32,10 +32,10 @@ from scipy import stats
 from neuromyo.core.errors import DataError
 from neuromyo.core.labels import Labels, Side
 from neuromyo.space.boundary import RegionPair, compare
+from neuromyo.stats import repeats
 from neuromyo.stats.icc import icc
 from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval, mean_interval
-from neuromyo.study import repeats
-from neuromyo.study.repeats import RC_FACTOR
+from neuromyo.stats.repeats import RC_FACTOR
 
 _COVER = 1.96
 

@@ -7,8 +7,8 @@ import pytest
 
 from neuromyo.core.errors import OptionError
 from neuromyo.pipeline import qa, registries
-from neuromyo.study import vialset
-from neuromyo.study.readings import Reading, Scan
+from neuromyo.quality import vialset
+from neuromyo.quality.readings import Reading, Scan
 
 VIALS = """
 title = "Three vials"

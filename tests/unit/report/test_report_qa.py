@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from neuromyo.core.errors import DataError, Finding
+from neuromyo.quality import limits, vialset
+from neuromyo.quality.limits import Limit
+from neuromyo.quality.qualify import qualify
+from neuromyo.quality.readings import Reading, Scan, tables
 from neuromyo.report import qa
 from neuromyo.stats.intervals import Interval
-from neuromyo.study import limits, vialset
-from neuromyo.study.limits import Limit
-from neuromyo.study.qualify import qualify
-from neuromyo.study.readings import Reading, Scan, tables
 
 
 def view(bias=0.0, days=6, site="<b>St Elsewhere</b>", **more):

@@ -1,6 +1,6 @@
 """Known answers: a good site passes, a biased one fails, three scans are not enough; intervals cover what they promise.
 
-NEUROMYO_TEST_DRAWS=4000 pytest tests/unit/study/test_study_qualify.py -k covers      # the full version
+NEUROMYO_TEST_DRAWS=4000 pytest tests/unit/quality/test_quality_qualify.py -k covers      # the full version
 """
 
 import datetime
@@ -11,10 +11,10 @@ import pytest
 from scipy import stats
 
 from neuromyo.core.errors import OptionError
-from neuromyo.stats import intervals
-from neuromyo.study import components, limits, linearity, repeats, upgrade, vialset
-from neuromyo.study.qualify import FAIL, NOT_YET, PASS, UNDECIDED, qualify
-from neuromyo.study.readings import Reading, Scan, tables
+from neuromyo.quality import components, limits, linearity, upgrade, vialset
+from neuromyo.quality.qualify import FAIL, NOT_YET, PASS, UNDECIDED, qualify
+from neuromyo.quality.readings import Reading, Scan, tables
+from neuromyo.stats import intervals, repeats
 
 DRAWS = int(os.environ.get("NEUROMYO_TEST_DRAWS", "600"))
 REFERENCES = np.array([250.0, 400, 600, 900, 1200, 1600])

@@ -13,10 +13,10 @@ from neuromyo.core.labels import Labels, Region
 from neuromyo.core.maps import Map
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.study.areas import FatMap
-from neuromyo.study.asymmetry import asymmetry, atrophy
-from neuromyo.study.muscles import MuscleOptions, morphometry
-from neuromyo.study.summarise import volumes
+from neuromyo.measure.areas import FatMap
+from neuromyo.measure.asymmetry import asymmetry, atrophy
+from neuromyo.measure.muscles import MuscleOptions, morphometry
+from neuromyo.measure.summarise import volumes
 
 FF = Quantity("FF", "proton density fat fraction", "%", (-0.25, 1.25), "PDFF")
 GRID = Grid.of((20, 16, 9), np.diag([2.0, 1.5, 10.0, 1.0]), 2)

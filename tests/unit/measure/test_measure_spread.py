@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from neuromyo.study.spread import effective_n, spread
+from neuromyo.measure.spread import effective_n, spread
 
 BOX = np.ones((14, 14, 6), dtype=bool)
 

@@ -17,7 +17,7 @@ from neuromyo.core.maps import Map, Maps, Scalar
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
-from neuromyo.study.summarise import SummaryOptions, summarise, volumes
+from neuromyo.measure.summarise import SummaryOptions, summarise, volumes
 
 T2 = Quantity("T2", "water T2", "ms", (0.005, 0.2), "T2map")
 FF = Quantity("FF", "fat fraction", "%", (-0.05, 1.05), "PDFF")

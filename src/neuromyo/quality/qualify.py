@@ -17,6 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neuromyo.quality import components, drift, linearity, upgrade
+from neuromyo.quality.limits import Limit, Limits
+from neuromyo.quality.readings import Scan, Table
+from neuromyo.stats import repeats
 from neuromyo.stats.intervals import (
     UNKNOWN,
     Interval,
@@ -26,9 +30,6 @@ from neuromyo.stats.intervals import (
     sd_interval,
     t_interval,
 )
-from neuromyo.study import components, drift, linearity, repeats, upgrade
-from neuromyo.study.limits import Limit, Limits
-from neuromyo.study.readings import Scan, Table
 
 PASS, FAIL, UNDECIDED, NOT_YET = "pass", "fail", "undecided", "not yet"
 #: how the whole is called

@@ -110,7 +110,7 @@ class VialSet:
 
 def names() -> tuple[str, ...]:
     """The packaged descriptions."""
-    return resources.names("study", "vials", ".toml")
+    return resources.names("quality", "vials", ".toml")
 
 
 def load(name: str) -> VialSet:
@@ -118,7 +118,7 @@ def load(name: str) -> VialSet:
     if name not in names():
         raise OptionError("E-UNKNOWN", where=f"--vials {name}", needed=f"one of {', '.join(names())}, or a TOML file",
                           found="another name", remedy="give one of them, or the name of your own file")  # fmt: skip
-    return parse(resources.text("study", f"vials/{name}.toml"), f"{name}.toml")
+    return parse(resources.text("quality", f"vials/{name}.toml"), f"{name}.toml")
 
 
 def parse(text: str, where: str) -> VialSet:

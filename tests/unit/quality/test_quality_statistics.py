@@ -6,8 +6,8 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_ind
 
-from neuromyo.stats import intervals
-from neuromyo.study import components, drift, linearity, repeats, upgrade
+from neuromyo.quality import components, drift, linearity, upgrade
+from neuromyo.stats import intervals, repeats
 
 #: Shrout & Fleiss, Psychol Bull 1979;86:420: six subjects, four judges; ICC(1,1) = .17
 SHROUT = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]

@@ -11,8 +11,8 @@ from neuromyo.core.labels import Labels, Region
 from neuromyo.core.maps import Map, Maps
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason
+from neuromyo.measure.summarise import summarise, volumes
 from neuromyo.space.overlap import place_labels
-from neuromyo.study.summarise import summarise, volumes
 
 pytestmark = pytest.mark.realdata
 

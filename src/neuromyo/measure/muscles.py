@@ -32,10 +32,10 @@ from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.labels import Labels, Side
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.options import option
+from neuromyo.measure.areas import Areas, FatMap, Tally, count
+from neuromyo.measure.asymmetry import Size, asymmetry, atrophy
+from neuromyo.measure.regions import merged_groups
 from neuromyo.space.sides import with_sides
-from neuromyo.study.areas import Areas, FatMap, Tally, count
-from neuromyo.study.asymmetry import Size, asymmetry, atrophy
-from neuromyo.study.regions import merged_groups
 
 #: what the rows say measured them
 BIOMARKER = "morphometry"

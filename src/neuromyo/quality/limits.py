@@ -10,7 +10,7 @@ from typing import Any
 
 from neuromyo.core import resources
 from neuromyo.core.errors import OptionError
-from neuromyo.study.vialset import EVIDENCE, QUANTITIES
+from neuromyo.quality.vialset import EVIDENCE, QUANTITIES
 
 #: statistic -> (the key of its limit, what it is in words)
 STATISTICS = {
@@ -65,11 +65,11 @@ class Limits:
 
 def load(name: str = "proposed") -> Limits:
     """Packaged criteria by name."""
-    known = resources.names("study", "acceptance", ".toml")
+    known = resources.names("quality", "acceptance", ".toml")
     if name not in known:
         raise OptionError("E-UNKNOWN", where=f"--limits {name}", needed=f"one of {', '.join(known)}, or a TOML file",
                           found="another name", remedy="give one of them, or the name of your own file")  # fmt: skip
-    return parse(resources.text("study", f"acceptance/{name}.toml"), f"{name}.toml")
+    return parse(resources.text("quality", f"acceptance/{name}.toml"), f"{name}.toml")
 
 
 def parse(text: str, where: str) -> Limits:

@@ -31,10 +31,10 @@ from neuromyo.core.measurements import Measurements
 from neuromyo.core.options import option
 from neuromyo.core.quantity import Quantity
 from neuromyo.core.reasons import Reason, keeps_value
+from neuromyo.measure.regions import Extent, extents, reaches_edge
+from neuromyo.measure.spread import MEDIAN_FACTOR, Spread, spread
 from neuromyo.space.overlap import place_labels
 from neuromyo.space.sides import with_sides
-from neuromyo.study.regions import Extent, extents, reaches_edge
-from neuromyo.study.spread import MEDIAN_FACTOR, Spread, spread
 
 #: fits a region's mean signal: (x, y, z) bool -> {quantity: (value, standard uncertainty)} in SI
 Refit = Callable[[np.ndarray], Mapping[str, tuple[float, float]]]
@@ -86,7 +86,7 @@ def summarise(
         ``exclude_from``, of the first one where none is named
 
     ``n_failed`` counts voxels, of those that erosion and vessels leave, that have no usable value. ``coverage`` is the
-    share of the whole region that entered. ``se`` is explained in `neuromyo.study.spread`; a median's is sqrt(pi/2)
+    share of the whole region that entered. ``se`` is explained in `neuromyo.measure.spread`; a median's is sqrt(pi/2)
     times that of the mean, an interquartile range has none.
     """
     options = core_options.check(options)
