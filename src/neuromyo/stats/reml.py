@@ -90,18 +90,18 @@ def loglik(theta: np.ndarray, data: Data) -> np.ndarray:
 def _fixed(
     W: np.ndarray, log: np.ndarray, data: Data
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """WX (d, nt, p), beta (d, p), phi, W r (d, n, t), log-likelihood."""
+    """wx (d, nt, p), beta (d, p), phi, W r (d, n, t), log-likelihood."""
     d, n, t, p = data.X.shape
-    WX = (W @ data.X).reshape(d, n * t, p)
-    precision = data.X.reshape(d, n * t, p).swapaxes(1, 2) @ WX
+    wx = (W @ data.X).reshape(d, n * t, p)
+    precision = data.X.reshape(d, n * t, p).swapaxes(1, 2) @ wx
     phi = np.linalg.inv(precision)
-    beta = (phi @ (WX.swapaxes(1, 2) @ data.y.reshape(d, n * t, 1)))[..., 0]
+    beta = (phi @ (wx.swapaxes(1, 2) @ data.y.reshape(d, n * t, 1)))[..., 0]
     r = data.y - (data.X @ beta[:, None, :, None])[..., 0]
-    Wr = (W @ r[..., None])[..., 0]
+    wr = (W @ r[..., None])[..., 0]
     _, log_precision = np.linalg.slogdet(precision)
     free = data.seen.sum((1, 2)) - p
-    value = -0.5 * (log + log_precision + (r * Wr).sum((1, 2)) + free * np.log(2 * np.pi))
-    return WX, beta, phi, Wr, value
+    value = -0.5 * (log + log_precision + (r * wr).sum((1, 2)) + free * np.log(2 * np.pi))
+    return wx, beta, phi, wr, value
 
 
 def sums(theta: np.ndarray, data: Data) -> Sums:
@@ -109,21 +109,21 @@ def sums(theta: np.ndarray, data: Data) -> Sums:
     d, n, t, p = data.X.shape
     q, G = len(data.G), data.G[None]
     W, log = _inverse(covariance(theta, data.G), data.seen)
-    WX, beta, phi, Wr, value = _fixed(W, log, data)
-    GWX = G @ WX.reshape(d, 1, n, t, p)
-    flat = GWX.reshape(d, q, n * t, p)
-    K = WX[:, None].swapaxes(2, 3) @ flat
+    wx, beta, phi, wr, value = _fixed(W, log, data)
+    gwx = G @ wx.reshape(d, 1, n, t, p)
+    flat = gwx.reshape(d, q, n * t, p)
+    K = wx[:, None].swapaxes(2, 3) @ flat
     wide = flat.transpose(0, 2, 1, 3).reshape(d, n * t, q * p)
-    W_wide = (W[:, None] @ GWX).reshape(d, q, n * t, p).transpose(0, 2, 1, 3).reshape(d, n * t, q * p)
-    Q = (wide.swapaxes(1, 2) @ W_wide).reshape(d, q, p, q, p)
-    WG = W[:, None] @ G
-    WGWG = WG.reshape(d, q, -1) @ WG.swapaxes(-1, -2).reshape(d, q, -1).swapaxes(1, 2)
-    phi_K = phi[:, None] @ K
-    phi_K_phi_K = phi_K.reshape(d, q, -1) @ phi_K.swapaxes(-1, -2).reshape(d, q, -1).swapaxes(1, 2)
-    information = 0.5 * (WGWG - 2 * np.einsum("dab,djbka->djk", phi, Q, optimize=True) + phi_K_phi_K)
-    trace = np.trace(WG, axis1=-2, axis2=-1).sum(-1) - np.trace(phi_K, axis1=-2, axis2=-1)
-    GWr = (G @ Wr[:, None, :, :, None])[..., 0]
-    score = 0.5 * ((GWr * Wr[:, None]).sum((2, 3)) - trace)
+    wide_w = (W[:, None] @ gwx).reshape(d, q, n * t, p).transpose(0, 2, 1, 3).reshape(d, n * t, q * p)
+    Q = (wide.swapaxes(1, 2) @ wide_w).reshape(d, q, p, q, p)
+    wg = W[:, None] @ G
+    wgwg = wg.reshape(d, q, -1) @ wg.swapaxes(-1, -2).reshape(d, q, -1).swapaxes(1, 2)
+    phi_k = phi[:, None] @ K
+    phi_k_phi_k = phi_k.reshape(d, q, -1) @ phi_k.swapaxes(-1, -2).reshape(d, q, -1).swapaxes(1, 2)
+    information = 0.5 * (wgwg - 2 * np.einsum("dab,djbka->djk", phi, Q, optimize=True) + phi_k_phi_k)
+    trace = np.trace(wg, axis1=-2, axis2=-1).sum(-1) - np.trace(phi_k, axis1=-2, axis2=-1)
+    gwr = (G @ wr[:, None, :, :, None])[..., 0]
+    score = 0.5 * ((gwr * wr[:, None]).sum((2, 3)) - trace)
     return Sums(beta, phi, K, Q, score, information, value)
 
 
