@@ -4,9 +4,9 @@ People i have values y_i at some of T visits; with W_i the inverse covariance of
 
 .. math:: -2 l_R = \sum_i \log|R_i| + \log\Big|\sum_i X_i^T W_i X_i\Big| + \sum_i r_i^T W_i r_i + (N - p) \log 2\pi
 
-R is linear in its elements theta_j, :math:`R_i = \sum_j \theta_j G_{ij}`, so that second derivatives of R vanish. Fisher scoring with
-the expected information of REML climbs to the maximum; with complete data it is there after one step, for the step then ends at the
-covariance of the residuals. All functions take many sets of data at once: leading axis d, then people n, visits t, columns p, elements q.
+R is linear in its elements theta_j, :math:`R_i = \sum_j \theta_j G_{ij}`, so that second derivatives of R vanish. Fisher scoring
+climbs towards the maximum, Newton's steps finish: with complete data the first step of scoring ends at the covariance of the residuals,
+which is the maximum. All functions take many sets of data at once: leading axis d, then people n, visits t, columns p, elements q.
 
 Assumes: normal values, people independent, visits missing at random. Breaks: elements of R that nobody's visits tell (two visits that
 no person had both of) stay at their start of 0.
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: the climb ends where the next step would raise the likelihood by less; and it has not arrived where it ends above ``_ARRIVED``
-_ENOUGH, _ARRIVED, _STEPS, _HALVINGS = 1e-15, 1e-7, 200, 12
+#: the climb ends where the next step would raise the likelihood by less; it has not arrived where it ends above ``_ARRIVED``; and below
+#: ``_NEAR`` the observed information serves
+_ENOUGH, _ARRIVED, _NEAR, _STEPS, _HALVINGS = 1e-15, 1e-7, 0.01, 200, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Data:
 @dataclass(frozen=True, slots=True)
 class Sums:
     """At one theta: beta (d, p) and its covariance ``phi`` (d, p, p); ``K`` (d, q, p, p) = sum X'W G_j W X, ``Q`` (d, q, p, q, p) =
-    sum X'W G_j W G_k W X; ``score`` (d, q), ``information`` (d, q, q) expected, ``loglik`` (d,)."""
+    sum X'W G_j W G_k W X; ``score`` (d, q), ``information`` (d, q, q) expected, and ``observed``; ``loglik`` (d,)."""
 
     beta: np.ndarray
     phi: np.ndarray
@@ -49,6 +50,7 @@ class Sums:
     Q: np.ndarray
     score: np.ndarray
     information: np.ndarray
+    observed: np.ndarray
     loglik: np.ndarray
 
 
@@ -124,7 +126,17 @@ def sums(theta: np.ndarray, data: Data) -> Sums:
     trace = np.trace(wg, axis1=-2, axis2=-1).sum(-1) - np.trace(phi_k, axis1=-2, axis2=-1)
     gwr = (G @ wr[:, None, :, :, None])[..., 0]
     score = 0.5 * ((gwr * wr[:, None]).sum((2, 3)) - trace)
-    return Sums(beta, phi, K, Q, score, information, value)
+    observed = _quadratic(gwr.reshape(d, q, n * t), W, wx, phi) - information
+    return Sums(beta, phi, K, Q, score, information, observed, value)
+
+
+def _quadratic(v: np.ndarray, W: np.ndarray, wx: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    """(d, q, q) v' P v with P = W - W X phi X' W, of v = G_j W r (d, q, nt): with it, the second derivatives of the likelihood."""
+    d, q, _ = v.shape
+    n, t = W.shape[1:3]
+    wv = (W[:, None] @ v.reshape(d, q, n, t, 1)).reshape(d, q, n * t)
+    xwv = v @ wx
+    return v @ wv.swapaxes(1, 2) - xwv @ phi @ xwv.swapaxes(1, 2)
 
 
 def start(data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -150,12 +162,18 @@ def climb(data: Data) -> tuple[np.ndarray, np.ndarray]:
             break
         some = data.of(going)
         at = sums(theta[going], some)
-        step = (np.linalg.pinv(at.information, hermitian=True) @ at.score[..., None])[..., 0]
+        step = _step(at.information, at.score)
+        near = ((step * at.score).sum(-1) < _NEAR) & (np.linalg.eigvalsh(at.observed)[:, 0] > 0)
+        step[near] = _step(at.observed[near], at.score[near])
         gain = (step * at.score).sum(-1)
         reached[going] = np.abs(gain) < _ARRIVED
         moved = _halve(theta, going, step, at.loglik, some)
         going = going[(gain > _ENOUGH) & moved]
     return theta, reached
+
+
+def _step(curvature: np.ndarray, score: np.ndarray) -> np.ndarray:
+    return (np.linalg.pinv(curvature, hermitian=True) @ score[..., None])[..., 0]
 
 
 def _halve(theta: np.ndarray, going: np.ndarray, step: np.ndarray, before: np.ndarray, data: Data) -> np.ndarray:
