@@ -21,10 +21,13 @@ doi:10.1207/s15327906mbr3901_4 (intervals of products by resampling).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
+
+from neuromyo.stats.intervals import LEVEL, Interval
 
 #: a variable is taken as determined by those before it where less than this share of its variance is its own
 _OWN = 1e-10
@@ -91,3 +94,46 @@ def _factors(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lower[:, :, j] = column
         rest = rest - pivot[:, None, None] * column[:, :, None] * column[:, None, :]
     return lower, own
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Paths of all people, of samples of people drawn with replacement (all rows of a person together), and without each in turn."""
+
+    whole: Paths
+    drawn: Paths
+    left_out: Paths
+    n_people: int
+
+
+def by_people(
+    values: np.ndarray, given: np.ndarray | None, person: np.ndarray, repeats: int, seed: int
+) -> Resampled:  # fmt: skip
+    """What intervals of effects are made of. person : (n,) whose each row is; rows of one person are drawn together."""
+    labels, whose = np.unique(person, return_inverse=True)
+    people = len(labels)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(people, np.full(people, 1 / people), size=repeats).astype(np.float64)
+    without = np.ones((people, people)) - np.eye(people)
+    drawn, left_out = (fit(values, given, w[:, whose]) for w in (times, without))
+    return Resampled(fit(values, given), drawn, left_out, people)
+
+
+def interval(found: Resampled, effect: Callable[[Paths], np.ndarray], level: float = LEVEL) -> Interval:
+    """An effect, picked from `Paths` by ``effect``, with its bias-corrected and accelerated interval.
+
+    The ends are the quantiles of the drawn effects at Phi(z0 + (z0 + z) / (1 - a (z0 + z))): z0 from the share of them below the
+    effect of all people, a from leaving out each person. Unknown where over 5 % of the samples have no value.
+    """
+    value, drawn, left_out = float(effect(found.whole)), effect(found.drawn), effect(found.left_out)
+    usable = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or not np.isfinite(left_out).all() or usable.size < 0.95 * drawn.size or np.ptp(usable) == 0:
+        return Interval(value, np.nan, np.nan, 0.0)
+    below = np.mean(usable < value) + 0.5 * np.mean(usable == value)
+    shift = float(special.ndtri(np.clip(below, 0.5 / usable.size, 1 - 0.5 / usable.size)))
+    off = left_out.mean() - left_out
+    speed = float((off**3).sum() / (6 * ((off**2).sum()) ** 1.5))
+    tail = float(special.ndtri(0.5 + level / 2))
+    ends = [shift + (shift + z) / (1 - speed * (shift + z)) for z in (-tail, tail)]
+    low, high = np.quantile(usable, special.ndtr(ends))
+    return Interval(value, float(low), float(high), np.inf)
