@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import special
@@ -44,10 +45,10 @@ class Paths:
 
     def through(self, route: Sequence[int]) -> np.ndarray:
         """(...) the effect along one route, the product of its steps: ``(0, 1, 3)`` is z_0 -> z_1 -> z_3."""
-        steps = [self.direct[..., later, earlier] for earlier, later in zip(route[:-1], route[1:], strict=True)]
-        if not steps or any(later <= earlier for earlier, later in zip(route[:-1], route[1:], strict=True)):
+        steps = tuple(pairwise(route))
+        if not steps or any(later <= earlier for earlier, later in steps):
             raise ValueError(f"a route runs from earlier to later variables, not {tuple(route)}")
-        return np.prod(steps, axis=0)
+        return np.prod([self.direct[..., later, earlier] for earlier, later in steps], axis=0)
 
     def indirect(self, start: int, end: int) -> np.ndarray:
         """(...) all that one does to another through those between."""
@@ -63,7 +64,7 @@ def fit(values: np.ndarray, given: np.ndarray | None = None, weights: np.ndarray
     if n <= everything.shape[1]:
         raise ValueError(f"{n} rows for {everything.shape[1]} variables")
     s = _covariance(everything, np.ones((1, n)) if weights is None else weights)
-    lower, own = _factors(s)
+    lower, own = _factors(s, everything.shape[1] - m)
     lower, own, spread = lower[:, -m:, -m:], own[:, -m:], np.diagonal(s, axis1=1, axis2=2)[:, -m:]
     one = np.eye(m)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -83,16 +84,18 @@ def _covariance(z: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return second - mean[:, :, None] * mean[:, None, :]
 
 
-def _factors(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit lower triangle (r, p, p) and variances left over (r, p) of covariances s; NaN below what the earlier determine."""
+def _factors(s: np.ndarray, covariates: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit lower triangle (r, p, p) and variances left over (r, p) of covariances s. Below a variable that the earlier ones determine it
+    is NaN; below such a covariate (a site of which a sample drew nobody) zero: it holds nothing more."""
     rest, lower, own = s.copy(), np.zeros_like(s), np.zeros(s.shape[:2])
     for j in range(s.shape[-1]):
         own[:, j] = np.clip(rest[:, j, j], 0.0, None)
-        pivot = np.where(own[:, j] > _OWN * np.clip(s[:, j, j], _OWN, None), own[:, j], np.nan)
-        column = rest[:, :, j] / pivot[:, None]
+        varies = own[:, j] > _OWN * np.clip(s[:, j, j], _OWN, None)
+        pivot = np.where(varies, own[:, j], 1.0)
+        column = np.where(varies[:, None], rest[:, :, j] / pivot[:, None], 0.0 if j < covariates else np.nan)
         column[:, :j], column[:, j] = 0.0, 1.0
         lower[:, :, j] = column
-        rest = rest - pivot[:, None, None] * column[:, :, None] * column[:, None, :]
+        rest = rest - np.where(varies, pivot, 0.0)[:, None, None] * column[:, :, None] * column[:, None, :]
     return lower, own
 
 
@@ -127,7 +130,12 @@ def interval(found: Resampled, effect: Callable[[Paths], np.ndarray], level: flo
     """
     value, drawn, left_out = float(effect(found.whole)), effect(found.drawn), effect(found.left_out)
     usable = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or not np.isfinite(left_out).all() or usable.size < 0.95 * drawn.size or np.ptp(usable) == 0:
+    if (
+        not np.isfinite(value)
+        or not np.isfinite(left_out).all()
+        or usable.size < 0.95 * drawn.size
+        or np.ptp(usable) == 0
+    ):
         return Interval(value, np.nan, np.nan, 0.0)
     below = np.mean(usable < value) + 0.5 * np.mean(usable == value)
     shift = float(special.ndtri(np.clip(below, 0.5 / usable.size, 1 - 0.5 / usable.size)))

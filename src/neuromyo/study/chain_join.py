@@ -105,7 +105,9 @@ def markers(variables: Iterable[Variable], named: Sequence[str] = ()) -> tuple[M
         one = _marker(variable, bool(named))
         if one is not None:
             before = found[one.name].sides if one.name in found else {}
-            found[one.name] = Marker(one.name, one.unit, one.stage, one.structure, one.nerve, {**before, **one.sides}, one.rank)
+            found[one.name] = Marker(
+                one.name, one.unit, one.stage, one.structure, one.nerve, {**before, **one.sides}, one.rank
+            )
     return tuple(found.values())
 
 
@@ -113,16 +115,16 @@ def routes(found: Sequence[Marker], nerve: str = "", muscle: str = "", movement:
     """The chains that the markers allow, of at least two stages; of one nerve, muscle or movement where given."""
     nerves = _of(found, "nerve") if not nerve else [n for n in _of(found, "nerve") if n == nerve]
     moved = _of(found, "strength") if not movement else [m for m in _of(found, "strength") if m == movement]
-    imaged = _of(found, "muscle") or _of(found, "response")
     out = []
-    for one in imaged:
-        if one not in innervation.structures() or innervation.structures()[one].kind != "muscle" or (muscle and one != muscle):
+    for one in _of(found, "muscle") or _of(found, "response"):
+        if innervation.structures()[one].kind != "muscle" or (muscle and one != muscle):
             continue
-        if nerve and not innervation.supplies(nerve, one) or movement and not innervation.moves(one, movement):
+        if (nerve and not innervation.supplies(nerve, one)) or (movement and not innervation.moves(one, movement)):
             continue
-        above = [n for n in nerves if innervation.supplies(n, one)] or [""]
-        makes = [m for m in moved if innervation.moves(one, m)] or [""]
-        out += [route for n, m in product(above, makes) if (route := _route(found, n, one, m)) is not None]
+        above = [n for n in nerves if innervation.supplies(n, one)]
+        makes = [m for m in moved if innervation.moves(one, m)]
+        ways = product(above or [""], makes or [""])
+        out += [route for n, m in ways if (route := _route(found, n, one, m)) is not None]
     return tuple(out)
 
 
@@ -134,7 +136,9 @@ def limbs(cohort: Cohort, found: Sequence[Marker], given: np.ndarray, side: str)
         sides = [side]
     columns = {m.name: np.stack([_side(cohort, m, s) for s in sides]) for m in found}
     if side == "mean":
-        return Limbs(cohort.person, np.full(len(cohort), "mean", dtype=object), {k: _mean(v) for k, v in columns.items()}, given)
+        return Limbs(
+            cohort.person, np.full(len(cohort), "mean", dtype=object), {k: _mean(v) for k, v in columns.items()}, given
+        )
     return Limbs(np.tile(cohort.person, len(sides)), np.repeat(np.array(sides, dtype=object), len(cohort)),
                  {k: v.ravel() for k, v in columns.items()}, np.tile(given, (len(sides), 1)))  # fmt: skip
 
@@ -203,7 +207,9 @@ def _route(found: Sequence[Marker], nerve: str, muscle: str, movement: str) -> R
         "muscle": [m for m in found if m.stage == "muscle" and m.structure == muscle],
         "strength": [m for m in found if m.stage == "strength" and m.structure == movement],
     }
-    kept = {stage: tuple(sorted(ms, key=lambda m: m.rank)) for stage, ms in stages.items() if ms}
+    kept: dict[Stage, tuple[Marker, ...]] = {
+        s: tuple(sorted(ms, key=lambda m: m.rank)) for s, ms in stages.items() if ms
+    }
     return Route(nerve, muscle, movement, kept, bool(near)) if len(kept) > 1 else None
 
 

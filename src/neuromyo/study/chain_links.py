@@ -82,7 +82,9 @@ def correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray, people: int, le
     design = np.column_stack([np.ones(len(x)), given])
     rest = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y)]
     size = [float(np.sqrt(v @ v)) for v in rest]
-    flat = [s <= 1e-10 * max(float(np.abs(v).max()), 1e-300) * np.sqrt(len(v)) for s, v in zip(size, (x, y), strict=True)]
+    flat = [
+        s <= 1e-10 * max(float(np.abs(v).max()), 1e-300) * np.sqrt(len(v)) for s, v in zip(size, (x, y), strict=True)
+    ]
     df = people - 3 - given.shape[1]
     if any(flat) or df < 1:
         return _unknown()
@@ -98,7 +100,9 @@ def people_of(limbs: Limbs, markers: Sequence[Marker]) -> int:
     return len(set(limbs.complete(markers)[0]))
 
 
-def model(route: Route, markers: tuple[Marker, ...], limbs: Limbs, repeats: int, seed: int, level: float) -> Model | None:
+def model(
+    route: Route, markers: tuple[Marker, ...], limbs: Limbs, repeats: int, seed: int, level: float
+) -> Model | None:
     """The path model of the limbs that have all of the markers; None where one of them does not vary."""
     person, table, given = limbs.complete(markers)
     if (np.ptp(table, axis=0) == 0).any():
@@ -116,7 +120,9 @@ def model(route: Route, markers: tuple[Marker, ...], limbs: Limbs, repeats: int,
         out.append(effect("along", every, lambda p: p.through(every)))
         out.append(effect("indirect", (0, last), lambda p: p.indirect(0, last)))
         out.append(effect("total", (0, last), lambda p: p.total[..., last, 0]))
-    return Model(route, markers, tuple(out), tuple(float(x) for x in found.whole.explained), found.n_people, len(person))
+    return Model(
+        route, markers, tuple(out), tuple(float(x) for x in found.whole.explained), found.n_people, len(person)
+    )
 
 
 def _unknown() -> Interval:
