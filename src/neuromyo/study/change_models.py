@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuromyo.core.cohort import MONTH_DAYS, YEAR_DAYS
 from neuromyo.stats.estimates import NOT_KNOWN, Estimate
 from neuromyo.stats.flips import sign_flip_draws
 from neuromyo.stats.intervals import Interval
@@ -67,7 +66,6 @@ def within(one: Course, group: str, visit: int, options: Options) -> Within:
     rows = one.of(group)
     d, gap = one.change(visit)[rows], one.gap(visit)[rows]
     there, dated = np.isfinite(d), np.isfinite(gap)
-    days = YEAR_DAYS if options.unit_of_time == "years" else MONTH_DAYS
     draws = sign_flip_draws(d[there][:, None], options.repeats, options.seed)
     first, later = (one.values[rows, k][there] for k in (0, visit))
     return Within(
@@ -75,7 +73,7 @@ def within(one: Course, group: str, visit: int, options: Options) -> Within:
         float(d[there].std(ddof=1)) if there.sum() > 1 else float("nan"), mean_of(d[there], options.level),
         response(d[there], options.level), PermutationP(float(draws.p()[0]), draws.exact, draws.repeats),
         model_change(one, group, visit, options), int(dated.sum()), _spread(gap[dated]),
-        mean_of(d[dated] / gap[dated] * days, options.level),
+        mean_of(d[dated] / gap[dated] * options.period_days, options.level),
     )  # fmt: skip
 
 

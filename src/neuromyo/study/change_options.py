@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neuromyo.core.cohort import MONTH_DAYS, YEAR_DAYS
 from neuromyo.core.options import option
 
 
@@ -25,10 +26,12 @@ class Options:
     spread: str = option("common", "whether groups share one covariance between visits", choices=("common", "by-group"))
     correction: str = option("bh", "correction of p for the number of variables", choices=("bh", "holm", "none"))
     retest_wsd: tuple[str, ...] = option(
-        (), "wSD from a study of repeats, in the variable's unit: NAME=NUMBER of each variable, or one number where there is one variable"
+        (),
+        "wSD from a study of repeats, in the variable's unit: NAME=NUMBER of each variable, or one number where there is one variable",
     )
     delta: float | None = option(
-        None, "in the variable's unit: missing people of the group compared are taken to lie so far above what the model expects"
+        None,
+        "in the variable's unit: missing people of the group compared are taken to lie so far above what the model expects",
     )
     with_variables: tuple[str, ...] = option(
         (), "variables whose change is correlated with the change of each of the others"
@@ -36,3 +39,13 @@ class Options:
     level: float = option(0.95, "level of intervals", low=0.5, high=0.999)
     repeats: int = option(10_000, "arrangements drawn where not all can be tried", low=200, high=1_000_000)
     seed: int = option(1427, "seed of what is drawn", low=0)
+
+    @property
+    def period(self) -> str:
+        """What rates are given per: ``year``."""
+        return self.unit_of_time.rstrip("s")
+
+    @property
+    def period_days(self) -> float:
+        """Its days."""
+        return YEAR_DAYS if self.unit_of_time == "years" else MONTH_DAYS

@@ -40,7 +40,9 @@ def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair
     labels = tuple(label for label, inside in zip(np.array(x.labels, dtype=object)[rows], known, strict=True) if inside)
     changes = both[known]
     permuted = permutation_p(changes[:, 0], changes[:, 1], options.repeats, options.seed)
-    return Pair(x, y, group, x.visits[visit], changes, labels, pearson(changes[:, 0], changes[:, 1], options.level), permuted)
+    return Pair(
+        x, y, group, x.visits[visit], changes, labels, pearson(changes[:, 0], changes[:, 1], options.level), permuted
+    )
 
 
 def scatter(one: Pair, number: int, level: float) -> Scatter:

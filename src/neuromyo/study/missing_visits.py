@@ -96,7 +96,9 @@ def leavers(one: Course) -> list[Leaver]:
         if one.came[i].any() and not one.came[i, -1]:
             last = int(np.flatnonzero(one.came[i])[-1])
             reason = why(one, i, len(one.visits) - 1)
-            found.append(Leaver(who.label, str(one.group[i]), one.visits[last], float(one.days[i, last]), reason, who.end_days))
+            found.append(
+                Leaver(who.label, str(one.group[i]), one.visits[last], float(one.days[i, last]), reason, who.end_days)
+            )
     return found
 
 
@@ -120,7 +122,9 @@ def _welch(values: np.ndarray, inside: np.ndarray, level: float) -> Estimate:
     return mmrm(values[:, None], X, inside.astype(int)).test(np.array([0.0, 1.0]), level)
 
 
-def sensitivity(one: Course, group: str, reference: str, found: Estimate, delta: float | None, level: float) -> Sensitivity | None:
+def sensitivity(
+    one: Course, group: str, reference: str, found: Estimate, delta: float | None, level: float
+) -> Sensitivity | None:
     """Of a result at the last visit; None where nobody of the group is missing then, or the model gave nothing."""
     values = one.values[one.of(group)]
     values = values[np.isfinite(values).any(1)]
@@ -129,7 +133,9 @@ def sensitivity(one: Course, group: str, reference: str, found: Estimate, delta:
         return None
     points = tipping_points(found, missing, len(values), level)
     moved = NOT_KNOWN if delta is None else shifted(found, missing, len(values), delta, level)
-    return Sensitivity(group, reference, one.visits[-1], missing, len(values), found, points, np.nan if delta is None else delta, moved)
+    return Sensitivity(
+        group, reference, one.visits[-1], missing, len(values), found, points, np.nan if delta is None else delta, moved
+    )
 
 
 def everybody_left(one: Course, visits: Sequence[int]) -> bool:
