@@ -69,12 +69,20 @@ def within(one: Course, group: str, visit: int, options: Options) -> Within:
     draws = sign_flip_draws(d[there][:, None], options.repeats, options.seed)
     first, later = (one.values[rows, k][there] for k in (0, visit))
     return Within(
-        group, one.visits[visit], int(there.sum()), _mean(first), _mean(later),
-        float(d[there].std(ddof=1)) if there.sum() > 1 else float("nan"), mean_of(d[there], options.level),
-        response(d[there], options.level), PermutationP(float(draws.p()[0]), draws.exact, draws.repeats),
-        model_change(one, group, visit, options), int(dated.sum()), _spread(gap[dated]),
+        group,
+        one.visits[visit],
+        int(there.sum()),
+        _mean(first),
+        _mean(later),
+        float(d[there].std(ddof=1)) if there.sum() > 1 else float("nan"),
+        mean_of(d[there], options.level),
+        response(d[there], options.level),
+        PermutationP(float(draws.p()[0]), draws.exact, draws.repeats),
+        model_change(one, group, visit, options),
+        int(dated.sum()),
+        _spread(gap[dated]),
         mean_of(d[dated] / gap[dated] * options.period_days, options.level),
-    )  # fmt: skip
+    )
 
 
 def mean_of(d: np.ndarray, level: float) -> Estimate:
@@ -124,8 +132,11 @@ def _simple(
     """t, Welch's t and analysis of covariance of one visit: (who counted, estimate) by method."""
     columns = np.stack([np.ones(len(change)), inside], -1)
     found = {}
-    designs = [(T_TEST, columns, None), (WELCH, columns, inside.astype(int)),
-               (ANCOVA, np.concatenate([columns, first[:, None], more], 1), None)]  # fmt: skip
+    designs = [
+        (T_TEST, columns, None),
+        (WELCH, columns, inside.astype(int)),
+        (ANCOVA, np.concatenate([columns, first[:, None], more], 1), None),
+    ]
     for method, X, strata in designs:
         y = np.where(np.isfinite(X).all(1), change, np.nan)
         fit = fitted(y[:, None], X[:, None], strata)

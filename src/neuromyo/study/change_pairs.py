@@ -48,10 +48,22 @@ def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair
 def scatter(one: Pair, number: int, level: float) -> Scatter:
     """A dot a person, the straight line and its band."""
     x, y = one.changes.T
-    caption = (f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
-               f"with its {100 * level:g} % band.")  # fmt: skip
-    return Scatter(f"change-pair-{number}", one.title.capitalize(), x, y, f"change in {one.x.variable.title}",
-                   f"change in {one.y.variable.title}", (one.group,) * x.size, one.labels, _line(x, y, level), caption)  # fmt: skip
+    caption = (
+        f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
+        f"with its {100 * level:g} % band."
+    )
+    return Scatter(
+        f"change-pair-{number}",
+        f"{one.title[0].upper()}{one.title[1:]}",
+        x,
+        y,
+        f"change in {one.x.variable.title}",
+        f"change in {one.y.variable.title}",
+        (one.group,) * x.size,
+        one.labels,
+        _line(x, y, level),
+        caption,
+    )
 
 
 def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:

@@ -110,8 +110,16 @@ def at_start(one: Course, level: float) -> list[AtStart]:
         known = np.isfinite(first)
         first, gone = first[known], gone[known]
         if gone.any() and not gone.all():
-            found.append(AtStart(group, int((~gone).sum()), int(gone.sum()), float(first[~gone].mean()), float(first[gone].mean()),
-                                 _welch(first, gone, level)))  # fmt: skip
+            found.append(
+                AtStart(
+                    group,
+                    int((~gone).sum()),
+                    int(gone.sum()),
+                    float(first[~gone].mean()),
+                    float(first[gone].mean()),
+                    _welch(first, gone, level),
+                )
+            )
     return found
 
 
