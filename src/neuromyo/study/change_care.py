@@ -12,7 +12,7 @@ from neuromyo.stats.two_samples import spreads_differ
 from neuromyo.study.change_found import Found, without_each
 from neuromyo.study.change_models import ANCOVA, T_TEST
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import number, p_text, people
+from neuromyo.study.change_words import change_unit, number, p_text, people
 from neuromyo.study.missing_visits import Seen
 from neuromyo.study.visits import named
 
@@ -154,7 +154,7 @@ def _spread(found: Found, group: str, options: Options) -> Iterator[Finding]:
         return
     p = spreads_differ(a, b)
     if p < 0.05:
-        unit = found.course.variable.unit
+        unit = change_unit(found.course.variable.unit)
         yield Finding(
             "warn",
             "W-SPREAD",

@@ -9,14 +9,17 @@ from neuromyo.stats.estimates import Estimate
 
 
 def word(name: str, meaning: str) -> Column:
+    """A column of words."""
     return Column(name, meaning, kind="text")
 
 
 def count(name: str, meaning: str) -> Column:
+    """A column of whole numbers."""
     return Column(name, meaning, kind="count")
 
 
 def p_of(name: str, meaning: str) -> Column:
+    """A column of p."""
     return Column(name, meaning, kind="p")
 
 
@@ -30,9 +33,11 @@ def cell(x: float) -> Cell:
 
 
 def estimate_cells(found: Estimate) -> tuple[Cell, ...]:
+    """Value, both ends and p."""
     return tuple(cell(x) for x in (found.value, found.low, found.high, found.p))
 
 
 def interval_columns(name: str, meaning: str) -> tuple[Column, ...]:
+    """A value and both ends."""
     ends = Column(f"{name}_low", "lower end of its interval"), Column(f"{name}_high", "upper end of its interval")
     return (Column(name, meaning), *ends)

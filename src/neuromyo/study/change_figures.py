@@ -12,7 +12,7 @@ from neuromyo.stats.tipping import shifted
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import people
+from neuromyo.study.change_words import change_unit, people
 from neuromyo.study.missing_visits import Sensitivity
 from neuromyo.study.visits import Course
 
@@ -87,7 +87,7 @@ def difference_forest(found: Found, number: int, options: Options) -> Forest:
         f"change-difference-{number}",
         f"{v.name}: change against that of {options.reference}",
         tuple(lines),
-        f"difference in change ({v.unit})" if v.unit else "difference in change",
+        f"difference in change ({change_unit(v.unit)})" if v.unit else "difference in change",
         0.0,
         f"Change from {found.course.visits[0]} to {found.last} less that of {options.reference}, by every method; bars: "
         f"{100 * options.level:g} % intervals.",
@@ -118,7 +118,7 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
     reach = max(reach, 1.2 * abs(one.delta)) if np.isfinite(one.delta) else reach
     x = np.linspace(-reach, reach, 81)
     at = shifted(one.found, one.missing, one.n, x, options.level)
-    unit = f" ({found.course.variable.unit})" if found.course.variable.unit else ""
+    unit = f" ({change_unit(found.course.variable.unit)})" if found.course.variable.unit else ""
     result = f"change of {one.group}" + f" less that of {one.reference}" * bool(one.reference)
     return Curves(
         id,

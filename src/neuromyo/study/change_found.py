@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,9 +71,7 @@ def find(one: Course, covariates: np.ndarray, given_wsd: dict[str, float], optio
         if (limit := limits[k]) is not None and (limit.given or g != options.reference)
     )
     found = Found(one, inside, differences, limits, beyond, tuple(seen(one)), tuple(at_start(one, options.level)), ())
-    return Found(
-        *(getattr(found, f) for f in found.__dataclass_fields__ if f != "sensitivity"), _sensitivity(found, options)
-    )
+    return replace(found, sensitivity=_sensitivity(found, options))
 
 
 def _sensitivity(found: Found, options: Options) -> tuple[Sensitivity, ...]:

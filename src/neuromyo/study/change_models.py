@@ -161,7 +161,7 @@ def _models(values: np.ndarray, inside: np.ndarray, more: np.ndarray, options: O
 
 
 def _adjusted(values: np.ndarray, columns: list[np.ndarray], strata: np.ndarray | None) -> MixedFit | None:
-    known = np.isfinite(np.stack(columns)).all(0)
+    known = np.asarray(np.isfinite(np.stack(columns)).all(0))
     y = np.where(known[:, None], values, np.nan)
     return fitted(y, by_visit(*values.shape, np.ones(len(values)), *(np.where(known, c, 0.0) for c in columns)), strata)
 
@@ -183,14 +183,17 @@ def by_visit(n: int, visits: int, *columns: np.ndarray) -> np.ndarray:
 
 
 def fitted(y: np.ndarray, X: np.ndarray, strata: np.ndarray | None = None) -> MixedFit | None:
-    """The model, where people suffice for it: at every visit, and for every two visits together, more than there are effects at a visit
-    (in each stratum, two more than none); otherwise, or where no maximum was found, none."""
+    """The model, where people suffice for it; otherwise, or where no maximum was found, none.
+
+    Every two visits need as many people who have both as there are visits, and one more for each effect at a visit (with strata: one more
+    in each stratum); with fewer the covariance between visits can be singular, and the likelihood has no maximum.
+    """
     seen = np.isfinite(y)
     keep = seen.any(1)
     effects = X.shape[-1] // y.shape[1]
     for s in np.unique(strata[keep]) if strata is not None else [None]:
         there = seen[keep if s is None else keep & (strata == s)].astype(int)
-        if not there.size or (there.T @ there).min() < (effects + 1 if s is None else 2):
+        if not there.size or (there.T @ there).min() < y.shape[1] + (effects if s is None else 1):
             return None
     try:
         fit = mmrm(y[keep], X[keep], None if strata is None else strata[keep])
@@ -204,4 +207,8 @@ def _mean(x: np.ndarray) -> float:
 
 
 def _spread(days: np.ndarray) -> tuple[float, float, float]:
-    return (float(np.median(days)), float(days.min()), float(days.max())) if days.size else (float("nan"),) * 3
+    return (
+        (float(np.median(days)), float(days.min()), float(days.max()))
+        if days.size
+        else (float("nan"), float("nan"), float("nan"))
+    )

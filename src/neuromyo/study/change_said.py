@@ -9,7 +9,7 @@ from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import MODEL, Within
 from neuromyo.study.change_options import Options
 from neuromyo.study.change_pairs import Pair
-from neuromyo.study.change_words import estimate_text, interval_text, number, p_text, people
+from neuromyo.study.change_words import change_unit, estimate_text, interval_text, number, p_text, people
 from neuromyo.study.missing_visits import Sensitivity
 
 #: variables that are each said in sentences; of more only those that changed
@@ -37,26 +37,27 @@ def summary(
 
 def _of_one(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
     v, first = found.course.variable, found.course.visits[0]
+    unit = change_unit(v.unit)
     said = []
     for group in dict.fromkeys(a.group for a in found.against):
         main = found.main(group)
         if main is not None:
             said.append(
                 f"{v.name}: from {first} to {found.last}, {group} (n = {main.n}) changed by "
-                f"{estimate_text(main.found, v.unit, options.level)} relative to {main.reference} (n = {main.n_reference}), by "
+                f"{estimate_text(main.found, unit, options.level)} relative to {main.reference} (n = {main.n_reference}), by "
                 f"{_method(main.method)}{_corrected(adjusted.get((v.name, group)), main.found.p)}."
             )
     for w in (w for w in found.within if w.visit == found.last and w.n):
         srm = f"; standardised response mean {interval_text(w.srm, '', options.level)}" if w.srm.known else ""
         corrected = "" if found.against else _corrected(adjusted.get((v.name, w.group)), w.change.p)
-        rate = f" By each person's own days that is {_rate(w, v.unit, options)}." if w.rate.known else ""
+        rate = f" By each person's own days that is {_rate(w, unit, options)}." if w.rate.known else ""
         said.append(
             f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
-            f"{estimate_text(w.change, v.unit, options.level)}{corrected}{srm}.{rate}"
+            f"{estimate_text(w.change, unit, options.level)}{corrected}{srm}.{rate}"
         )
     for r in (r for r in found.reliable if r.visit == found.last and r.n):
         said.append(
-            f"{r.rose + r.fell} of {r.n} in {r.group} changed by more than measuring error ({number(r.limit.size, unit=v.unit)}): "
+            f"{r.rose + r.fell} of {r.n} in {r.group} changed by more than measuring error ({number(r.limit.size, unit=unit)}): "
             f"{r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI {100 * r.share.low:.0f} to "
             f"{100 * r.share.high:.0f} %). Error is from {r.limit.source}."
         )
@@ -79,10 +80,8 @@ def _corrected(p: float | None, plain: float) -> str:
 
 
 def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
-    unit, who = (
-        found.course.variable.unit,
-        f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}",
-    )
+    unit = change_unit(found.course.variable.unit)
+    who = f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}"
     if not one.points:
         return f"{who}: no shift of theirs would turn the result for {found.course.variable.name}."
     significant = one.found.p < 1 - options.level
@@ -90,7 +89,7 @@ def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
     where = "below" if one.points[0] < 0 else "above"
     spread = found.of(one.group).sd
     times = f" ({abs(one.points[0]) / spread:.1f} standard deviations of change)" if spread > 0 else ""
-    far = number(abs(one.points[0]), abs(one.points[0]) / 9, unit)
+    far = number(abs(one.points[0]), abs(one.points[0]) / 2, unit)
     return (
         f"{who}: the result for {found.course.variable.name} {turn} if each of them were {far} {where} what "
         f"people who were alike before came to{times}."

@@ -50,6 +50,11 @@ def interval_text(found: Interval, unit: str, level: float, sign: bool = False) 
     return f"{number(found.value, width, unit, sign)} ({100 * level:g} % CI {ends})"
 
 
+def change_unit(unit: str) -> str:
+    """What a change is in: of percent, percentage points, lest it be taken for a share of the value."""
+    return "percentage points" if unit == "%" else unit
+
+
 def people(n: int) -> str:
     """``1 person``, ``3 people``."""
     return "1 person" if n == 1 else f"{n} people"

@@ -18,7 +18,7 @@ from neuromyo.stats.two_samples import welch
 from neuromyo.study.change_columns import cell
 from neuromyo.study.change_models import mean_of
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import number, p_text
+from neuromyo.study.change_words import change_unit, number, p_text
 from neuromyo.study.visits import Course
 
 #: fewer levels are so many variables, not a profile
@@ -215,7 +215,7 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
         {g: (m[0], m[1], m[2]) for g, m in own.items()},
         significant,
         f"level ({profile.unit})" if profile.unit else "level",
-        f"change ({v.unit})" if v.unit else "change",
+        f"change ({change_unit(v.unit)})" if v.unit else "change",
         f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % intervals at each level. "
         f"Marked: where {what}, any false finding along the nerve held.",
     )
@@ -231,7 +231,7 @@ def _said(t: Tested, options: Options) -> str:
     if not runs:
         least = p_text(t.test.anywhere) or "p not known"
         return f"Nowhere could it be shown that {what} (n = {t.n}; smallest {least}, all levels counted)."
-    unit = t.profile.courses[0].variable.unit
+    unit = change_unit(t.profile.courses[0].variable.unit)
     parts = []
     for a, b in runs:
         best = max(range(a, b + 1), key=lambda j: abs(float(t.test.t[j])))

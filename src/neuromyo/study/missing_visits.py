@@ -81,7 +81,7 @@ def seen(one: Course) -> list[Seen]:
     """Every group at every visit."""
     found = []
     for group in one.groups:
-        rows = np.flatnonzero(one.of(group))
+        rows = np.flatnonzero(one.of(group)).tolist()
         for k, visit in enumerate(one.visits):
             missing = [i for i in rows if not np.isfinite(one.values[i, k])]
             reasons = Counter(why(one, i, k) for i in missing)
