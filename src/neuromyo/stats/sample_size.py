@@ -28,7 +28,6 @@ from typing import Literal
 import numpy as np
 from scipy import special, stats
 
-from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval
 from neuromyo.stats.roots import root
 
 Design = Literal["change", "ancova"]
@@ -86,10 +85,13 @@ def n_normal(effect: float, power: float, alpha: float = 0.05, ratio: float = 1.
 
 
 def n_exact(effect: float, power: float, alpha: float = 0.05, ratio: float = 1.0) -> float:
-    """Controls of the two-sample t test by noncentral t, not rounded."""
-    guess = n_normal(effect, power, alpha, ratio)
-    low = max(1.0, 2.0 / (1 + ratio)) + 1e-6
-    return root(lambda n: float(two_arms(effect, n, ratio * n, alpha)) - power, low, 2 * guess + 50)
+    """Controls of the two-sample t test by noncentral t, not rounded; three people in all at the least."""
+    low, high = 3.0 / (1 + ratio), 2 * n_normal(effect, power, alpha, ratio) + 50
+
+    def short(n: float) -> float:
+        return float(two_arms(effect, n, ratio * n, alpha)) - power
+
+    return low if short(low) >= 0 else root(short, low, high)
 
 
 def n_needed(reached: Callable[[int], float], power: float, least: int = 2, most: int = MOST) -> int | None:
@@ -126,19 +128,6 @@ def ancova_share(rho: float) -> float:
 def sd_limit(sd: float, df: float, confidence: float) -> float:
     """The one-sided upper limit of a standard deviation known on ``df`` degrees of freedom: it is smaller with that confidence."""
     return float(sd * np.sqrt(df / stats.chi2.ppf(1 - confidence, df)))
-
-
-def srm_interval(mean: float, sd: float, n: int, level: float = LEVEL) -> Interval:
-    """Standardised response mean, mean over SD of the changes of n people, with the exact interval of noncentral t."""
-    if n < 2 or not sd > 0:
-        return UNKNOWN
-    t, tail = mean / sd * np.sqrt(n), (1 - level) / 2
-    reach = 8.0 + 2.0 * abs(t)
-
-    def at(share: float) -> float:
-        return root(lambda nc: float(stats.nct.cdf(t, n - 1, nc)) - share, t - reach, t + reach) / float(np.sqrt(n))
-
-    return Interval(float(mean / sd), at(1 - tail), at(tail), n - 1.0)
 
 
 def assurance(srm: float, n_pilot: int, df: float, power: Callable[[np.ndarray], np.ndarray]) -> float:

@@ -123,16 +123,6 @@ def test_limit_of_a_standard_deviation():
     assert like(share, 0.8, REPEATS)
 
 
-def test_srm_of_the_paper_and_its_interval():
-    # CMT1A calf fat fraction +1.8 +- 1.7 %, n = 10: SRM 1.06
-    found = size.srm_interval(1.8, 1.7, 10)
-    assert found.value == pytest.approx(1.06, abs=0.005) and found.low < 1.06 < found.high
-    t = 1.8 / 1.7 * math.sqrt(10)
-    assert stats.nct.sf(t, 9, found.low * math.sqrt(10)) == pytest.approx(0.025, abs=1e-9)
-    assert stats.nct.cdf(t, 9, found.high * math.sqrt(10)) == pytest.approx(0.025, abs=1e-9)
-    assert not size.srm_interval(1.0, 0.0, 10).known and size.srm_interval(-1.8, 1.7, 10).value < 0
-
-
 def test_assurance_is_the_mean_power_over_what_the_pilot_leaves_open():
     rng = np.random.default_rng(3)
 
