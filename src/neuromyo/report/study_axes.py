@@ -111,6 +111,8 @@ def ruler(values: Iterable[float], start: float, end: float, share: float = 0.07
     """A ruler that holds the finite of the values with some room on both sides; never empty."""
     finite = [float(v) for v in values if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    if max(abs(low), abs(high)) < 1e-290:  # nothing that a float can count in
+        low = high = 0.0
     factor = _factor(low, high)
     low, high = low / factor, high / factor
     room = max((high - low) * share, abs(high) * 1e-6) or 1.0
@@ -123,7 +125,7 @@ def _factor(low: float, high: float) -> float:
     largest = max(abs(low), abs(high))
     if largest == 0.0 or 1e-3 <= largest < 1e5:
         return 1.0
-    return 10.0 ** max(math.floor(math.log10(largest)), -300)
+    return 10.0 ** math.floor(math.log10(largest))
 
 
 def tick_words(value: float, ticks: Sequence[float]) -> str:

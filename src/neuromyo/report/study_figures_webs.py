@@ -95,7 +95,7 @@ def chain(figure: Chain, groups: Sequence[str] = ()) -> Plot:
     most = max((len(r) for r in rows), default=1)
     skipping = any(_row(rows, a[1]) - _row(rows, a[0]) != 1 for a in arrows)
     width = NARROW if most <= 2 and not (skipping and most > 1) else WIDE
-    plot = Plot(width, 16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, figure.title)
+    plot = Plot(width, max(16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, 60.0), figure.title)
     if not figure.nodes:
         return axes.nothing(plot)
     boxes = _boxes(rows, width, skipping)
