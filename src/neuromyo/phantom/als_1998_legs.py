@@ -34,10 +34,11 @@ STACK = Stack(
 SAMPLING = Sampling(3, 1, STACK.slice_thickness_mm)
 #: signal of healthy muscle in the first image over the noise of one real channel: our choice, for a knee coil at 1.5 T
 SNR = 40.0
-#: T1 and global T2 of 1998; and a train of echoes of today for water T2 and fat
+#: T1 and global T2 of 1998; and a train of echoes of today for water T2 and fat, all at 1.5 T
+_FIELD = {"all": {"field_strength": 1.5}}
 SERIES = (
-    SeriesPlan("t1-two-tr"),
-    SeriesPlan("t2-water", acq="train", echoes=17, echo_spacing=0.01, repetition_time=3.0),
+    SeriesPlan("t1-two-tr", changes=_FIELD),
+    SeriesPlan("t2-water", acq="train", echoes=17, echo_spacing=0.01, repetition_time=3.0, changes=_FIELD),
 )
 _CODE = PLACE[(MUSCLE, "muscle")] + 1
 #: a leg has this much more than the largest volume to be painted, so that none asks for negative atrophy
