@@ -43,7 +43,9 @@ def style(place: int) -> tuple[str, str]:
 
 def wide_of(text: str, size: float = TEXT) -> float:
     """About how wide a text is, in drawing units; rather too wide than too narrow."""
-    em = sum(0.36 if c in _NARROW_LETTERS else 0.86 if c in _WIDE_LETTERS else 0.7 if c.isupper() else 0.56 for c in text)
+    em = sum(
+        0.36 if c in _NARROW_LETTERS else 0.86 if c in _WIDE_LETTERS else 0.7 if c.isupper() else 0.56 for c in text
+    )
     return em * size
 
 
@@ -144,7 +146,9 @@ def across_axis(plot: Plot, along: Ruler, y: float, label: str, top: float, abou
         plot.line(at, top, at, y, "grid")
         plot.text(at, y + 16, said, "middle", "tick")
     plot.line(along.axis.start, y, along.axis.end, y, "axis")
-    return words(plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle")
+    return words(
+        plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle"
+    )
 
 
 def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: int = 5) -> None:
@@ -157,7 +161,9 @@ def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: in
         words(plot, 4, 15, label_lines(up.named(label), plot.width))
 
 
-def words(plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label") -> float:
+def words(
+    plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label"
+) -> float:
     """Lines of text one below the other from ``y`` on; where the last one stands."""
     for i, line in enumerate(lines):
         plot.text(x, y + 15 * i, line, anchor, kind)
@@ -213,7 +219,13 @@ def _cut(said: str, width: float) -> str:
 
 
 def frame(
-    title: str, xs: Sequence[float], ys: Sequence[float], x_label: str, y_label: str, shown: Sequence[str], size: tuple[float, float, float]
+    title: str,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    x_label: str,
+    y_label: str,
+    shown: Sequence[str],
+    size: tuple[float, float, float],
 ) -> tuple[Plot, Ruler | None, Ruler | None]:
     """A plot as wide as a column with its two axes and room for a legend below; without axes where there is nothing to draw.
 

@@ -47,7 +47,11 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
             mark = figure.marks[i][j] if i < len(figure.marks) and j < len(figure.marks[i]) else ""
             tip = f"{figure.rows[i]}, {columns[j]}: {_signed(values[i, j])} {mark}".strip()
             _cell(plot, (left + cell * j, y, cell, high), values[i, j], mark, tip)
-    said = figure.axis + (f"; {len(figure.columns) - len(columns)} more columns stand in the table" if len(columns) < len(figure.columns) else "")
+    said = figure.axis + (
+        f"; {len(figure.columns) - len(columns)} more columns stand in the table"
+        if len(columns) < len(figure.columns)
+        else ""
+    )
     plot.text(left, top + high * len(names) + 20, axes.wrapped(said, width - left, SMALL, 1)[0], "start", "tick")
     return plot
 
@@ -105,7 +109,13 @@ def chain(figure: Chain, groups: Sequence[str] = ()) -> Plot:
         lines = axes.wrapped(name, box.wide - 10, SMALL, 3)
         axes.words(plot, box.x, box.y + 4 - 7.5 * (len(lines) - 1), lines, "middle", "name")
     _labels(plot, labels, width)
-    plot.text(10, plot.height - 6, axes.wrapped("solid: clear; dashed: not clear; thicker: stronger", width - 20, SMALL, 1)[0], "start", "tick")
+    plot.text(
+        10,
+        plot.height - 6,
+        axes.wrapped("solid: clear; dashed: not clear; thicker: stronger", width - 20, SMALL, 1)[0],
+        "start",
+        "tick",
+    )
     return plot
 
 
@@ -135,7 +145,12 @@ def _boxes(rows: list[list[str]], width: float, skipping: bool) -> dict[str, _Bo
 
 
 def _arrow(
-    plot: Plot, boxes: dict[str, _Box], rows: list[list[str]], arrow: tuple[str, str, str, float, bool], n: int, width: float
+    plot: Plot,
+    boxes: dict[str, _Box],
+    rows: list[list[str]],
+    arrow: tuple[str, str, str, float, bool],
+    n: int,
+    width: float,
 ) -> tuple[float, float, str]:
     """One arrow; where its words belong."""
     a, b = boxes[arrow[0]], boxes[arrow[1]]
@@ -146,9 +161,18 @@ def _arrow(
         points = [start, end]
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     else:  # around the others, each further out than the one before
-        out = max(a.x + a.wide / 2, b.x + b.wide / 2, *(boxes[m].x + boxes[m].wide / 2 for r in rows for m in r)) + 14 + 9 * (n % 5)
+        out = (
+            max(a.x + a.wide / 2, b.x + b.wide / 2, *(boxes[m].x + boxes[m].wide / 2 for r in rows for m in r))
+            + 14
+            + 9 * (n % 5)
+        )
         down = 6 if b.y > a.y else -6
-        points = [(a.x + a.wide / 2 + 3, a.y + down), (out, a.y + down), (out, b.y - down), (b.x + b.wide / 2 + 3, b.y - down)]
+        points = [
+            (a.x + a.wide / 2 + 3, a.y + down),
+            (out, a.y + down),
+            (out, b.y - down),
+            (b.x + b.wide / 2 + 3, b.y - down),
+        ]
         end, start = points[-1], points[-2]
         middle = (out, (a.y + b.y) / 2)
     plot.path(points, kind)
@@ -193,7 +217,9 @@ def flow(figure: Flow, groups: Sequence[str] = ()) -> Plot:
     y = 0.0
     for members, high in zip(bands, heights, strict=True):
         for k, name in enumerate(members):
-            plot.text(room * k + 6, y + 18, axes.wrapped(name or "all", room - 20, axes.TEXT, 1)[0], "start", "name strong")
+            plot.text(
+                room * k + 6, y + 18, axes.wrapped(name or "all", room - 20, axes.TEXT, 1)[0], "start", "name strong"
+            )
             _arm(plot, figure.arms[name], room * k + 6, y + 28, room, high)
         y += 30 + sum(high)
     return plot
@@ -216,7 +242,14 @@ def _flow_heights(arms: Sequence[tuple[tuple[str, int, tuple[tuple[str, int], ..
     return out
 
 
-def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]], x: float, y: float, room: float, heights: Sequence[float]) -> None:
+def _arm(
+    plot: Plot,
+    steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]],
+    x: float,
+    y: float,
+    room: float,
+    heights: Sequence[float],
+) -> None:
     wide = room * 0.52
     for k, (step, high) in enumerate(zip(steps, heights, strict=False)):
         box, gone = _flow_lines(step, room)
@@ -226,7 +259,11 @@ def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]
         last = k == len(steps) - 1
         if not last:
             plot.path([(x + wide / 2, y + tall), (x + wide / 2, y + high - 2)], "arrow w0")
-            plot.path([(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)], "arrowhead", closed=True)
+            plot.path(
+                [(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)],
+                "arrowhead",
+                closed=True,
+            )
         if gone:
             at = y + tall + 12
             plot.line(x + wide / 2, at, x + wide * 0.72, at, "axis")

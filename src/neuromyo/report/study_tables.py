@@ -73,7 +73,11 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
         if names[i] + low in names and names[i] + high in names:
             return names.index(names[i] + low), names.index(names[i] + high)
     after = names[i + 1 : i + 3]
-    if len(after) == 2 and re.fullmatch(r"(ci_?)?(low|lower)", after[0]) and re.fullmatch(r"(ci_?)?(high|upper)", after[1]):
+    if (
+        len(after) == 2
+        and re.fullmatch(r"(ci_?)?(low|lower)", after[0])
+        and re.fullmatch(r"(ci_?)?(high|upper)", after[1])
+    ):
         return i + 1, i + 2
     return None
 
@@ -165,7 +169,10 @@ def _why(table: Table, row: Sequence[Cell]) -> str:
 def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
-    lines += ["\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True)) for row in table.rows]
+    lines += [
+        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
+        for row in table.rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -173,7 +180,13 @@ def as_json(table: Table) -> str:
     """What the columns mean, their units, and the rows as objects; null for missing."""
     names = [c.name for c in table.columns]
     rows = [dict(zip(names, map(_finite, row), strict=True)) for row in table.rows]
-    held = {"id": table.id, "title": table.title, "note": table.note, "columns": [asdict(c) for c in table.columns], "rows": rows}
+    held = {
+        "id": table.id,
+        "title": table.title,
+        "note": table.note,
+        "columns": [asdict(c) for c in table.columns],
+        "rows": rows,
+    }
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
