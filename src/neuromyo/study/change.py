@@ -63,7 +63,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:  # noqa: 
     return Analysis(
         "change",
         TITLE,
-        (*change_said.summary(found, adjusted, pairs, options), *along.summary),
+        change_said.summary(found, adjusted, pairs, along.summary, options),
         tuple(tables),
         tuple(figures),
         change_said.methods(found, pairs, options, bool(profiles)),
@@ -153,11 +153,13 @@ def _tables(
         return []
     possible = [
         change_tables.within_table(found, options),
+        change_tables.rate_table(found, options),
         change_tables.against_table(found, adjusted, options) if any(f.against for f in found) else None,
         change_tables.reliable_table(found),
         missing_tables.seen_table(found),
         missing_tables.left_table(found[0]),
         missing_tables.start_table(found),
+        missing_tables.model_table(found),
         missing_tables.sensitivity_table(found),
         change_tables.pairs_table(pairs),
         change_tables.people_table(found, options),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neuromyo.core.analysis import Column, Table
 from neuromyo.study.change_columns import (
     GROUP,
+    TO_VISIT,
     VARIABLE,
     cell,
     count,
@@ -134,4 +135,38 @@ def sensitivity_table(all_found: Sequence[Found]) -> Table | None:
     note = "No shift is given where none turns the result. Shifts are in the variable's unit, beyond what people who began alike did."
     return (
         Table("change-sensitivity", "What missing values would have to be", heads, tuple(rows), note) if rows else None
+    )
+
+
+def model_table(all_found: Sequence[Found]) -> Table | None:
+    """Changes of groups by the mixed model, of variables that somebody is missing in."""
+    heads = (
+        *VARIABLE,
+        GROUP,
+        TO_VISIT,
+        count("n", "people with both values"),
+        *interval_columns("change", "their mean change (paired t)"),
+        *interval_columns("model_change", "mean change by the mixed model, people with a missing visit included"),
+        p_of("p", "p of no change, by the model"),
+    )
+    rows = tuple(
+        (
+            f.course.variable.name,
+            f.course.variable.unit,
+            w.group,
+            w.visit,
+            w.n,
+            *estimate_cells(w.change)[:3],
+            *estimate_cells(w.model),
+        )
+        for f in all_found
+        if any(s.measured < s.enrolled for s in f.seen)
+        for w in f.within
+        if w.model.known
+    )
+    note = "The model takes people who are missing to have gone on as people who were alike before."
+    return (
+        Table("change-with-the-missing", "Change with people who have a missing visit", heads, rows, note)
+        if rows
+        else None
     )

@@ -69,8 +69,9 @@ def test_two_complete_visits_agree_with_scipy_and_statsmodels():
     assert [inside["change_low"], inside["change_high"]] == pytest.approx(list(paired.confidence_interval()), rel=1e-8)
     assert inside["p_sign_flips"] == pytest.approx(stats.permutation_test((d[als],), np.mean, permutation_type="samples", n_resamples=9999,
                                                    rng=1).pvalue, abs=0.01)  # fmt: skip
+    inside = row(found.table("change-per-time"), group="als")
     rate = d[als] / days[als, 1] * YEAR_DAYS
-    assert inside["rate"] == pytest.approx(rate.mean()) and inside["p_rate"] == pytest.approx(
+    assert inside["rate"] == pytest.approx(rate.mean()) and inside["p"] == pytest.approx(
         stats.ttest_1samp(rate, 0).pvalue
     )
     assert (inside["days_median"], inside["days_least"], inside["days_most"]) == (
@@ -160,6 +161,12 @@ def test_who_left_is_counted_and_kept():
     model = row(found.table("change-between-groups"), method="mixed model", visit="m8")
     t = row(found.table("change-between-groups"), method="t of the change", visit="m8")
     assert (model["n"], t["n"]) == (11, 9)
+    beside = row(found.table("change-with-the-missing"), group="als", visit="m8")
+    assert (
+        beside["n"] == 9
+        and beside["model_change"] != beside["change"]
+        and abs(beside["model_change"] - beside["change"]) < 1
+    )
     courses = next(f for f in found.figures if isinstance(f, Courses))
     assert courses.ends == {2: "died", 7: "withdrew"} and set(courses.means) == {"als", "control"}
     told = next(f for f in found.findings if f.code == "W-ABSENT" and "2 of 11 in als at m8" in f.message)
@@ -278,9 +285,8 @@ def test_levels_of_a_nerve_are_one_profile():
 def test_without_dates_nothing_is_given_per_time():
     y = two_visits()
     found = analyse(cohort({T2: y}, GROUPS, np.full(y.shape, np.nan)))
-    assert set(found.table("change-within-groups").column("rate")) == {None} and set(
-        found.table("change-of-each-person").column("days")
-    ) == {None}
+    assert "change-per-time" not in [t.id for t in found.tables]
+    assert set(found.table("change-of-each-person").column("gap")) == {None}
     assert any(f.where == "dates of visits" for f in found.findings) and "per year" not in " ".join(found.summary)
     courses = next(f for f in found.figures if isinstance(f, Courses))
     assert courses.time_axis == "visit (0: m0, 1: m4)" and courses.times[0].tolist() == [0, 1]
@@ -289,8 +295,7 @@ def test_without_dates_nothing_is_given_per_time():
 def test_rates_can_be_a_month():
     y = two_visits()
     years, months = (
-        analyse(cohort({T2: y}, GROUPS), Options(unit_of_time=u)).table("change-within-groups")
-        for u in ("years", "months")
+        analyse(cohort({T2: y}, GROUPS), Options(unit_of_time=u)).table("change-per-time") for u in ("years", "months")
     )
     assert years.column("rate")[0] == pytest.approx(12 * months.column("rate")[0])
 
