@@ -22,7 +22,7 @@ _PAIR = (
     Column("compared", "group that is compared", kind="text"),
     Column("reference", "group it is compared with", kind="text"),
 )
-_CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)", "none": "none"}
+_CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)"}
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
@@ -145,15 +145,23 @@ def tests(found: Findings) -> Table:
         ("g_high", "upper end of its interval", "SD"),
         ("glass_delta", "the difference in standard deviations of the reference", "SD"),
         ("p_ranks", "p of Mann and Whitney", "", "p"),
-        ("superiority", "share of pairs in which the compared group's value is the larger", "%", "percent"),
+        ("superiority", "share of pairs in which the compared group's value is the larger", "%"),
         ("not_tested", "why nothing was tested", "", "text"),
     )
     counts = "the difference at the same covariates" if found.covariates.columns else "Welch's t"
     note = (
-        f"Intervals hold {100 * found.options.level:g} %. The test that counts is {counts}; its p is corrected over {found.family} "
-        f"test{'s' * (found.family != 1)}: {_CORRECTIONS[found.options.correction]}."
+        f"Intervals hold {100 * found.options.level:g} %. The test that counts is {counts}; its p is "
+        + corrected(found)
+        + "."
     )
     return Table("tests", "Differences between groups", of, tuple(_test_row(c) for c in found.comparisons), note)
+
+
+def corrected(found: Findings) -> str:
+    """How p are corrected."""
+    if found.options.correction == "none" or found.family < 2:
+        return "not corrected" + f", though {found.family} tests were made" * (found.family > 1)
+    return f"corrected over {found.family} tests by {_CORRECTIONS[found.options.correction]}"
 
 
 def _test_row(c: Comparison) -> tuple[Cell, ...]:
@@ -188,11 +196,11 @@ def ranks(found: Findings) -> Table:
         ("shift", "Hodges-Lehmann shift, compared less reference"),
         ("low", "lower end of its interval"),
         ("high", "upper end of its interval"),
-        ("superiority", "share of pairs in which the compared group's value is the larger", "%", "percent"),
-        ("superiority_low", "lower end of its interval", "%", "percent"),
-        ("superiority_high", "upper end of its interval", "%", "percent"),
+        ("superiority", "share of pairs in which the compared group's value is the larger", "%"),
+        ("superiority_low", "lower end of its interval", "%"),
+        ("superiority_high", "upper end of its interval", "%"),
         ("p_brunner_munzel", "p of Brunner and Munzel: that share is 50 %", "", "p"),
-        ("tied", "share of people whose value another has, too", "%", "percent"),
+        ("tied", "share of people whose value another has, too", "%"),
     )
     rows = tuple(
         (
