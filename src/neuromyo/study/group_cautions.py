@@ -12,7 +12,7 @@ from scipy import stats
 from neuromyo.core.errors import Finding
 from neuromyo.stats.effect_size import detectable, hedges_g
 from neuromyo.stats.two_samples import spreads_differ, without_each
-from neuromyo.study.group_covariates import TITLES, known
+from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_numbers import alpha_word, listed, minus, p_said, some
 from neuromyo.study.group_tests import Comparison
 
@@ -99,7 +99,7 @@ def _absent(found: Findings) -> Iterator[Finding]:
         if unknown:
             yield _warn(
                 "W-ABSENT",
-                listed(found.covariates.names),
+                listed(titled(found.covariates.names)),
                 f"not known of {some(unknown)}, who "
                 f"{'is' if len(unknown) == 1 else 'are'} left out of "
                 "what is compared at the same covariates",
@@ -283,9 +283,9 @@ def _influence(c: Comparison, where: str, level: float) -> Iterator[Finding]:
         yield _warn(
             "W-INFLUENCE",
             where,
-            f"whether p is below {alpha_word(level)} rests on one person: {p_said('p', c.welch.p)} "
+            f"one person alone decides whether p is below {alpha_word(level)}: {p_said('p', c.welch.p)} "
             f"with everybody, {said} (Welch)",
-            "look at that person's images before believing either",
+            f"look at the images of {'that person' if len(turned) == 1 else 'these people'} before believing either",
         )
 
 

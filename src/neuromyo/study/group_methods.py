@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import listed
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _never_zero(found: Findings) -> str:
 
 def _covariates(found: Findings) -> str:
     return (
-        f"Analysis of covariance held {listed(found.covariates.names)} alike, with slopes taken as the same in both groups; "
+        f"Analysis of covariance held {listed(titled(found.covariates.names))} alike, with slopes taken as the same in both groups; "
         "adjusted means are at the pooled means of the covariates; p by permutation are of "
         f"{found.options.repeats:,} permutations of the residuals of the model without group (Freedman and Lane 1983, "
         "doi:10.1080/07350015.1983.10509354)."

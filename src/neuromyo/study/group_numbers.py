@@ -9,12 +9,12 @@ from neuromyo.stats.intervals import Interval
 
 
 def p_word(p: float) -> str:
-    """``.009``, ``.38``, ``< .001``."""
+    """``.009``, ``.38``, ``< .001``; with a fourth digit next to .05, which rounding would hide."""
     if not isfinite(p):
         return "unknown"
     if p < 0.001:
         return "< .001"
-    text = f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+    text = f"{p:.4f}" if p != 0.05 and abs(p - 0.05) < 0.0005 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
     return text.lstrip("0") if p < 0.995 else "1.0"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import alpha_word, decimals, listed, minus, p_said
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tables import said_stretches
@@ -66,7 +67,7 @@ def _difference(found: Findings, c: Comparison) -> str:
     digits = decimals(d)
     unit = f" {c.variable.unit}" if c.variable.unit else ""
     way = "higher" if d.value > 0 else "lower"
-    same = f" at the same {listed(list(found.covariates.names))}" * bool(c.with_covariates and c.adjusted)
+    same = f" at the same {listed(titled(found.covariates.names))}" * bool(c.with_covariates and c.adjusted)
     tests = [p_said("p", c.p)]
     if found.options.correction != "none" and found.family > 1:
         tests.append(f"corrected {p_said('p', c.p_corrected)}")
