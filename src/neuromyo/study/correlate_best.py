@@ -25,7 +25,8 @@ FEWEST, MOST = 6, 12
 METHODS = (
     "Correlations of several markers with one clinical value were compared by their size in people who had all of them: "
     "Williams' t (Williams 1959; Steiger 1980, doi:10.1037/0033-2909.87.2.245), intervals by Zou (2007, "
-    "doi:10.1037/1082-989X.12.4.399). A marker was called the best where it differed from every other; pairwise p were corrected by Holm's method."
+    "doi:10.1037/1082-989X.12.4.399). A marker was called the best where it differed from every other; "
+    "pairwise p were corrected by Holm's method."
 )
 
 

@@ -48,6 +48,7 @@ class Care:
         yield from self._visits()
         yield from self._absent()
         yield from _capped(list(self._influence()))
+        yield from _capped(list(self._close()))
         yield from _capped(list(self._values()))
 
     def _pooled(self) -> Iterator[Finding]:
@@ -88,8 +89,8 @@ class Care:
                 "note",
                 "N-STUDY",
                 f"visit {self.chosen.visit}",
-                f"only this visit is used; there are {len(others)} more "
-                f"({', '.join(others[:4])}{' ...' * (len(others) > 4)})",
+                f"only this visit is used, {len(others)} more "
+                f"{'is' if len(others) == 1 else 'are'} there ({', '.join(others[:4])}{' ...' * (len(others) > 4)})",
                 "ask for repeated to use all of them within people",
             )
 
@@ -152,6 +153,25 @@ class Care:
                 f"r = {one.r.r:.2f} rests on single people: {said}",
                 f"look at sub-{one.who}, who moves the line most",
                 f"p crosses {alpha:.2g} without one of them" if one.changes else "",
+            )
+
+    def _close(self) -> Iterator[Finding]:
+        alpha = 1 - self.told.level
+        for one in self.known:
+            tests = {"r by t": one.r.p, "r by permutation": one.order.p, "Spearman's rho": one.rho.p}
+            if one.held is not None:
+                tests[f"r with {' and '.join(self.chosen.held_names)} held"] = one.held.p
+            tests = {name: p for name, p in tests.items() if isfinite(p)}
+            if len({p < alpha for p in tests.values()}) < 2:
+                continue
+            said = ", ".join(f"{name} {p_text(p)}" for name, p in tests.items())
+            yield Finding(
+                "warn",
+                "W-CLOSE",
+                f"{one.x.name} with {one.y.name}",
+                f"whether it is significant rests on the test: {said}",
+                "do not choose the test by its result",
+                "a clear correlation would pass all of them",
             )
 
     def _values(self) -> Iterator[Finding]:

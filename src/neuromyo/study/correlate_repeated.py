@@ -69,7 +69,7 @@ def _summary(
     r, way = top.inside, "fell" if top.inside.r < 0 else "rose"
     unit = f"{top.y.unit or 'points'} per {top.x.unit or 'point'}"
     first = (
-        f"Within people ({top.people} of {chosen.whom} with two visits or more, {r.n} visits in all), "
+        f"Within people ({top.people} with two visits or more of {chosen.whom}, {r.n} visits in all), "
         f"{top.y.name} {way} when {top.x.name} rose: "
         f"r = {r_text(r.r, r.low, r.high, level)}, {p_text(r.p)}, {top.slope:.3g} {unit}."
     )
