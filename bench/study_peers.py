@@ -30,7 +30,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT / "src")]
 
 from neuromyo.stats.correlation import partial, pearson, spearman
-from neuromyo.stats.effect_size import hedges_g
+from neuromyo.stats.effect_size import cohens_d, hedges_g
 from neuromyo.stats.icc import FORMS, icc
 from neuromyo.stats.repeated import within
 
@@ -98,7 +98,7 @@ OURS: dict[str, Callable[[dict], list[float]]] = {
     "partial": _held,
     "within people": _inside,
     "ICC, six forms": lambda d: [icc(np.array(d["readings"]), form).value for form in FORMS],
-    "Cohen d": lambda d: [cohen_d(np.array(d["a"]), np.array(d["b"]))],
+    "Cohen d": lambda d: [cohens_d(np.array(d["a"]), np.array(d["b"]))],
     "Hedges g": lambda d: [hedges_g(np.array(d["a"]), np.array(d["b"])).value],
 }
 

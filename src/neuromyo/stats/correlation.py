@@ -18,7 +18,7 @@ doi:10.1007/BF02294183 (ranks); Phipson & Smyth, Stat Appl Genet Mol Biol 2010;9
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import permutations
 from math import inf, isfinite, nan, sqrt
 
@@ -149,8 +149,7 @@ def permutation_p(x: np.ndarray, y: np.ndarray, repeats: int = REPEATS, seed: in
     if n <= MOST_EXACT:
         orders = _orders(n)
         return PermutationP(float((np.abs(b[orders] @ a) / scale >= least).mean()), True, len(orders))
-    drawn = np.random.default_rng(seed).permuted(np.broadcast_to(b, (repeats, n)), axis=1)
-    extreme = int(np.count_nonzero(np.abs(drawn @ a) / scale >= least))
+    extreme = int(np.count_nonzero(np.abs(b[_drawn(n, repeats, seed)] @ a) / scale >= least))
     return PermutationP((1 + extreme) / (1 + repeats), False, repeats)
 
 
@@ -158,6 +157,12 @@ def permutation_p(x: np.ndarray, y: np.ndarray, repeats: int = REPEATS, seed: in
 def _orders(n: int) -> np.ndarray:
     """(n!, n) all orders."""
     return np.array(list(permutations(range(n))), dtype=np.intp)
+
+
+@lru_cache(maxsize=4)
+def _drawn(n: int, repeats: int, seed: int) -> np.ndarray:
+    """(repeats, n) orders drawn: the same for every pair of variables of as many people."""
+    return np.random.default_rng(seed).permuted(np.broadcast_to(np.arange(n), (repeats, n)), axis=1)
 
 
 def complete(*columns: np.ndarray) -> tuple[np.ndarray, ...]:

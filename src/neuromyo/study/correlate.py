@@ -60,6 +60,10 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     if options.method == "partial" and not options.given:
         raise OptionError("E-OPTION", where="option given", needed="covariates, since method partial holds them", found="none",
                           remedy="name some (age, sex, site ...), or choose another method")  # fmt: skip
+    if options.repeated and (options.visit or options.method != "pearson"):
+        raise OptionError("E-OPTION", where="option repeated", needed="neither a visit nor another method, since it takes all visits and "
+                          "Pearson's r within people", found=f"visit {options.visit or 'none'}, method {options.method}",
+                          remedy="leave out repeated, or the others")  # fmt: skip
     chosen = choose(cohort, options.variables, options.against, options.group, options.reference, options.visit, options.given,
                     options.repeated)  # fmt: skip
     if options.repeated:

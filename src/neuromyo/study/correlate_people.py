@@ -15,8 +15,8 @@ from neuromyo.stats.correlation import dummies
 class Chosen:
     """The rows of the groups and visit asked for, the pairs of variables to correlate, and what is held.
 
+    visit : empty where all visits are taken, or there is but one without a name
     held : (n, k) columns of the covariates, or none; held_names : their names, ``group`` among them where groups are pooled
-    rows_of : how often one row stands for a person: ``visit`` empty where all visits are taken
     """
 
     cohort: Cohort

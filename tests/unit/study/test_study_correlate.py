@@ -191,6 +191,8 @@ def test_drawings_hold_every_pair_and_the_clearest_first():
         (Options(method="kendall"), "E-OPTION", "one of"),
         (Options(variables=(T2.name,), against=(T2.name,)), "E-OPTION", "against itself"),
         (Options(repeated=True), "E-PEOPLE", "two visits"),
+        (Options(repeated=True, visit="v0"), "E-OPTION", "all visits"),
+        (Options(repeated=True, method="spearman"), "E-OPTION", "all visits"),
         (Options(level=1.5), "E-OPTION", "<= 0.999"),
     ],
 )
