@@ -16,7 +16,7 @@ from neuromyo.report import study_tables
 from neuromyo.report.html import relative_link, render
 from neuromyo.report.study_axes import NARROW
 from neuromyo.report.study_figures import caption, drawing, plot_of, standalone, told
-from neuromyo.report.study_methods import gathered, methods, software
+from neuromyo.report.study_methods import Methods, gathered, methods, software
 from neuromyo.report.study_tables import ShownTable
 
 __all__ = ["StudyView", "drawing", "files", "methods", "page", "standalone"]
