@@ -24,18 +24,20 @@ _USUAL = Options()
 
 
 def analyse(cohort: Cohort | None, options: Options = _USUAL) -> Analysis:
-    """The trial with each endpoint, and with several where asked; ``cohort``: the pilot, or None where a change is stated.
+    """The trial with each endpoint, and with several where asked; ``cohort``: the pilot; None, or one without rows,
+    where a change is stated.
 
     Raises E-OPTION for an impossible plan, E-STUDY where nothing tells how much people change, E-PEOPLE for too small a pilot,
     E-UNKNOWN for a name that is not there.
     """
     refuse_impossible(options)
+    cohort = cohort if cohort is not None and len(cohort) else None
     plain, enriched, findings = _endpoints(cohort, options)
     found = [sized(one, options) for one in (*plain, *enriched)]
     goal = [s for s in found if s.endpoint in (enriched or plain) and s.endpoint.who != "stated"]
     both = together([s.endpoint for s in goal], options) if options.endpoints != "each" else None
     curves, points = power_tables.curves(found, options)
-    tables: list[Table] = [power_tables.sizes_table(found, options), points]
+    tables: list[Table] = [power_tables.sizes_table(found, options), power_tables.basis_table(found, options), points]
     tables += [power_tables.together_table(both, goal, options)] if both else []
     tables += [power_tables.pilot_table(plain)] if any(e.people for e in plain) else []
     findings += power_said.findings(found, options)

@@ -69,7 +69,7 @@ def stated(options: Options) -> Endpoint:
     share = ancova_share(rho) if options.design == "ancova" else 1.0
     return Endpoint(
         "stated change",
-        options.unit,
+        options.change_unit,
         float(mean or 0.0),
         sd / n**0.5 if n else nan,
         sd,
@@ -114,7 +114,7 @@ def from_pilot(cohort: Cohort, options: Options) -> tuple[tuple[Endpoint, ...], 
 
 
 def _visits(cohort: Cohort, options: Options) -> tuple[str, str]:
-    for one in (options.baseline, options.follow_up):
+    for one in (options.first, options.last):
         if one and one not in cohort.visits:
             raise OptionError(
                 "E-UNKNOWN",
@@ -131,11 +131,11 @@ def _visits(cohort: Cohort, options: Options) -> tuple[str, str]:
             found=counted(len(cohort.visits), "visit"),
             remedy="give both visits, or state the change: --mean-change and --sd-change, or --srm",
         )
-    first, last = options.baseline or cohort.visits[0], options.follow_up or cohort.visits[-1]
+    first, last = options.first or cohort.visits[0], options.last or cohort.visits[-1]
     if cohort.visits.index(first) >= cohort.visits.index(last):
         raise OptionError(
             "E-OPTION",
-            where="option follow_up",
+            where="option last",
             needed=f"a visit after {first}",
             found=last,
             remedy="name a later visit",

@@ -21,8 +21,8 @@ class Options:
         "", "group of the pilot that the trial is for; empty: all but the reference group; `all`: everybody"
     )
     reference: str = option("control", "the group of healthy people, left out unless it is asked for")
-    baseline: str = option("", "first visit; the first of the study where not given")
-    follow_up: str = option("", "last visit; the last of the study where not given")
+    first: str = option("", "first visit; the first of the study where not given")
+    last: str = option("", "last visit; the last of the study where not given")
     design: str = option(
         "change", "arms compared by change, or by follow-up adjusted for baseline", choices=("change", "ancova")
     )
@@ -46,7 +46,7 @@ class Options:
     srm: float | None = option(None, "stated standardised response mean: mean over standard deviation of the change")
     mean_change: float | None = option(None, "stated mean change without treatment")
     sd_change: float | None = option(None, "stated standard deviation of the change")
-    unit: str = option("", "unit of the stated change")
+    change_unit: str = option("", "unit of the stated change")
     rho: float | None = option(None, "stated correlation of baseline and follow-up, which ANCOVA needs")
     pilot_n: int | None = option(None, "people whom the stated numbers come from, which tells how sure they are")
     months: float | None = option(

@@ -36,62 +36,82 @@ def label(one: Endpoint) -> str:
 
 
 def sizes_table(found: Sequence[Sized], options: Options) -> Table:
-    """A line an endpoint."""
-    compared = "changes" if options.design == "change" else "follow-ups adjusted for baseline"
+    """A line an endpoint: how many people; what the numbers rest on is in `basis_table`."""
     told = columns(
         ("endpoint", "what the arms would be compared by", "", "text"),
         ("people", "who is enrolled", "", "text"),
-        ("unit", "unit of change and SD", "", "text"),
-        ("n_pilot", "people whom the numbers come from", "", "count"),
-        *three("change", "mean change without treatment"),
-        ("sd_change", "standard deviation of changes"),
-        ("sd", f"standard deviation of {compared}"),
-        *three("srm", "standardised response mean"),
-        ("effect", "difference of the arms in standard deviations"),
-        ("n_approximate", "controls by the normal approximation, not rounded"),
         ("n_control", "controls who have to finish, by noncentral t", "", "count"),
         ("n_treated", "treated who have to finish", "", "count"),
         ("power", "power with them, by formula"),
         ("power_simulated", "power with them, simulated"),
-        ("simulation_se", "Monte Carlo standard error of that"),
-        ("trials", "trials simulated", "", "count"),
-        ("sd_limit", f"upper {percent(options.confidence)} limit of the standard deviation"),
-        ("n_control_limit", "controls if that were the standard deviation", "", "count"),
+        ("n_control_limit", f"controls if the SD were its upper {percent(options.confidence)} limit", "", "count"),
         ("assurance", "power to be expected, the pilot being as uncertain as it is"),
         ("n_enrolled", f"people to enrol in both arms, {percent(options.dropout)} leaving", "", "count"),
-        *three("eligible", "share of the pilot's people who could be enrolled"),
-        ("n_screened", "people to screen", "", "count"),
+        ("n_screened", "people to screen, where they are chosen", "", "count"),
     )
+    rows = []
+    for s in found:
+        sim, enrolled = s.simulated, s.enrolled(options.dropout)
+        rows.append(
+            (
+                s.endpoint.name,
+                s.endpoint.who,
+                s.n0,
+                s.n1,
+                cell(s.reached),
+                sim.power if sim else None,
+                s.n0_limit,
+                cell(s.assurance),
+                enrolled,
+                screened(s, options.dropout),
+            )
+        )
     note = "Blank: not known, or more than 100,000. The standard deviation is taken to be the same in both arms."
-    return Table("sample-size", "People needed", told, tuple(_row(s, options) for s in found), note)
+    return Table("sample-size", "People needed", told, tuple(rows), note)
 
 
-def _row(s: Sized, options: Options) -> tuple[Cell, ...]:
-    one, sim = s.endpoint, s.simulated
-    return (
-        one.name,
-        one.who,
-        one.unit,
-        one.n or None,
-        *of(mean_interval(one, options.level)),
-        one.sd_change,
-        one.sd,
-        *of(srm_interval(one, options.level)),
-        s.effect,
-        s.approximate,
-        s.n0,
-        s.n1,
-        cell(s.reached),
-        sim.power if sim else None,
-        sim.se if sim else None,
-        sim.repeats if sim else None,
-        cell(s.sd_limit),
-        s.n0_limit,
-        cell(s.assurance),
-        s.enrolled(options.dropout),
-        *of(one.eligible),
-        screened(s, options.dropout),
+def basis_table(found: Sequence[Sized], options: Options) -> Table:
+    """What the sample sizes rest on."""
+    compared = "changes" if options.design == "change" else "follow-ups adjusted for baseline"
+    told = columns(
+        ("endpoint", "what the arms would be compared by", "", "text"),
+        ("people", "who is enrolled", "", "text"),
+        ("n_pilot", "people whom the numbers come from", "", "count"),
+        ("unit", "unit of change and SD", "", "text"),
+        *three("change", "mean change without treatment"),
+        ("sd_change", "standard deviation of changes"),
+        ("sd", f"standard deviation of {compared}"),
+        ("sd_limit", f"its upper {percent(options.confidence)} limit"),
+        *three("srm", "standardised response mean"),
+        ("effect", "difference of the arms in standard deviations"),
+        ("n_approximate", "controls by the normal approximation, not rounded"),
+        ("trials", "trials simulated", "", "count"),
+        ("simulation_se", "Monte Carlo standard error of the simulated power"),
+        *three("eligible", "share of the pilot's people who could be enrolled"),
     )
+    rows = []
+    for s in found:
+        one, sim = s.endpoint, s.simulated
+        mean, srm = mean_interval(one, options.level), srm_interval(one, options.level)
+        rows.append(
+            (
+                one.name,
+                one.who,
+                one.n or None,
+                one.unit,
+                *of(mean),
+                one.sd_change,
+                one.sd,
+                cell(s.sd_limit),
+                *of(srm),
+                s.effect,
+                s.approximate,
+                sim.repeats if sim else None,
+                sim.se if sim else None,
+                *of(one.eligible),
+            )
+        )
+    return Table("basis", "What the numbers of people rest on", told, tuple(rows))
 
 
 def screened(s: Sized, dropout: float) -> int | None:

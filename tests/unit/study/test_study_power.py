@@ -35,9 +35,12 @@ def pilot(n=30, seed=1, controls=0, days=(0.0, 365.25)):
     )  # fmt: skip
 
 
-def row(found, at=0, table="sample-size"):
-    one = found.table(table)
-    return dict(zip((c.name for c in one.columns), one.rows[at], strict=True))
+def row(found, at=0, table=None):
+    """A row's cells by name: of the table, or of both that have a line for each endpoint."""
+    cells = {}
+    for one in [found.table(table)] if table else [found.table("sample-size"), found.table("basis")]:
+        cells |= dict(zip((c.name for c in one.columns), one.rows[at], strict=True))
+    return cells
 
 
 def codes(found):
@@ -58,7 +61,9 @@ def test_becker_from_a_published_srm():
 
 def test_a_published_change_of_few_people_is_not_taken_as_known():
     # CMT1A calf fat fraction +1.8 +- 1.7 %, n = 10: SRM 1.06
-    found = power.analyse(None, Options(mean_change=1.8, sd_change=1.7, unit="%", pilot_n=10, dropout=0.15, **QUICK))
+    found = power.analyse(
+        None, Options(mean_change=1.8, sd_change=1.7, change_unit="%", pilot_n=10, dropout=0.15, **QUICK)
+    )
     one = row(found)
     assert one["srm"] == pytest.approx(1.06, abs=0.005) and one["srm_low"] < 0.4 and one["srm_high"] > 1.7
     assert one["n_control_limit"] > 1.5 * one["n_control"] and one["assurance"] < 0.75
@@ -126,8 +131,7 @@ def test_enrichment_by_fat_fraction():
 def test_several_endpoints_any_and_all():
     any_ = power.analyse(pilot(), Options(endpoints="any", **QUICK))
     all_ = power.analyse(pilot(), Options(endpoints="all", **QUICK))
-    alone = [r[any_.table("sample-size").columns.index(c)] for r in any_.table("sample-size").rows
-             for c in any_.table("sample-size").columns if c.name == "n_control"]  # fmt: skip
+    alone = any_.table("sample-size").column("n_control")
     assert (
         row(any_, table="several-endpoints")["n_control"]
         < max(alone)
@@ -207,7 +211,7 @@ def test_pilots_that_say_nothing():
         with pytest.raises(DataError, match=words):
             power.analyse(same, Options(variables=("T2/ta",)))
     with pytest.raises(OptionError, match="a visit after"):
-        power.analyse(pilot(6), Options(baseline="m12", follow_up="m0"))
+        power.analyse(pilot(6), Options(first="m12", last="m0"))
 
 
 def one_visit():
