@@ -93,7 +93,7 @@ def told(figure: Figure) -> tuple[str, ...]:
         return ()
     out = []
     for arm, steps in figure.arms.items():
-        parts = [f"{text} {n}" + (f" (then left: {', '.join(f'{why} {m}' for why, m in left)})" if left else "") for text, n, left in steps]
+        parts = [f"{text} {n}" + (f" (then left: {', '.join(f'{m} {why}' for why, m in left)})" if left else "") for text, n, left in steps]
         out.append(f"{arm or 'All'}: {'; '.join(parts)}.")
     return tuple(out)
 

@@ -78,7 +78,7 @@ def curves(figure: Curves, groups: Sequence[str] = ()) -> Plot:
     """A line a name, each with its own dashes, and the levels to mark."""
     x = np.asarray(figure.x, dtype=float)
     names = list(figure.lines)
-    shown = [f"{n}" for n in names] if len(names) > 1 or names != [""] else []
+    shown = [n + ("" if axes.finite(figure.lines[n]) else " (no value)") for n in names] if names != [""] else []
     ys = [v for n in names for v in axes.finite(np.asarray(figure.lines[n], dtype=float))]
     bands = [v for pair in figure.bands.values() for a in pair for v in axes.finite(np.asarray(a, dtype=float))]
     marks_y = axes.finite([] if figure.mark_y is None else [figure.mark_y])
@@ -99,16 +99,20 @@ def curves(figure: Curves, groups: Sequence[str] = ()) -> Plot:
             for a, b, v in zip(xs, heights, figure.lines[name], strict=True):
                 if math.isfinite(b) and math.isfinite(a):
                     plot.mark(a, b, axes.style(i)[0], f"mark {axes.style(i)[1]}", f"{name}: {wording.number(float(v))}".removeprefix(": "))
-    _marks(plot, across, up, marks_x, marks_y)
-    _keys(plot, [("line", f"mean {axes.style(i)[1]}", n) for i, n in enumerate(names)] if shown else [])
+    drawn = [(a, up(v)) for n in names for a, v in zip(xs, np.asarray(figure.lines[n], dtype=float), strict=True)]
+    _marks(plot, across, up, marks_x, marks_y, drawn)
+    _keys(plot, [("line", f"mean {axes.style(i)[1]}", n) for i, n in enumerate(shown)])
     return plot
 
 
-def _marks(plot: Plot, across: axes.Ruler, up: axes.Ruler, xs: Sequence[float], ys: Sequence[float]) -> None:
-    """Dashed lines at the levels to mark, with their numbers at the edge."""
+def _marks(plot: Plot, across: axes.Ruler, up: axes.Ruler, xs: Sequence[float], ys: Sequence[float], drawn: Sequence[tuple[float, float]]) -> None:
+    """Dashed lines at the levels to mark, with their numbers at the edge that the curves keep further away from."""
+    left, right = across.axis.start, across.axis.end
     for v in ys:
-        plot.line(across.axis.start, up(v), across.axis.end, up(v), "limit")
-        plot.text(across.axis.end - 3, up(v) - 5, _short(v), "end", "tick")
+        plot.line(left, up(v), right, up(v), "limit")
+        near = [min((math.hypot(a - x, b - up(v) + 9) for a, b in drawn if math.isfinite(a + b)), default=0.0) for x in (left + 15, right - 15)]
+        first = near[0] > near[1]
+        plot.text(left + 4 if first else right - 3, up(v) - 5, _short(v), "start" if first else "end", "tick")
     for v in xs:
         plot.line(across(v), up.axis.end, across(v), up.axis.start, "limit")
         right = across(v) > across.axis.end - 60

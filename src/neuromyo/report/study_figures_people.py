@@ -9,6 +9,7 @@ import numpy as np
 
 from neuromyo.core.analysis import Agreement, Courses, Dots, Mean, Scatter
 from neuromyo.report import study_axes as axes
+from neuromyo.report import study_numbers as numbers
 from neuromyo.report import wording
 from neuromyo.report.study_axes import NARROW, WIDE
 from neuromyo.report.svg import Plot
@@ -53,7 +54,7 @@ def _estimate(plot: Plot, up: axes.Ruler, mean: Mean, x: float, name: str) -> No
         for end in (mean.low, mean.high):
             plot.line(x - 4, up(end), x + 4, up(end), "estimate")
     if math.isfinite(mean.value):
-        plot.rect(x - 5, up(mean.value) - 1.5, 10, 3, "bar", 1.0, f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}")
+        plot.rect(x - 5, up(mean.value) - 1.5, 10, 3, "centre", 1.0, f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}")
 
 
 def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[float]:
@@ -143,7 +144,7 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
         if math.isfinite(one.low) and math.isfinite(one.high):
             plot.rect(left, up(one.high), right - left, up(one.low) - up(one.high), "spread", 1.0, f"{name}: interval")
         plot.line(left, up(one.value), right, up(one.value), "fitted" if one is figure.bias else "limit")
-        said += [(up(one.value), line) for line in axes.wrapped(f"{name} {wording.number(one.value)}", 90, axes.SMALL, 3)]
+        said += [(up(one.value), line) for line in axes.wrapped(f"{name} {_level(one)}", 90, axes.SMALL, 3)]
     for y, line in zip(spread([y for y, _ in said], 14.0), [line for _, line in said], strict=True):
         plot.text(right + 6, y + 4, line, "start", "tick")
     if figure.slope is not None:
@@ -153,6 +154,12 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
         who = figure.labels[i] + ": " if figure.labels else ""
         plot.mark(across(mean[i]), up(off[i]), shape, f"mark {kind}", f"{who}difference {wording.number(off[i])}")
     return plot
+
+
+def _level(one: Mean) -> str:
+    """A line's number, to the digit that its interval bears."""
+    known = math.isfinite(one.low) and math.isfinite(one.high) and one.high > one.low
+    return numbers.fixed(one.value, numbers.decimals_of(one.low, one.high)) if known else wording.number(one.value)
 
 
 def spread(places: Sequence[float], least: float) -> list[float]:
@@ -203,7 +210,7 @@ def _panel(plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.
                    axes.label_lines(up.named(figure.axis), plot.width))  # fmt: skip
     members = [i for i, g in enumerate(figure.group) if g == name]
     if named:
-        plot.text(left, top - 8, axes.wrapped(f"{name or 'no group'} (n = {len(members)})", NARROW - 80, axes.TEXT, 1)[0], "start", "name")
+        plot.text(left, top - 8, axes.shortened(f"{name or 'no group'} (n = {len(members)})", NARROW - 80), "start", "name")
     shape, kind = axes.style(place)
     for i in members:
         _person(plot, figure, i, across, up, kind, shape)

@@ -57,7 +57,8 @@ def _pieces(sentence: str, sources: dict[str, tuple[int, str, str]]) -> tuple[Pi
         number, known, first = sources.get(doi.lower(), (len(sources) + 1, who, doi))
         sources[doi.lower()] = (number, known or who, first)
         end = found.start("doi") + len(doi)
-        out.append(Piece(sentence[at : found.start()] + (found["who"] or ""), number))
+        before = (sentence[at : found.start()] + (found["who"] or "")).rstrip()
+        out.append(Piece(before + " " * (before[-1:] not in ("", "(")), number))
         at = end
     return (*out, Piece(sentence[at:])) if sentence[at:] else tuple(out)
 
@@ -84,7 +85,7 @@ def methods(analyses: Sequence[Analysis], versions: Mapping[str, str] | None = N
 
 
 def _written(pieces: Sequence[Piece]) -> str:
-    return "".join(_kept(p.text) + (" " * bool(p.text.strip()) + f"[{p.source}]" if p.source else "") for p in pieces)
+    return "".join(_kept(p.text) + (f"[{p.source}]" if p.source else "") for p in pieces)
 
 
 def _kept(text: str) -> str:

@@ -60,7 +60,9 @@ def interval(value: float, low: float, high: float, decimals: int | None = None)
     if math.isnan(low) or math.isnan(high) or not math.isfinite(low + high):
         return _half_known(value, low, high, decimals)
     d = decimals_of(low, high) if decimals is None else decimals
-    return f"{fixed(value, d)} ({fixed(low, d)} to {fixed(high, d)})"
+    said = fixed(value, d)
+    said = plain(value) if said == "0" and value else said  # an interval so wide that it leaves no digit
+    return f"{said} ({fixed(low, d)} to {fixed(high, d)})"
 
 
 def _half_known(value: float, low: float, high: float, decimals: int | None) -> str:
