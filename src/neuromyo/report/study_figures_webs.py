@@ -49,7 +49,11 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
             mark = figure.marks[i][j] if i < len(figure.marks) and j < len(figure.marks[i]) else ""
             tip = f"{figure.rows[i]}, {columns[j]}: {_signed(values[i, j])} {mark}".strip()
             _cell(plot, (left + cell * j, y, cell, high), values[i, j], mark, tip)
-    said = figure.axis + (f"; {len(figure.columns) - len(columns)} more columns stand in the table" if len(columns) < len(figure.columns) else "")
+    said = figure.axis + (
+        f"; {len(figure.columns) - len(columns)} more columns stand in the table"
+        if len(columns) < len(figure.columns)
+        else ""
+    )
     plot.text(left, top + high * len(names) + 20, axes.shortened(said, width - left, SMALL), "start", "tick")
     return plot
 
@@ -148,7 +152,12 @@ def _boxes(rows: list[list[str]], width: float, skipping: bool) -> dict[str, _Bo
 
 
 def _arrow(
-    plot: Plot, boxes: dict[str, _Box], rows: list[list[str]], arrow: tuple[str, str, str, float, bool], n: int, width: float
+    plot: Plot,
+    boxes: dict[str, _Box],
+    rows: list[list[str]],
+    arrow: tuple[str, str, str, float, bool],
+    n: int,
+    width: float,
 ) -> tuple[float, float, str, str]:
     """One arrow; where its words belong: (x, y, words, whether they begin there or have their middle there)."""
     a, b = boxes[arrow[0]], boxes[arrow[1]]
@@ -163,7 +172,12 @@ def _arrow(
     else:  # around the others, each further out than the one before
         out = _outside(boxes) + 9 * (n % 5)
         down = 6 if b.y > a.y else -6
-        points = [(a.x + a.wide / 2 + 3, a.y + down), (out, a.y + down), (out, b.y - down), (b.x + b.wide / 2 + 3, b.y - down)]
+        points = [
+            (a.x + a.wide / 2 + 3, a.y + down),
+            (out, a.y + down),
+            (out, b.y - down),
+            (b.x + b.wide / 2 + 3, b.y - down),
+        ]
         end, start = points[-1], points[-2]
         middle, anchor = (out + 7, (a.y + b.y) / 2), "start"
     plot.path(points, kind)
@@ -179,7 +193,9 @@ def _labels(plot: Plot, labels: Sequence[tuple[float, float, str, str]], width: 
     for x, y, said, anchor in labels:
         if not said:
             continue
-        lines = _interval_kept(said, max(min(190.0, width - x - 8, room - x if x < room else 190.0), 60.0) if anchor == "start" else 190.0)
+        lines = _interval_kept(
+            said, max(min(190.0, width - x - 8, room - x if x < room else 190.0), 60.0) if anchor == "start" else 190.0
+        )
         wide, high = max(axes.wide_of(line, SMALL) for line in lines) + 6, 15.0 * len(lines) + 2
         left = min(max(x if anchor == "start" else x - wide / 2, 2.0), width - wide - 2)
         above = y - high / 2
@@ -231,7 +247,14 @@ def _flow_heights(arms: Sequence[tuple[tuple[str, int, tuple[tuple[str, int], ..
     return out
 
 
-def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]], x: float, y: float, room: float, heights: Sequence[float]) -> None:
+def _arm(
+    plot: Plot,
+    steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]],
+    x: float,
+    y: float,
+    room: float,
+    heights: Sequence[float],
+) -> None:
     wide = room * 0.52
     for k, (step, high) in enumerate(zip(steps, heights, strict=False)):
         box, gone = _flow_lines(step, room)
@@ -241,7 +264,11 @@ def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]
         last = k == len(steps) - 1
         if not last:
             plot.path([(x + wide / 2, y + tall), (x + wide / 2, y + high - 2)], "arrow w0")
-            plot.path([(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)], "arrowhead", closed=True)
+            plot.path(
+                [(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)],
+                "arrowhead",
+                closed=True,
+            )
         if gone:
             at = y + tall + 12
             plot.line(x + wide / 2, y + tall, x + wide / 2, at, "axis")

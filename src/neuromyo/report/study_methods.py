@@ -12,7 +12,10 @@ from neuromyo.report.methods_text import DOI, escaped
 
 _DOI = r"10\.\d{4,9}/(?:[^\s()\[\]<>;,]|\([^\s()]*\))+"
 #: ``Welch 1947, doi:10.1093/...`` or a bare DOI
-_SOURCE = re.compile(rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})", re.I)
+_SOURCE = re.compile(
+    rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ def _pieces(sentence: str, sources: dict[str, tuple[int, str, str]]) -> tuple[Pi
 
 def _author(text: str) -> str:
     """The last names and the year at the end of a text: ``as in Bland and Altman 1986`` -> ``Bland and Altman 1986``."""
-    found = re.search(r"[A-ZÀ-Ý][\w'’-]*(?:(?:,| and| &| et al\.?| de| van| von)*\s+[A-ZÀ-Ý][\w'’-]*)*(?: et al\.?)?,?\s+(?:19|20)\d\d[a-z]?$", text)
+    found = re.search(
+        r"[A-ZÀ-Ý][\w'’-]*(?:(?:,| and| &| et al\.?| de| van| von)*\s+[A-ZÀ-Ý][\w'’-]*)*(?: et al\.?)?,?\s+(?:19|20)\d\d[a-z]?$",
+        text,
+    )
     return found[0] if found else ""
 
 
@@ -79,7 +85,9 @@ def methods(analyses: Sequence[Analysis], versions: Mapping[str, str] | None = N
         lines += [f"## {escaped(wording.capital(title))}", "", " ".join(_written(s) for s in sentences), ""]
     if found.references:
         lines += ["## References", ""]
-        lines += [f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)]
+        lines += [
+            f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)
+        ]
         lines.append("")
     return "\n".join(lines)
 

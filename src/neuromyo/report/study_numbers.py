@@ -49,7 +49,11 @@ def power(value: float) -> str:
 
 def plain(value: float) -> str:
     """About three figures."""
-    return power(value) if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7) else wording.number(value)
+    return (
+        power(value)
+        if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7)
+        else wording.number(value)
+    )
 
 
 def interval(value: float, low: float, high: float, decimals: int | None = None) -> str:

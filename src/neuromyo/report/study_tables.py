@@ -76,7 +76,11 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
         if names[i] + low in names and names[i] + high in names:
             return names.index(names[i] + low), names.index(names[i] + high)
     after = names[i + 1 : i + 3]
-    if len(after) == 2 and re.fullmatch(r"(ci_?)?(low|lower)", after[0]) and re.fullmatch(r"(ci_?)?(high|upper)", after[1]):
+    if (
+        len(after) == 2
+        and re.fullmatch(r"(ci_?)?(low|lower)", after[0])
+        and re.fullmatch(r"(ci_?)?(high|upper)", after[1])
+    ):
         return i + 1, i + 2
     return None
 
@@ -97,7 +101,9 @@ def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCel
     one, value = table.columns[part[0]], row[part[0]]
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
-        empty = ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+        empty = (
+            ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+        )
         return ShownCell(said, words=True) if said else empty
     if isinstance(value, bool):
         return ShownCell("yes" if value else "no")
@@ -145,7 +151,9 @@ def _alike(table: Table, i: int) -> int | None:
         return _STATISTICS[one.name]
     if any(c.name in _KINDS for c in table.columns):
         return None
-    alike = [k for k, c in enumerate(table.columns) if c.kind == "number" and (k == i or (one.unit and c.unit == one.unit))]
+    alike = [
+        k for k, c in enumerate(table.columns) if c.kind == "number" and (k == i or (one.unit and c.unit == one.unit))
+    ]
     values = [v for row in table.rows for k in alike if math.isfinite(v := _float(row[k]))]
     sizes = sorted(abs(v) for v in values if v)
     middle = sizes[len(sizes) // 2] if sizes else 0.0
@@ -175,7 +183,10 @@ def _why(table: Table, row: Sequence[Cell]) -> str:
 def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
-    lines += ["\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True)) for row in table.rows]
+    lines += [
+        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
+        for row in table.rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -183,7 +194,13 @@ def as_json(table: Table) -> str:
     """What the columns mean, their units, and the rows as objects; null for missing."""
     names = [c.name for c in table.columns]
     rows = [dict(zip(names, map(_finite, row), strict=True)) for row in table.rows]
-    held = {"id": table.id, "title": table.title, "note": table.note, "columns": [asdict(c) for c in table.columns], "rows": rows}
+    held = {
+        "id": table.id,
+        "title": table.title,
+        "note": table.note,
+        "columns": [asdict(c) for c in table.columns],
+        "rows": rows,
+    }
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
