@@ -21,8 +21,8 @@ from neuromyo.report.study_tables import ShownTable
 
 __all__ = ["StudyView", "drawing", "files", "methods", "page", "standalone"]
 
-#: so many figures of an analysis, and sentences of its summary, are shown at once
-FIGURES, SENTENCES = 6, 10
+#: so many figures of an analysis, sentences of its summary and cautions are shown at once
+FIGURES, SENTENCES, FINDINGS = 6, 10, 6
 _LEVELS = {"stop": "Stopped", "warn": "Warning", "note": "Note"}
 _TYPES = {"tsv": "text/tab-separated-values", "json": "application/json", "svg": "image/svg+xml", "md": "text/markdown"}
 
@@ -91,6 +91,7 @@ class Part:
     folded: tuple[ShownFigure, ...]
     tables: tuple[TableOnPage, ...]
     findings: tuple[tuple[Finding, int], ...]
+    more_findings: tuple[tuple[Finding, int], ...]
 
 
 def page(view: StudyView) -> str:
@@ -117,6 +118,7 @@ def page(view: StudyView) -> str:
 
 def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]) -> Part:
     figures = [_figure(f, stems["figure " + f.id], groups) for f in one.figures]
+    found = merged(one.findings)
     first = len(figures) if len(figures) <= FIGURES + 1 else FIGURES
     return Part(
         anchor=f"a{i + 1}",
@@ -126,7 +128,8 @@ def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]
         figures=tuple(figures[:first]),
         folded=tuple(figures[first:]),
         tables=tuple(_table(t, stems["table " + t.id]) for t in one.tables),
-        findings=merged(one.findings),
+        findings=found[:FINDINGS],
+        more_findings=found[FINDINGS:],
     )
 
 
@@ -207,13 +210,12 @@ def _stems(analyses: Sequence[Analysis]) -> list[dict[str, str]]:
         made = {}
         for what in [*("table " + t.id for t in one.tables), *("figure " + f.id for f in one.figures)]:
             kind, id_ = what.split(" ", 1)
-            base = (
-                re.sub(r"[^a-z0-9]+", "-", (f"{one.kind}-{id_}" if len(analyses) > 1 else id_).lower()).strip("-")
-                or kind
+            safe = re.sub(r"[^a-z0-9]+", "-", id_.lower()).strip("-") or kind
+            many = [f"{one.kind}-", *(f"{one.kind}-{n}-" for n in range(2, len(analyses) + 2))]
+            heads = [re.sub(r"[^a-z0-9]+", "-", h.lower()) for h in (many if len(analyses) > 1 else ["", *many])]
+            stem = next(
+                (h + safe for h in heads if f"{kind} {h}{safe}" not in taken), f"{heads[-1]}{safe}-{len(taken)}"
             )
-            stem, n = base, 2
-            while f"{kind} {stem}" in taken:
-                stem, n = f"{base}-{n}", n + 1
             taken.add(f"{kind} {stem}")
             made[what] = stem
         out.append(made)

@@ -11,7 +11,7 @@ from neuromyo.core.analysis import Along, Curves, Forest, Mean
 from neuromyo.report import study_axes as axes
 from neuromyo.report import wording
 from neuromyo.report.study_axes import NARROW, WIDE
-from neuromyo.report.study_numbers import interval
+from neuromyo.report.study_numbers import common_decimals, interval
 from neuromyo.report.svg import Plot
 
 _LEFT, _HIGH = 62.0, 230.0
@@ -32,13 +32,14 @@ def forest(figure: Forest, groups: Sequence[str] = ()) -> Plot:
         return axes.nothing(plot)
     across = axes.ruler([figure.zero, *_reached(known, figure.zero)], _FROM, _TO, 0.05)
     _forest_axis(plot, across, bottom, figure)
+    decimals = common_decimals((m.low, m.high) for m in known)
     y = 12.0
     for one, lines, high in zip(figure.lines, names, heights, strict=True):
         middle = y + high / 2
         axes.words(plot, _FROM - 16, middle + 4 - _ROW / 2 * (len(lines) - 1), lines, "end", "name")
         if math.isfinite(one.value):
             _estimate(plot, across, one, middle)
-        plot.text(_TO + 14, middle + 4, interval(one.value, one.low, one.high), "start", "tick")
+        plot.text(_TO + 14, middle + 4, interval(one.value, one.low, one.high, decimals), "start", "tick")
         y += high
     return plot
 
@@ -197,4 +198,4 @@ def _frame(
 
 
 def _short(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")

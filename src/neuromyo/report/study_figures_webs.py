@@ -15,8 +15,8 @@ from neuromyo.report.svg import Plot
 
 #: matrix: the narrowest cell whose number can be read, the highest cell, most columns drawn
 _LEAST_CELL, _CELL, _MOST_COLUMNS = 40.0, 26.0, 45
-#: chain: a box's height, the way between rows
-_BOX, _WAY = 46.0, 64.0
+#: chain: a box's height, the way between rows, how wide words beside an arrow may be
+_BOX, _WAY, _LABEL = 46.0, 64.0, 150.0
 
 
 def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
@@ -98,11 +98,13 @@ def chain(figure: Chain, groups: Sequence[str] = ()) -> Plot:
     rows = ranks(figure.nodes, [(a[0], a[1]) for a in arrows])
     most = max((len(r) for r in rows), default=1)
     skipping = any(_row(rows, a[1]) - _row(rows, a[0]) != 1 for a in arrows)
-    width = NARROW if most <= 2 and not (skipping and most > 1) else WIDE
-    plot = Plot(width, max(16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, 60.0), figure.title)
+    width = NARROW if most <= 1 else WIDE
+    lines = max((len(_interval_kept(a[2], _LABEL)) for a in arrows), default=1)
+    step = _BOX + max(_WAY, 15.0 * lines + 28)
+    plot = Plot(width, max(16 + len(rows) * step - (step - _BOX) + 36, 60.0), figure.title)
     if not figure.nodes:
         return axes.nothing(plot)
-    boxes = _boxes(rows, width, skipping)
+    boxes = _boxes(rows, width, skipping, step)
     labels: list[tuple[float, float, str, str]] = []
     for n, arrow in enumerate(arrows):
         labels.append(_arrow(plot, boxes, rows, arrow, n, width))
@@ -132,7 +134,9 @@ def _outside(boxes: dict[str, _Box]) -> float:
 
 def _interval_kept(said: str, room: float) -> list[str]:
     """Lines that fit, broken before a bracket rather than within it."""
-    parts = [said] if axes.wide_of(said, SMALL) <= room else said.replace(" (", "\n(").split("\n")
+    parts = (
+        [said] if axes.wide_of(said, SMALL) <= room else said.replace(" (", "\n(").replace("), ", "),\n").split("\n")
+    )
     return [line for part in parts for line in axes.wrapped(part, room, SMALL, 3)]
 
 
@@ -140,14 +144,14 @@ def _row(rows: list[list[str]], node: str) -> int:
     return next(i for i, r in enumerate(rows) if node in r)
 
 
-def _boxes(rows: list[list[str]], width: float, skipping: bool) -> dict[str, _Box]:
+def _boxes(rows: list[list[str]], width: float, skipping: bool, step: float) -> dict[str, _Box]:
     """Where boxes stand; room is kept at the right for arrows that pass rows by."""
     usable = width - (130 if skipping else 0)
     out = {}
     for i, row in enumerate(rows):
         share = usable / len(row)
         for j, name in enumerate(row):
-            out[name] = _Box(share * (j + 0.5), 16 + _BOX / 2 + i * (_BOX + _WAY), min(share - 16, 230.0))
+            out[name] = _Box(share * (j + 0.5), 16 + _BOX / 2 + i * step, min(share - 16, 230.0))
     return out
 
 
@@ -194,7 +198,8 @@ def _labels(plot: Plot, labels: Sequence[tuple[float, float, str, str]], width: 
         if not said:
             continue
         lines = _interval_kept(
-            said, max(min(190.0, width - x - 8, room - x if x < room else 190.0), 60.0) if anchor == "start" else 190.0
+            said,
+            max(min(_LABEL, width - x - 8, room - x if x < room else _LABEL), 60.0) if anchor == "start" else _LABEL,
         )
         wide, high = max(axes.wide_of(line, SMALL) for line in lines) + 6, 15.0 * len(lines) + 2
         left = min(max(x if anchor == "start" else x - wide / 2, 2.0), width - wide - 2)

@@ -189,7 +189,7 @@ def test_every_table_and_figure_can_be_taken_away(made):
 def test_files_to_be_written_beside_the_page_have_names_of_their_own():
     twice = (example.group(), replace(example.group(), title="Again"))
     names = list(files(twice))
-    assert len(names) == len(set(names)) == 2 * (2 + 3) + 1 and "tables/group-tests-2.tsv" in names
+    assert len(names) == len(set(names)) == 2 * (2 + 3) + 1 and "tables/group-2-tests.tsv" in names
     assert "tables/tests.json" in files((example.group(),)) and "figures/t2.svg" in files((example.group(),))
 
 
@@ -265,6 +265,7 @@ def test_each_sentence_and_each_source_once(made):
             "As in Kenward & Roger 1997 [1].",
             "Kenward & Roger 1997",
         ),
+        ("By Kenward and Roger (1997, doi:10.1234/x)", "By Kenward and Roger (1997 [1]).", "Kenward and Roger 1997"),
         ("See 10.1234/abc.def.", "See [1].", ""),
         (
             "Both (Efron 1987, doi:10.1234/x; DiCiccio and Efron 1996, doi:10.1234/y).",
