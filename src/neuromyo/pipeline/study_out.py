@@ -173,15 +173,15 @@ def _cell(value: Any) -> Any:
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """Numbers that JSON lacks become null, NumPy's become Python's."""
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: numbers that JSON lacks become null, NumPy's become Python's."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):

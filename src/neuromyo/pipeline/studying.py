@@ -50,7 +50,7 @@ class StudyRequest:
 
     tables : of measurements, or folders of runs; people : table of participants, or a dataset; clinical : tables or folders of them
     sides : each, mean, left, right or worse; worse : quantity=high|low; visits : label=months; between : what repeats differ in
-    sessions : only these visits; statistic : of the voxels; units : of clinical columns whose tables do not state them
+    sessions : only these visits; statistic : of the voxels; units : of clinical columns whose tables do not state them; days : person -> visit -> days, where a key of blinded tables keeps them
     """
 
     tables: tuple[Path, ...] = ()
@@ -66,6 +66,7 @@ class StudyRequest:
     keep_doubtful: bool = False
     dataset: Path | None = None
     units: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def read(request: StudyRequest) -> Cohort:
@@ -81,7 +82,7 @@ def read(request: StudyRequest) -> Cohort:
         study_people.refuse_strangers(frame["subject"].unique(), known, "measurements")
     study_people.refuse_strangers({who for who, *_ in clinical.values} | set(clinical.traits), known, "clinical tables")
     known = study_people.with_traits(known, clinical.traits)
-    calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months)
+    calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months, request.days)
     cohort = study_cohort.build(frame, clinical, known, calendar)
     findings = (*told, *clinical.findings, *findings, *cohort.findings, *study_people.groups_told(known, labels))
     return study_sides.take(replace(cohort, findings=findings), request.sides, study_sides.directions(request.worse))
