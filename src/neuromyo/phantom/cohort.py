@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from neuromyo.core.errors import OptionError
 from neuromyo.phantom.disease import HEALTHY, Disease
 from neuromyo.phantom.geometry import Body, Leg
 from neuromyo.phantom.regions import LegSide
+from neuromyo.phantom.tissue import Tissue
 
 #: the reference leg belongs to someone of this height and this body mass index
 REFERENCE_HEIGHT_M, REFERENCE_BMI = 1.75, 24.0
@@ -21,10 +22,16 @@ BASELINE, FOLLOW_UP = ("m0", 0), ("m4", 4)
 
 @dataclass(frozen=True)
 class Visit:
-    """One session: its label ("" for a study without sessions) and the state of the disease at it."""
+    """One session: its label ("" for a study without sessions) and the state of the disease at it.
+
+    body : the legs as they lie at it, where they are not drawn from the person's height and weight
+    tissues : tissues that are other than `tissue.TISSUES` has them, by name
+    """
 
     label: str = ""
     disease: Disease = HEALTHY
+    body: Body | None = None
+    tissues: Mapping[str, Tissue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

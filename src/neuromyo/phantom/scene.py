@@ -44,6 +44,7 @@ class Scene(Sliced):
 
     tissue_t2, tissue_fat : textures that say where in a muscle water T2 and fat are above their mean
     pose : how the body has moved since the first series; the fields stay with the scanner
+    tissues : tissues of this person that are other than `TISSUES` has them, by name
     """
 
     body: Body
@@ -54,6 +55,7 @@ class Scene(Sliced):
     disease: Disease = HEALTHY
     sampling: Sampling = field(default_factory=Sampling)
     pose: Pose = STILL
+    tissues: Mapping[str, Tissue] = field(default_factory=dict)
     _seen: dict[int, Parts] = field(default_factory=dict, init=False, repr=False)
 
     def truth(self, k: int, parts: Parts) -> dict[str, np.ndarray]:
@@ -103,7 +105,7 @@ class Scene(Sliced):
         table = {name: np.zeros(N_CODES) for name in (*names, "oedema", "fat")}
         for code in range(1, N_CODES):
             leaf, side = leaf_of(code)
-            for name, value in tissue_columns(TISSUES[leaf.tissue]).items():
+            for name, value in tissue_columns(self.tissues.get(leaf.tissue, TISSUES[leaf.tissue])).items():
                 table[name][code] = value
             if leaf.tissue == "muscle":
                 for knob in ("oedema", "fat"):
@@ -143,6 +145,7 @@ def scene(
     seed: int,
     *,
     disease: Disease = HEALTHY,
+    tissues: Mapping[str, Tissue] | None = None,
     sampling: Sampling | None = None,
     spawn_key: tuple[int, ...] = (),
     texture_key: tuple[int, ...] | None = None,
@@ -166,4 +169,4 @@ def scene(
     wasted = body.wasted(disease)
     if susceptibility > 0:
         fields = replace(fields, susceptibility=Susceptibility.of(wasted, grid, susceptibility))
-    return Scene(wasted, grid, fields, *textures, disease, sampling or Sampling())
+    return Scene(wasted, grid, fields, *textures, disease, sampling or Sampling(), tissues=tissues or {})

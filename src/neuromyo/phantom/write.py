@@ -76,12 +76,11 @@ def write(
             found="one that holds files",
             remedy="name another folder",
         )
-    scans = [_scan(plan, biomarkers, study.snr) for plan in study.series]
-    _write_heads(out, study)
+    write_heads(out, study)
     for number, person in enumerate(study.people):
         for turn, visit in enumerate(person.visits):
             progress(f"sub-{person.label}" + (f" ses-{visit.label}" if visit.label else ""))
-            _write_session(out, study, scans, person, visit, (number, turn), sampling)
+            write_session(out, study, biomarkers, person, visit, (number, turn), sampling)
     return out
 
 
@@ -107,15 +106,16 @@ def make_scene(
     study: Study, person: Person, visit: Visit, place: tuple[int, int], sampling: Sampling | None = None
 ) -> Scene:
     """The scene of one session; ``place`` are the numbers of the subject and of the session. A person's body stays the
-    same from visit to visit, the fields are new."""
+    same from visit to visit unless a visit states its own, the fields are new."""
     rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(3, place[0])))
     sampling = sampling or Sampling(4, 1, study.stack.slice_thickness_mm)
     plan = study.fields
     return scene(
-        replace(person.body(rng), sides=study.legs),
+        replace(visit.body or person.body(rng), sides=study.legs),
         study.stack.grid(),
         study.seed,
         disease=visit.disease,
+        tissues=visit.tissues,
         sampling=sampling,
         spawn_key=place,
         texture_key=place[:1],
@@ -141,15 +141,17 @@ def poses(study: Study, scans: Sequence[Scan], grid: Grid, place: tuple[int, int
     return made
 
 
-def _write_session(
+def write_session(
     out: Path,
     study: Study,
-    scans: list[Scan],
+    biomarkers: Biomarkers | Mapping[str, Biomarker],
     person: Person,
     visit: Visit,
     place: tuple[int, int],
-    sampling: Sampling | None,
+    sampling: Sampling | None = None,
 ) -> None:
+    """The files of one session and their truth; ``place`` as in `make_scene`. Sessions do not depend on each other."""
+    scans = [_scan(plan, biomarkers, study.snr) for plan in study.series]
     here = make_scene(study, person, visit, place, sampling)
     names = {"sub": person.label, **({"ses": visit.label} if visit.label else {})}
     truth = Truth(here.grid)
@@ -248,7 +250,8 @@ def _table(columns: Sequence[str], lines: Sequence[str]) -> str:
 # --- the dataset ------------------------------------------------------------------------------------------------------
 
 
-def _write_heads(out: Path, study: Study) -> None:
+def write_heads(out: Path, study: Study) -> None:
+    """What a dataset has beside its sessions: descriptions, README, the table of participants."""
     made_by = [{"Name": "neuromyo", "Version": __version__, "Description": "simulated: no person was scanned"}]
     head = {"Name": study.title, "BIDSVersion": BIDS_VERSION, "License": "CC0"}
     store.write_json(

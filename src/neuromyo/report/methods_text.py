@@ -85,7 +85,7 @@ def methods_md(
     if assumptions:
         lines += ["## Assumptions", "", "The files do not state the following; these values were used instead.", ""]
         lines += [
-            f"* {_md(a.field)} = {_md(a.value)} ({', '.join(users)}): {_md(wording.sentence(a.why))}"
+            f"* {escaped(a.field)} = {escaped(a.value)} ({', '.join(users)}): {escaped(wording.sentence(a.why))}"
             for a, users in assumptions
         ]
         lines.append("")
@@ -97,12 +97,12 @@ def methods_md(
 
 def _section(one: Method) -> list[str]:
     lines = [f"## {wording.capital(one.title)} (`{one.id}`)", ""]
-    lines += [_md(one.caption), ""] if one.caption else []
-    lines += [f"It gives {wording.listing([_md(g) for g in one.gives])}.", ""]
+    lines += [escaped(one.caption), ""] if one.caption else []
+    lines += [f"It gives {wording.listing([escaped(g) for g in one.gives])}.", ""]
     lines += ["```text", one.equation.replace("```", "'''"), "```", ""] if one.equation else []
     if one.options:
         lines += ["| option | value | meaning |", "|---|---|---|"]
-        lines += [f"| {_md(n)} | {_md(v)} | {_md(d)} |" for n, v, d in one.options]
+        lines += [f"| {escaped(n)} | {escaped(v)} | {escaped(d)} |" for n, v, d in one.options]
         lines.append("")
     lines += ["Sources: " + ", ".join(f"<{DOI}{d}>" for d in one.doi) + ".", ""] if one.doi else []
     return lines
@@ -148,7 +148,7 @@ def _say(value: Any, unit: str) -> str:
     return f"{text} {unit}".rstrip()
 
 
-def _md(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that cannot become markup: Markdown's own signs escaped, line breaks to spaces."""
     flat = " ".join(str(text).split())
     return "".join("\\" + c if c in "\\`*_[]<>|#" else c for c in flat)

@@ -33,8 +33,19 @@ class Plot:
             '<circle cx="{}" cy="{}" r="{}" class="{}"><title>{}</title></circle>', _n(x), _n(y), _n(radius), kind, tip
         )
 
-    def text(self, x: float, y: float, said: str, anchor: str = "start", kind: str = "") -> None:
-        self._add('<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>', _n(x), _n(y), anchor, kind, said)
+    def mark(self, x: float, y: float, shape: str, kind: str, tip: str = "") -> None:
+        """A path drawn about (0, 0), carried to (x, y)."""
+        template = '<path transform="translate({} {})" d="{}" class="{}"><title>{}</title></path>'
+        self._add(template, _n(x), _n(y), shape, kind, tip)
+
+    def rect(self, x: float, y: float, wide: float, high: float, kind: str, opacity: float = 1.0, tip: str = "") -> None:
+        template = '<rect x="{}" y="{}" width="{}" height="{}" class="{}" fill-opacity="{}"><title>{}</title></rect>'
+        self._add(template, _n(x), _n(y), _n(wide), _n(high), kind, _n(opacity), tip)
+
+    def text(self, x: float, y: float, said: str, anchor: str = "start", kind: str = "", turn: float = 0.0) -> None:
+        turned = Markup(' transform="rotate({} {} {})"').format(_n(turn), _n(x), _n(y)) if turn else ""
+        template = '<text x="{}" y="{}" text-anchor="{}" class="{}"{}>{}</text>'
+        self._add(template, _n(x), _n(y), anchor, kind, turned, said)
 
     def markup(self) -> Markup:
         head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="max-width:{}px"><title>{}</title>')

@@ -30,7 +30,6 @@ from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval
 
 Form = Literal["1,1", "2,1", "3,1", "1,k", "2,k", "3,k"]
 FORMS: tuple[Form, ...] = ("1,1", "2,1", "3,1", "1,k", "2,k", "3,k")
-_TAIL = (1 - LEVEL) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,14 @@ def mean_squares(values: np.ndarray) -> MeanSquares:
     cases = k * float(((of_cases - grand) ** 2).sum())
     readers = n * float(((of_readers - grand) ** 2).sum())
     error = float(((x - of_cases[:, None] - of_readers + grand) ** 2).sum())
+    rounding = 1e-26 * float((x**2).sum())  # what is left of equal numbers after their mean was taken off
+    cases, readers, error = (0.0 if one <= rounding else one for one in (cases, readers, error))
     return MeanSquares(
         n, k, cases / (n - 1), readers / (k - 1), error / ((n - 1) * (k - 1)), (readers + error) / (n * (k - 1))
     )
 
 
-def icc(values: np.ndarray, form: Form = "2,1") -> Interval:
+def icc(values: np.ndarray, form: Form = "2,1", level: float = LEVEL) -> Interval:
     """One form of the ICC with its interval, of values (cases, readers). Unknown below 3 complete cases or 2 readers, or where
     all numbers are the same; 1 without an interval where readers agree to the last digit."""
     squares = mean_squares(values)
@@ -69,11 +70,11 @@ def icc(values: np.ndarray, form: Form = "2,1") -> Interval:
     left = squares.within if form[0] == "1" else squares.error
     if left <= 0 and (form[0] != "2" or squares.readers <= 0):
         return Interval(1.0, float("nan"), float("nan"), float(squares.n - 1))
-    single = _absolute(squares) if form[0] == "2" else _by_ratio(squares, left, form[0] == "1")
+    single = _absolute(squares, level) if form[0] == "2" else _by_ratio(squares, left, form[0] == "1", level)
     return single if form.endswith("1") else _of_mean(single, squares.k)
 
 
-def one_way(rows: Sequence[np.ndarray]) -> Interval:
+def one_way(rows: Sequence[np.ndarray], level: float = LEVEL) -> Interval:
     """ICC(1,1) of cases with as many readings each as there are, which may differ (the interval is then approximate, on the mean
     number k0 of readings). Rows are finite, of at least two readings each."""
     n, readings = len(rows), sum(r.size for r in rows)
@@ -83,23 +84,24 @@ def one_way(rows: Sequence[np.ndarray]) -> Interval:
     grand = np.concatenate(rows).mean()
     between = sum(r.size * float(r.mean() - grand) ** 2 for r in rows) / (n - 1)
     k = (readings - sum(r.size**2 for r in rows) / readings) / (n - 1)
-    return _from_f(between / within, k, n - 1, readings - n)
+    return _from_f(between / within, k, n - 1, readings - n, level)
 
 
-def _by_ratio(squares: MeanSquares, left: float, one_way: bool) -> Interval:
+def _by_ratio(squares: MeanSquares, left: float, one_way: bool, level: float) -> Interval:
     df = squares.n * (squares.k - 1) if one_way else (squares.n - 1) * (squares.k - 1)
-    return _from_f(squares.cases / left, squares.k, squares.n - 1, df)
+    return _from_f(squares.cases / left, squares.k, squares.n - 1, df, level)
 
 
-def _from_f(ratio: float, k: float, df_cases: float, df_left: float) -> Interval:
+def _from_f(ratio: float, k: float, df_cases: float, df_left: float, level: float) -> Interval:
     """The ICC of one reading from a ratio of mean squares."""
-    low = ratio / float(stats.f.ppf(1 - _TAIL, df_cases, df_left))
-    high = ratio / float(stats.f.ppf(_TAIL, df_cases, df_left))
+    tail = (1 - level) / 2
+    low = ratio / float(stats.f.ppf(1 - tail, df_cases, df_left))
+    high = ratio / float(stats.f.ppf(tail, df_cases, df_left))
     value, below, above = ((f - 1) / (f + k - 1) for f in (ratio, low, high))
     return Interval(value, below, above, float(df_cases))
 
 
-def _absolute(squares: MeanSquares) -> Interval:
+def _absolute(squares: MeanSquares, level: float) -> Interval:
     """ICC(2,1) with the interval of McGraw & Wong, table 7."""
     n, k, r, c, e = squares.n, squares.k, squares.cases, squares.readers, squares.error
     value = (r - e) / (r + (k - 1) * e + k * (c - e) / n)
@@ -107,7 +109,8 @@ def _absolute(squares: MeanSquares) -> Interval:
         return Interval(value, float("nan"), float("nan"), float(n - 1))
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     df = (a * c + b * e) ** 2 / ((a * c) ** 2 / (k - 1) + (b * e) ** 2 / ((n - 1) * (k - 1)))
-    down, up = float(stats.f.ppf(1 - _TAIL, n - 1, df)), float(stats.f.ppf(1 - _TAIL, df, n - 1))
+    tail = (1 - level) / 2
+    down, up = float(stats.f.ppf(1 - tail, n - 1, df)), float(stats.f.ppf(1 - tail, df, n - 1))
     rest = k * c + (k * n - k - n) * e
     low, high = n * (r - down * e) / (down * rest + n * r), n * (up * r - e) / (rest + n * up * r)
     return Interval(value, low, high, float(n - 1))

@@ -63,6 +63,7 @@ def cohen(
     grades: Sequence[Hashable],
     weights: Weights = "none",
     people: Sequence[Hashable] | None = None,
+    level: float = LEVEL,
 ) -> Kappa:
     """Agreement of two readers.
 
@@ -72,12 +73,12 @@ def cohen(
     """
     table, of_whom = _table(first, second, grades, people)
     n = int(table.sum())
-    agreed = share_interval(int(np.trace(table)), n)
+    agreed = share_interval(int(np.trace(table)), n, level)
     if n < 2:
         return Kappa(
             UNKNOWN, agreed, weights, table, f"{n} {'case' if n == 1 else 'cases'} read by both: two are needed"
         )
-    kappa, why = _kappa(table, disagreement(len(grades), weights), of_whom)
+    kappa, why = _kappa(table, disagreement(len(grades), weights), of_whom, level)
     return Kappa(kappa, agreed, weights, table, why)
 
 
@@ -89,12 +90,13 @@ def disagreement(n_grades: int, weights: Weights) -> np.ndarray:
     return (apart / max(n_grades - 1, 1)) ** (1 if weights == "linear" else 2)
 
 
-def never_disagreed(n: int, chance: float) -> float:
-    """The least share of cases read alike, the rest by chance, under which n agreements in n have a probability of 2.5 %.
+def never_disagreed(n: int, chance: float, level: float = LEVEL) -> float:
+    """The least share of cases read alike, the rest by chance, under which n agreements in n have a probability of 2.5 %
+    (at ``level`` 95 %).
 
     chance : that readers agree by chance, 0 to 1
     """
-    least = ((1 - LEVEL) / 2) ** (1 / n)
+    least = ((1 - level) / 2) ** (1 / n)
     return float(max(1 - (1 - least) / (1 - chance), -1.0)) if chance < 1 else float("nan")
 
 
@@ -115,7 +117,9 @@ def _table(
     return table, cases
 
 
-def _kappa(table: np.ndarray, v: np.ndarray, cases: Sequence[tuple[Hashable, int, int]]) -> tuple[Interval, str]:
+def _kappa(
+    table: np.ndarray, v: np.ndarray, cases: Sequence[tuple[Hashable, int, int]], level: float
+) -> tuple[Interval, str]:
     n, persons = int(table.sum()), len({person for person, _, _ in cases})
     p = table / n
     r, c = p.sum(axis=1), p.sum(axis=0)
@@ -124,7 +128,7 @@ def _kappa(table: np.ndarray, v: np.ndarray, cases: Sequence[tuple[Hashable, int
         return UNKNOWN, "both gave one and the same grade to all cases: agreement by chance cannot be told apart"
     kappa = 1.0 - float((v * p).sum()) / by_chance
     if np.trace(table) == n:
-        return Interval(1.0, never_disagreed(persons, float(r @ c)), 1.0, float(persons)), ""
+        return Interval(1.0, never_disagreed(persons, float(r @ c), level), 1.0, float(persons)), ""
     if persons < 2:
         return Interval(kappa, float("nan"), float("nan"), 0.0), "all cases are of one person"
     se = np.sqrt(_variance(p, v, kappa, by_chance, cases))
@@ -132,7 +136,7 @@ def _kappa(table: np.ndarray, v: np.ndarray, cases: Sequence[tuple[Hashable, int
         return Interval(
             kappa, float("nan"), float("nan"), persons - 1.0
         ), "a reader gave one grade only: kappa is 0 then"
-    t = float(stats.t.ppf(0.5 + LEVEL / 2, persons - 1))
+    t = float(stats.t.ppf(0.5 + level / 2, persons - 1))
     z, z_se = np.arctanh(kappa), se / (1 - kappa**2)
     return Interval(kappa, float(np.tanh(z - t * z_se)), float(np.tanh(z + t * z_se)), persons - 1.0), ""
 

@@ -1,0 +1,74 @@
+"""Numbers of studies as people read them: p values, correlations, estimates to the digit that their interval bears."""
+
+from __future__ import annotations
+
+import math
+
+from neuromyo.report import wording
+
+#: what stands where there is no number
+MISSING = "–"
+
+
+def p_value(p: float) -> str:
+    """``.009``, ``.23``, ``< .001``; never rounded across .05, and a dash for what is no probability."""
+    if not 0 <= p <= 1:
+        return MISSING
+    if p < 0.001:
+        return "< .001"
+    if p > 0.995:
+        return "> .99"
+    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    if text == "0.050" and p != 0.05:
+        text = f"{p:.4f}" if f"{p:.4f}" != "0.0500" else "0.0499" if p < 0.05 else "0.0501"
+    return text.removeprefix("0")
+
+
+def decimals_of(low: float, high: float) -> int:
+    """Decimals for an estimate and its interval: two figures of the interval's half width."""
+    half = (high - low) / 2
+    return 3 if not (math.isfinite(half) and half > 0) else max(0, 1 - math.floor(math.log10(half)))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """With so many decimals, thousands set apart and a true minus sign; powers of ten where digits would not do."""
+    if not math.isfinite(value):
+        return MISSING
+    if value and (abs(value) >= 1e7 or (decimals > 5 and abs(value) < 1e-3)):
+        return power(value)
+    text = f"{value:,.{min(decimals, 8)}f}"
+    return (text if text.strip("-0.,") else text.lstrip("-")).replace("-", "−")
+
+
+def power(value: float) -> str:
+    """``1.2 × 10⁻⁷``."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{raised}".replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """About three figures."""
+    return power(value) if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7) else wording.number(value)
+
+
+def interval(value: float, low: float, high: float, decimals: int | None = None) -> str:
+    """``3.2 (0.8 to 5.6)``; the estimate alone where it has no interval."""
+    value, low, high = float(value), float(low), float(high)
+    if not math.isfinite(value):
+        return MISSING
+    if math.isnan(low) or math.isnan(high) or not math.isfinite(low + high):
+        return _half_known(value, low, high, decimals)
+    d = decimals_of(low, high) if decimals is None else decimals
+    said = fixed(value, d)
+    said = plain(value) if said == "0" and value else said  # an interval so wide that it leaves no digit
+    return f"{said} ({fixed(low, d)} to {fixed(high, d)})"
+
+
+def _half_known(value: float, low: float, high: float, decimals: int | None) -> str:
+    said = plain(value) if decimals is None else fixed(value, decimals)
+    if math.isnan(low) or math.isnan(high):
+        return said
+    if math.isinf(low) and math.isinf(high):
+        return f"{said} (no bounds)"
+    return f"{said} (up to {plain(high)})" if math.isinf(low) else f"{said} ({plain(low)} or more)"

@@ -1,0 +1,190 @@
+"""Tables of agreement on numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuromyo.core.analysis import Cell, Column, Table, columns
+from neuromyo.stats.icc import FORMS, Form
+from neuromyo.stats.intervals import Interval
+
+if TYPE_CHECKING:
+    from neuromyo.study.agree_numbers import Judgement, Pair
+
+#: the columns that say of which two readers a row is
+PAIR = (
+    Column("variable", "what was read", "", "text"),
+    Column("first", "first of the two", "", "text"),
+    Column("second", "second of the two", "", "text"),
+)
+_MEANS: dict[Form, str] = {
+    "1,1": "one reading, each person read by others",
+    "2,1": "one reading, by readers drawn from many: their levels count as error",
+    "3,1": "one reading, by these readers: their levels do not count",
+    "1,k": "the mean of all readings of a person, each person read by others",
+    "2,k": "the mean of all readings of a person, readers drawn from many",
+    "3,k": "the mean of all readings of a person, these readers",
+}
+
+
+def of_numbers(
+    found: Sequence[Judgement], pooled: Sequence[Pair], form: Form, log: bool, word: str
+) -> tuple[Table, ...]:
+    """Reliability (a line a variable), ICC by form, limits of agreement and proportional bias (a line for each two readers)."""
+    return _reliability(found, form, word), _icc(found, log), _limits(found, pooled, log), _proportion(found)
+
+
+def _reliability(found: Sequence[Judgement], form: Form, word: str) -> Table:
+    told = columns(
+        ("variable", "what was read", "", "text"),
+        ("unit", "unit of mean, SD, wSD and MDC95", "", "text"),
+        ("n_people", "people", "", "count"),
+        ("n_readers", f"{word}s", "", "count"),
+        ("mean", "mean of all readings"),
+        ("sd_between", "standard deviation of people's means"),
+        *three("icc", f"ICC({form})"),
+        *three("wsd", "within-person standard deviation, the error of one reading"),
+        *three("mdc95", "minimal detectable change, or repeatability coefficient"),
+        *three("wcv", "within-person coefficient of variation", "%"),
+        *three("wcv_log", "the same by logarithms", "%"),
+        *three("change_ratio", "ratio of two readings that 5 in 100 exceed without change"),
+        *three("consistency", f"error of one reading, {word}s' levels left out"),
+        *three("any_readers", f"wSD for {word}s drawn from many"),
+        ("readers_p", f"that {word}s' levels are all the same, F test", "", "p"),
+    )
+    rows = []
+    for j in found:
+        p, values = j.precision, j.read.values
+        cells = [
+            c
+            for one in (j.icc[form], p.wsd, p.mdc95, p.wcv, p.wcv_log, p.change_ratio, p.consistency, p.any_readers)
+            for c in of(one)
+        ]
+        rows.append(
+            (
+                j.read.variable.name,
+                j.read.variable.unit,
+                p.n,
+                p.k,
+                float(values.mean()),
+                cell(float(values.mean(axis=1).std(ddof=1))),
+                *cells,
+                cell(p.readers_p),
+            )
+        )
+    return Table(
+        "reliability",
+        "Reliability and the error of one reading",
+        told,
+        tuple(rows),
+        "MDC95 = 1.96 sqrt(2) wSD. The ICC depends on how different the people are; the error of a reading does not.",
+    )
+
+
+def _icc(found: Sequence[Judgement], log: bool) -> Table:
+    told = columns(
+        ("variable", "what was read", "", "text"),
+        ("form", "form of Shrout and Fleiss", "", "text"),
+        *three("icc", "intraclass correlation"),
+        ("meaning", "what it is of", "", "text"),
+    )
+    rows = [(j.read.variable.name, f"ICC({f})", *of(j.icc[f]), _MEANS[f]) for j in found for f in FORMS]
+    why = " ".join(f"{j.read.variable.name}: {j.why_no_icc}." for j in found if j.why_no_icc)
+    return Table(
+        "icc", "Intraclass correlation in six forms" + (", of logarithms" if log else ""), told, tuple(rows), why
+    )
+
+
+def _limits(found: Sequence[Judgement], pooled: Sequence[Pair], log: bool) -> Table:
+    what = "ratio" if log else "difference"
+    told = columns(
+        *PAIR,
+        ("unit", "unit of differences", "", "text"),
+        ("n", f"{what}s", "", "count"),
+        ("n_people", "people", "", "count"),
+        *three("bias", f"mean {what}, second {'to' if log else 'less'} first"),
+        ("sd", "SD of differences" + " of logarithms" * log),
+        *three("lower", "lower limit of agreement"),
+        *three("upper", "upper limit of agreement"),
+        ("outer_low", "surely no more than 5 % of all lie beyond: lower end"),
+        ("outer_high", "the same: upper end"),
+        ("inner_low", "surely no less than 5 % of all lie beyond: lower end"),
+        ("inner_high", "the same: upper end"),
+    )
+    each = [(j.read.variable.name, j.read.variable.unit, p) for j in found for p in j.pairs]
+    each += [("all places together", found[0].read.variable.unit, p) for p in pooled]
+    rows = []
+    for name, unit, p in each:
+        one = p.limits.exponential() if log else p.limits
+        ends = (cell(x) for x in (*one.outer, *one.inner))
+        rows.append(
+            (
+                name,
+                p.first,
+                p.second,
+                "" if log else unit,
+                one.n,
+                one.n_people,
+                *of(one.bias),
+                cell(one.sd),
+                *of(one.lower),
+                *of(one.upper),
+                *ends,
+            )
+        )
+    note = "Each limit with its exact interval; outer and inner ends are of both limits together (tolerance limits)."
+    return Table("limits", "Limits of agreement" + (" as ratios" if log else ""), told, tuple(rows), note)
+
+
+def _proportion(found: Sequence[Judgement]) -> Table:
+    told = columns(
+        *PAIR,
+        *three("slope", "slope of the difference on the mean of both"),
+        ("p", "that the slope is 0", "", "p"),
+        *three("sd_ratio", "SD of the second over SD of the first"),
+        *three("spread", "slope of the size of differences on the mean"),
+        ("spread_p", "that differences do not grow", "", "p"),
+    )
+    rows = [
+        (
+            j.read.variable.name,
+            p.first,
+            p.second,
+            *of(p.proportion.slope),
+            cell(p.proportion.p),
+            *of(p.proportion.sd_ratio),
+            *of(p.proportion.spread),
+            cell(p.proportion.spread_p),
+        )
+        for j in found
+        for p in j.pairs
+    ]
+    return Table(
+        "proportional-bias",
+        "Does the difference depend on the value?",
+        told,
+        tuple(rows),
+        "The slope's test is Pitman and Morgan's test of equal spread: more noise in one makes a slope as well as another scale does.",
+    )
+
+
+def three(name: str, meaning: str, unit: str = "") -> tuple[Column, Column, Column]:
+    """Columns of an estimate and its interval."""
+    return (
+        Column(name, meaning, unit),
+        Column(f"{name}_low", f"{meaning}: lower end of the interval", unit),
+        Column(f"{name}_high", f"{meaning}: upper end of the interval", unit),
+    )
+
+
+def of(one: Interval) -> tuple[Cell, Cell, Cell]:
+    """The cells of `three`; None where not known."""
+    return cell(one.value), cell(one.low), cell(one.high)
+
+
+def cell(value: float) -> Cell:
+    """A number, or None where it is not finite."""
+    return float(value) if np.isfinite(value) else None

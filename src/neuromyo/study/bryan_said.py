@@ -1,0 +1,155 @@
+"""What is said of the analysis of 1998: sentences and methods; its tables and drawings are in `bryan_tables` and `bryan_figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from neuromyo.core.analysis import Figure, Table
+from neuromyo.stats.intervals import Interval
+from neuromyo.study import bryan_figures, bryan_tables
+from neuromyo.study.bryan_numbers import Change, Explained, Groups, Pair, Readings, Rival, Values
+from neuromyo.study.bryan_paper import DOI
+from neuromyo.study.bryan_variables import ROLES, Found
+
+_TITLES = {role.key: role.title for role in ROLES}
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Everything found."""
+
+    found: Found
+    values: Values
+    level: float
+    groups: Mapping[str, Groups]
+    readings: Readings | None
+    pairs: tuple[Pair, ...]
+    changes: tuple[Change, ...]
+    rivals: tuple[Rival, ...]
+    explained: tuple[Explained, ...]
+
+    @property
+    def n_tests(self) -> int:
+        """p values that are shown."""
+        return len(self.groups) + len(self.pairs) + len(self.rivals) + (self.readings is not None)
+
+    def title(self, key: str) -> str:
+        """What sentences call a variable."""
+        return _TITLES[key]
+
+    def unit(self, key: str) -> str:
+        return self.found.of[key].unit
+
+    def pair(self, x: str, y: str, changes: bool) -> Pair | None:
+        """That correlation, if it could be had."""
+        return next((p for p in self.pairs if (p.x, p.y, p.changes) == (x, y, changes)), None)
+
+    def summary(self) -> tuple[str, ...]:
+        said = [
+            *(_group_said(self, one) for one in self.groups.values()),
+            self._reading_said(),
+            *(self._pairs_said(changes) for changes in (False, True)),
+            *(_rival_said(self, one) for one in self.rivals),
+            *(_sum_said(one) for one in self.explained),
+        ]
+        return tuple(s for s in said if s)
+
+    def tables(self) -> tuple[Table, ...]:
+        return bryan_tables.tables(self)
+
+    def figures(self) -> tuple[Figure, ...]:
+        return bryan_figures.figures(self)
+
+    def _reading_said(self) -> str:
+        one = self.readings
+        if one is None:
+            return ""
+        (a, n), (b, m) = one.patients, one.controls
+        against = f", of the controls {b} of {m} (Fisher's exact p {p_said(one.p)})" if m else ""
+        return (f"{a} of {n} patients were read as abnormal ({_percent(one.share_patients.value)} %, exact {self._level} interval "
+                f"{_percent(one.share_patients.low)} to {_percent(one.share_patients.high)} %){against}.")  # fmt: skip
+
+    def _pairs_said(self, changes: bool) -> str:
+        own = [p for p in self.pairs if p.changes is changes and p.x == "t2"] + [
+            p for p in self.pairs if p.changes is changes and (p.x, p.y) == ("volume", "mvic")
+        ]
+        if not own:
+            return ""
+        told = "; ".join(f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p)}, p {p_said(p.r.p)}" for p in own)
+        head = "Change between the visits against change" if changes else "At the first visit"
+        return f"{head}, {own[0].r.n} patients: {told}."
+
+    def methods(self) -> tuple[str, ...]:
+        out = [
+            f"The analysis followed Bryan et al. (Neurology 1998;51:110, doi:{DOI}).",
+            "Patients and controls were compared at the first visit by Welch's t test, with Student's beside it, and Hedges g with its exact "
+            "interval from the noncentral t distribution.",
+        ]
+        if self.readings:
+            out.append("Readings were compared by Fisher's exact test; shares have exact (Clopper-Pearson) intervals.")
+        out += [
+            "In the patients, Pearson's r has Fisher's interval; rank correlations stand beside, with p by orders of the people drawn at "
+            "random. Each correlation was repeated with every person left out in turn.",
+            "Markers were compared by Williams' t for correlations of the same people (Steiger 1980, doi:10.1037/0033-2909.87.2.245).",
+        ]
+        if self.explained:
+            out.append("Global T2 was regressed on water T2 and fat fraction by least squares; a predictor's share of the variance is the "
+                       "mean of what it adds before and after the other.")  # fmt: skip
+        return (*out, f"p values were not corrected for their number ({self.n_tests}); intervals are of {self._level}.")
+
+    @property
+    def _level(self) -> str:
+        return f"{100 * self.level:g} %"
+
+
+def _group_said(told: Told, one: Groups) -> str:
+    unit = told.unit(one.key)
+    d = one.welch.difference
+    if not one.welch.known:
+        return ""
+    verdict = "differed" if one.welch.p < 0.05 else "did not differ detectably"
+    return (f"{_capital(told.title(one.key))} {verdict} between {one.welch.n[0]} patients and {one.welch.n[1]} controls: "
+            f"{one.means[0].value:.1f} against {one.means[1].value:.1f} {unit}, difference {_interval(d, 1)} {unit}, "
+            f"p {p_said(one.welch.p)}, g = {_interval(one.g, 2)}.")  # fmt: skip
+
+
+def _rival_said(told: Told, one: Rival) -> str:
+    d, c = one.comparison.difference, one.comparison
+    sure = "and the data can tell" if c.p < 0.05 else "but the data cannot tell"
+    return (f"{_capital(told.title(one.y))} was followed more closely by {told.title(one.better)} (|r| = {one.sizes[0]:.2f}) than by "
+            f"{told.title(one.worse)} ({one.sizes[1]:.2f}), {sure}: difference {_interval(d, 2)}, p {p_said(c.p)}, "
+            f"{one.n} patients.")  # fmt: skip
+
+
+def _sum_said(one: Explained) -> str:
+    what = "its change" if one.changes else "its spread"
+    return (f"What 1998 could not show: of global T2, {what} between {one.n} people ({one.who}) was {_percent(one.share[0])} % water T2, "
+            f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms a ms of "
+            f"water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat.")  # fmt: skip
+
+
+def _r(one: Pair) -> str:
+    return f"{one.r.r:.2f} ({one.r.low:.2f} to {one.r.high:.2f})"
+
+
+def _interval(one: Interval, digits: int) -> str:
+    if not (isfinite(one.low) and isfinite(one.high)):
+        return f"{one.value:.{digits}f}"
+    return f"{one.value:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+
+
+def p_said(p: float) -> str:
+    """p as papers have it, with what stands between: ``= 0.037``, ``< 0.001``."""
+    if not isfinite(p):
+        return "unknown"
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
