@@ -114,9 +114,9 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="NAME.option=value", help="Another option than planned; listed as a deviation."),
     ] = None,
-    unit: Annotated[
+    clinical_unit: Annotated[
         list[str] | None,
-        typer.Option("--unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it."),
+        typer.Option("--clinical-unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it."),
     ] = None,
     trail: Trail = None,
     author: Author = "",
@@ -129,7 +129,7 @@ def run(
     done = study_locked.run(
         study_locked.LockedRequest(
             lock, tuple(tables), out, key, people, tuple(clinical or ()), dataset, trail, tuple(change or ()), tuple(deviation or ()),
-            author, units_of(unit or []),
+            author, units_of(clinical_unit or []),
         )
     )  # fmt: skip
     tell(done)

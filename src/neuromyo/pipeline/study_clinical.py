@@ -56,7 +56,8 @@ def readings(
 ) -> list[phenotype.Reading]:
     """Each table as `io.phenotype` reads it; the first thing wrong with one is raised, tables of no known measure are told."""
     found = []
-    for path, measure in (pair for path in paths for pair in _files(path, [] if findings is None else findings)):
+    told = [] if findings is None else findings
+    for path, measure in (pair for one in paths for pair in _files(one, told)):
         reading = phenotype.read_table(path, measure, units=units, name=printable(path.name))
         _refuse(reading)
         found.append(reading)

@@ -3,7 +3,8 @@
     title, missing, multiplicity, alpha     missing: a sentence on missing data; multiplicity: none, holm or bonferroni, over primaries
     [people]      groups = { patient = 11, control = 8 }, criteria = "a sentence"
     [reading]     sides, worse, visits = { m0 = 0, m4 = 4 }, between, sessions, statistic: as the flags of the same names
-    [[analysis]]  name, role (primary, secondary or exploratory), kind, [analysis.options]
+    [[analysis]]  name, role (primary, secondary or exploratory), kind, [analysis.options]; of a primary one also outcome = "TABLE.COLUMN" of
+                  p values and where = { group = "patient" }, the rows that count; without it, every row of its first table of p values
 
 Its hash is that of the canonical form (`study_audit.canonical`) with all options written out: comments, order and spaces do not count, and
 a default that a later version changes is seen.
@@ -40,18 +41,21 @@ _TOP = {
 _READING = {"sides": str, "worse": dict, "visits": dict, "between": str, "sessions": list, "statistic": str, "group_column": str,
             "keep_doubtful": bool}  # fmt: skip
 _PEOPLE = {"groups": dict, "criteria": str}
-_ANALYSIS = {"name": str, "role": str, "kind": str, "options": dict}
+_ANALYSIS = {"name": str, "role": str, "kind": str, "options": dict, "outcome": str, "where": dict}
 _LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
 class Item:
-    """One analysis of a plan, with all of its options written out."""
+    """One analysis of a plan, with all of its options written out. ``outcome``: table and column of its p values, ``where``: column -> word
+    of the rows that count."""
 
     name: str
     role: str
     kind: str
     options: Mapping[str, Any]
+    outcome: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class Plan:
         """The plan's canonical content."""
         return {"title": self.title, "missing": self.missing, "multiplicity": self.multiplicity, "alpha": self.alpha,
                 "groups": dict(self.groups), "criteria": self.criteria, "reading": dict(self.reading),
-                "analyses": [{"name": i.name, "role": i.role, "kind": i.kind, "options": dict(i.options)} for i in self.items]}  # fmt: skip
+                "analyses": [{"name": i.name, "role": i.role, "kind": i.kind, "options": dict(i.options), "outcome": i.outcome,
+                              "where": dict(i.where)} for i in self.items]}  # fmt: skip
 
     @property
     def hash(self) -> str:
@@ -120,7 +125,9 @@ def parse(held: Mapping[str, Any], name: str) -> Plan:
 
 def of_dict(held: Mapping[str, Any]) -> Plan:
     """The plan whose `Plan.as_dict` this is, as a lock file keeps it."""
-    items = tuple(Item(i["name"], i["role"], i["kind"], i["options"]) for i in held["analyses"])
+    items = tuple(
+        Item(i["name"], i["role"], i["kind"], i["options"], i["outcome"], i["where"]) for i in held["analyses"]
+    )
     return Plan(
         held["title"],
         held["missing"],
@@ -151,7 +158,15 @@ def _item(held: Any, where: str) -> Item:
         if error.code == "E-PLAN":
             raise
         raise _wrong(f"{where}, {error.where}", error.needed, error.found, error.remedy) from error
-    return Item(held["name"], held["role"], held["kind"], _written_out(chosen))
+    outcome = held.get("outcome", "")
+    if outcome and not all(outcome.partition(".")):
+        raise _wrong(
+            f"{where}, outcome",
+            "TABLE.COLUMN, such as tests.p",
+            repr(outcome),
+            "tables and columns are named in OUT/tables",
+        )
+    return Item(held["name"], held["role"], held["kind"], _written_out(chosen), outcome, dict(held.get("where", {})))
 
 
 def typed(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from neuromyo.core.analysis import Analysis, Cell, Table, columns
-from neuromyo.pipeline.study_plan import Plan
+from neuromyo.core.errors import DataError
+from neuromyo.pipeline.study_plan import Item, Plan
 
 _WORDS = {
     "none": "without a correction: there is one",
@@ -26,7 +27,8 @@ _COLUMNS = columns(
 def outcomes(plan: Plan, found: Sequence[Analysis], seal: str, deviations: int) -> Analysis:
     """The primary outcomes as a section of their own. ``found``: the analyses in the order of the plan.
 
-    Of each primary analysis every row of the first table with a column of p values is an outcome, its first such column the p value.
+    Outcomes are the rows of the table and column that the plan names; without a name, of the first table with a column of p values. E-PLAN
+    where the plan names what the analysis does not give.
     """
     rows = [
         (i.name, *outcome)
@@ -66,16 +68,50 @@ def correct(p: np.ndarray, how: str) -> np.ndarray:
     return out
 
 
-def _outcomes(one: Analysis) -> list[tuple[str, Cell]]:
+def _outcomes(item: Item, one: Analysis) -> list[tuple[str, Cell]]:
     for table in one.tables:
         p = next((c.name for c in table.columns if c.kind == "p"), "")
+        if item.outcome:
+            wanted, _, p = item.outcome.partition(".")
+            if table.id != wanted:
+                continue
+            _refuse_absent(item, table, p)
         if p:
-            words = [
-                i for i, c in enumerate(table.columns) if c.kind == "text" or c.name in ("variable", "group", "outcome")
+            return [
+                (_label(table, row), cell)
+                for row, cell in zip(table.rows, table.column(p), strict=True)
+                if _counts(item, table, row)
             ]
-            labels = [" ".join(str(row[i]) for i in words[:3] if row[i]) for row in table.rows]
-            return list(zip(labels, table.column(p), strict=True))
+    if item.outcome:
+        raise _wrong(item, f"one of the tables {', '.join(t.id for t in one.tables)}", item.outcome.partition(".")[0])
     return []
+
+
+def _label(table: Table, row: Sequence[Cell]) -> str:
+    words = [i for i, c in enumerate(table.columns) if c.kind == "text" and c.name != "unit"]
+    return " ".join(str(row[i]) for i in words[:3] if row[i])
+
+
+def _counts(item: Item, table: Table, row: Sequence[Cell]) -> bool:
+    at = {c.name: i for i, c in enumerate(table.columns)}
+    return all(name in at and str(row[at[name]]) == word for name, word in item.where.items())
+
+
+def _refuse_absent(item: Item, table: Table, p: str) -> None:
+    names = [c.name for c in table.columns]
+    lost = next((n for n in (p, *item.where) if n not in names), "")
+    if lost:
+        raise _wrong(item, f"a column of the table {table.id} ({', '.join(names)})", lost)
+
+
+def _wrong(item: Item, needed: str, found: str) -> DataError:
+    return DataError(
+        "E-PLAN",
+        where=f"primary outcome of {item.name}",
+        needed=needed,
+        found=found,
+        remedy="the analysis stands as planned, but its p value cannot be found: state the right place as a deviation",
+    )
 
 
 def _methods(plan: Plan, seal: str) -> tuple[str, ...]:
