@@ -107,14 +107,20 @@ def _beside(analyses: Sequence[Analysis]) -> Iterator[tuple[str, str]]:
     report = _report()
     for i, (kind, one) in enumerate(zip(kinds, analyses, strict=True)):
         again = kinds[: i + 1].count(kind)
-        head = "" if len(kinds) == 1 else f"{kind}-{again}-" if again > 1 else f"{kind}-"
         for each in one.tables:
-            stem = f"tables/{head}{_safe(each.id)}"
+            stem = f"tables/{_stem(each.id, kind, again, len(kinds))}"
             lines = [[c.name for c in each.columns], *([_cell(v) for v in row] for row in each.rows)]
             yield f"{stem}.tsv", "\n".join("\t".join(table.cell(v, each.id) for v in line) for line in lines) + "\n"
             yield f"{stem}.json", _json(_meaning(each))
         for figure in one.figures if report else ():
-            yield f"figures/{head}{_safe(figure.id)}.svg", report.standalone(figure)
+            yield f"figures/{_stem(figure.id, kind, again, len(kinds))}.svg", report.standalone(figure)
+
+
+def _stem(id_: str, kind: str, again: int, analyses: int) -> str:
+    """What a file is called: the id, with the analysis' kind before it where there are several, a number where one is there twice."""
+    word = id_ if _ID.fullmatch(id_) else re.sub(r"[^a-z0-9]+", "-", id_.casefold()).strip("-") or "table"
+    named = word if analyses == 1 or word.startswith(f"{kind}-") else f"{kind}-{word}"
+    return f"{named}-{again}" if again > 1 else named
 
 
 def _meaning(each: Table) -> dict[str, Any]:
@@ -154,11 +160,6 @@ def numbers(results: Results) -> dict[str, Any]:
 def _provenance(results: Results) -> dict[str, str]:
     said = {f"SHA-256 of {name}": digest for name, digest in sorted(results.inputs.items())}
     return said | {k: v if isinstance(v, str) else _json(v).strip() for k, v in results.provenance.items()}
-
-
-def _safe(word: str) -> str:
-    """An id as a file is called."""
-    return word if _ID.fullmatch(word) else re.sub(r"[^a-z0-9]+", "-", word.casefold()).strip("-") or "table"
 
 
 def _cell(value: Any) -> Any:

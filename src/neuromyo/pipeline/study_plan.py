@@ -3,8 +3,8 @@
     title, missing, multiplicity, alpha     missing: a sentence on missing data; multiplicity: none, holm or bonferroni, over primaries
     [people]      groups = { patient = 11, control = 8 }, criteria = "a sentence"
     [reading]     sides, worse, visits = { m0 = 0, m4 = 4 }, between, sessions, statistic: as the flags of the same names
-    [[analysis]]  name, role (primary, secondary or exploratory), kind, [analysis.options]; of a primary one also outcome = "TABLE.COLUMN" of
-                  p values and where = { group = "patient" }, the rows that count; without it, every row of its first table of p values
+    [[analysis]]  name, role (primary, secondary or exploratory), kind, [analysis.options]; of a primary one also outcome = "TABLE.COLUMN"
+                  of p values and where = { group = "patient" }, the rows that count; without it, every row of its first table of p values
 
 Its hash is that of the canonical form (`study_audit.canonical`) with all options written out: comments, order and spaces do not count, and
 a default that a later version changes is seen.

@@ -34,7 +34,7 @@ def outcomes(plan: Plan, found: Sequence[Analysis], seal: str, deviations: int) 
         (i.name, *outcome)
         for i, a in zip(plan.items, found, strict=True)
         if i.role == "primary"
-        for outcome in _outcomes(a)
+        for outcome in _outcomes(i, a)
     ]
     p = np.array([r[2] if r[2] is not None else np.nan for r in rows], dtype=float)
     corrected = correct(p, plan.multiplicity)
