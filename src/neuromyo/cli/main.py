@@ -26,6 +26,7 @@ from neuromyo.cli import (
     run,
     segment,
     show,
+    study,
     trace,
     tract,
 )
@@ -69,6 +70,7 @@ for name, verb, short in (
     )(verb)
 
 app.add_typer(read.read, name="read", short_help="Have images graded by people, blinded.")
+app.add_typer(study.study, name="study", short_help="Statistics of a study; plans that are locked first.")
 app.add_typer(norms.norms, name="norms", short_help="Published values, and norms from your own controls.")
 
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -239,6 +239,6 @@ def _table(table: Table) -> dict[str, Any]:
             "rows": [dict(zip(names, row, strict=True)) for row in table.rows], "note": table.note}  # fmt: skip
 
 
-def columns(*given: Sequence[Any]) -> tuple[Column, ...]:
+def columns(*given: Column | Sequence[Any]) -> tuple[Column, ...]:
     """Columns from (name, meaning[, unit[, kind]])."""
     return tuple(one if is_dataclass(one) else Column(*one) for one in given)  # type: ignore[arg-type, return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import nan
@@ -91,12 +92,15 @@ class Cohort:
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
-        keys = list(zip(self.person, self.visit, strict=True))
-        twice = sorted({k for k in keys if keys.count(k) > 1}) if len(set(keys)) < len(keys) else []
+        counts = Counter(zip(self.person, self.visit, strict=True))
+        twice = sorted(k for k, n in counts.items() if n > 1)
         if twice:
-            who, when = twice[0]
-            raise DataError("E-REPEATS", where=f"sub-{who}" + f", ses-{when}" * bool(when), needed="one row for each person and visit",
-                            found=f"{keys.count(twice[0])}", remedy="say which of them counts; they are not averaged")  # fmt: skip
+            said = ", ".join(
+                f"sub-{who}" + f" ses-{when}" * bool(when) + f" {counts[who, when]}" for who, when in twice
+            )
+            raise DataError("E-REPEATS", where="rows of people and visits", needed="one for each person and visit (or reader)",
+                            found=f"more than one of {len(twice)}: {said}",
+                            remedy="say which of them counts; they are not averaged")  # fmt: skip
         stray = sorted(set(self.person) - set(self.people))
         if stray:
             raise DataError("E-STUDY", where=f"sub-{stray[0]}", needed="a row in the table of people", found="none",

@@ -135,6 +135,7 @@ FINDINGS: dict[str, str] = {
     "W-EXPLORATORY": "too few people to confirm anything: the result suggests, it does not show",
     "W-SKEWED": "values are skewed or have outliers, with what that does to the test",
     "W-INFLUENCE": "one person decides a result, which changes without that person",
+    "W-BALANCE": "groups differ in age, sex, site or another covariate, too, which a difference may be of",
     "W-SPREAD": "groups differ in spread, with what that does to the test",
     "W-ABSENT": "people or visits are missing from an analysis",
     "W-CLOSE": "a finding rests on which test, covariate or correction is taken",

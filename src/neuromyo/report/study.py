@@ -132,23 +132,13 @@ def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]
 
 def _figure(figure: Figure, stem: str, groups: Sequence[str]) -> ShownFigure:
     link = _link(f"{stem}.svg", standalone(figure, groups), f"figure {figure.title}")
-    return ShownFigure(
-        figure.title,
-        drawing(figure, groups),
-        caption(figure),
-        plot_of(figure, groups).width > NARROW,
-        told(figure),
-        link,
-    )
+    return ShownFigure(figure.title, drawing(figure, groups), caption(figure), plot_of(figure, groups).width > NARROW, told(figure), link)
 
 
 def _table(table: Table, stem: str) -> TableOnPage:
     made = study_tables.shown(table)
     missing = any(c.why for row in (*made.rows, *made.folded) for c in row)
-    links = (
-        _link(f"{stem}.tsv", study_tables.tsv(table), f"table {table.title}"),
-        _link(f"{stem}.json", study_tables.as_json(table), f"table {table.title}"),
-    )
+    links = (_link(f"{stem}.tsv", study_tables.tsv(table), f"table {table.title}"), _link(f"{stem}.json", study_tables.as_json(table), f"table {table.title}"))
     return TableOnPage(table.title, made, table.note, missing, links)
 
 
@@ -164,12 +154,7 @@ def merged(findings: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
     for f in findings:
         kinds.setdefault((f.code, f.message), []).append(f)
     order = list(_LEVELS)
-    return tuple(
-        sorted(
-            ((v[0], len(v)) for v in kinds.values()),
-            key=lambda one: order.index(one[0].level) if one[0].level in order else 9,
-        )
-    )
+    return tuple(sorted(((v[0], len(v)) for v in kinds.values()), key=lambda one: order.index(one[0].level) if one[0].level in order else 9))
 
 
 def groups_of(view: StudyView) -> tuple[str, ...]:
@@ -207,10 +192,7 @@ def _stems(analyses: Sequence[Analysis]) -> list[dict[str, str]]:
         made = {}
         for what in [*("table " + t.id for t in one.tables), *("figure " + f.id for f in one.figures)]:
             kind, id_ = what.split(" ", 1)
-            base = (
-                re.sub(r"[^a-z0-9]+", "-", (f"{one.kind}-{id_}" if len(analyses) > 1 else id_).lower()).strip("-")
-                or kind
-            )
+            base = re.sub(r"[^a-z0-9]+", "-", (f"{one.kind}-{id_}" if len(analyses) > 1 else id_).lower()).strip("-") or kind
             stem, n = base, 2
             while f"{kind} {stem}" in taken:
                 stem, n = f"{base}-{n}", n + 1

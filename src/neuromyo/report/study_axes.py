@@ -43,9 +43,7 @@ def style(place: int) -> tuple[str, str]:
 
 def wide_of(text: str, size: float = TEXT) -> float:
     """About how wide a text is, in drawing units; rather too wide than too narrow."""
-    em = sum(
-        0.36 if c in _NARROW_LETTERS else 0.86 if c in _WIDE_LETTERS else 0.7 if c.isupper() else 0.56 for c in text
-    )
+    em = sum(0.36 if c in _NARROW_LETTERS else 0.9 if c in _WIDE_LETTERS else 0.72 if c.isupper() else 0.6 for c in text)
     return em * size
 
 
@@ -105,13 +103,16 @@ class Ruler:
         if self.factor == 1.0:
             return label
         power = str(round(math.log10(self.factor))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"{label} × 10{power}"
+        name, bracket, unit = label.rpartition(" (")
+        return f"{name} (10{power} {unit}" if bracket and unit.endswith(")") else f"{label} (10{power})"
 
 
 def ruler(values: Iterable[float], start: float, end: float, share: float = 0.07) -> Ruler:
     """A ruler that holds the finite of the values with some room on both sides; never empty."""
     finite = [float(v) for v in values if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    if max(abs(low), abs(high)) < 1e-290:  # nothing that a float can count in
+        low = high = 0.0
     factor = _factor(low, high)
     low, high = low / factor, high / factor
     room = max((high - low) * share, abs(high) * 1e-6) or 1.0
@@ -124,7 +125,7 @@ def _factor(low: float, high: float) -> float:
     largest = max(abs(low), abs(high))
     if largest == 0.0 or 1e-3 <= largest < 1e5:
         return 1.0
-    return 10.0 ** max(math.floor(math.log10(largest)), -300)
+    return 10.0 ** math.floor(math.log10(largest))
 
 
 def tick_words(value: float, ticks: Sequence[float]) -> str:
@@ -146,9 +147,7 @@ def across_axis(plot: Plot, along: Ruler, y: float, label: str, top: float, abou
         plot.line(at, top, at, y, "grid")
         plot.text(at, y + 16, said, "middle", "tick")
     plot.line(along.axis.start, y, along.axis.end, y, "axis")
-    return words(
-        plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle"
-    )
+    return words(plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle")
 
 
 def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: int = 5) -> None:
@@ -161,9 +160,7 @@ def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: in
         words(plot, 4, 15, label_lines(up.named(label), plot.width))
 
 
-def words(
-    plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label"
-) -> float:
+def words(plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label") -> float:
     """Lines of text one below the other from ``y`` on; where the last one stands."""
     for i, line in enumerate(lines):
         plot.text(x, y + 15 * i, line, anchor, kind)
@@ -177,7 +174,7 @@ def label_lines(label: str, width: float) -> list[str]:
 
 def head(label: str, width: float) -> float:
     """Where a plot begins below its label."""
-    return 14 + 15 * len(label_lines(label + " × 10⁻⁹", width)) if label else 12
+    return 14 + 15 * len(label_lines(label + " (10⁻⁹)", width)) if label else 12
 
 
 def key_rows(entries: Sequence[str], width: float) -> list[list[int]]:
@@ -215,17 +212,21 @@ def legend_height(entries: Sequence[str], width: float) -> float:
 
 
 def _cut(said: str, width: float) -> str:
-    return wrapped(said, width - 50, SMALL, 1)[0]
+    return shortened(said, width - 50, SMALL)
+
+
+def shortened(text: str, room: float, size: float = TEXT) -> str:
+    """The text on one line; of too long a one the beginning and, more so, the end, which tells names of variables apart."""
+    if wide_of(text, size) <= room:
+        return text
+    kept = len(text)
+    while kept > 2 and wide_of(text[: kept // 3] + "…" + text[len(text) - (kept - kept // 3) :], size) > room:
+        kept -= 1
+    return text[: kept // 3] + "…" + text[len(text) - (kept - kept // 3) :]
 
 
 def frame(
-    title: str,
-    xs: Sequence[float],
-    ys: Sequence[float],
-    x_label: str,
-    y_label: str,
-    shown: Sequence[str],
-    size: tuple[float, float, float],
+    title: str, xs: Sequence[float], ys: Sequence[float], x_label: str, y_label: str, shown: Sequence[str], size: tuple[float, float, float]
 ) -> tuple[Plot, Ruler | None, Ruler | None]:
     """A plot as wide as a column with its two axes and room for a legend below; without axes where there is nothing to draw.
 
@@ -233,7 +234,7 @@ def frame(
     """
     left, right, high = size
     top = head(y_label, NARROW)
-    label = 15 * (len(label_lines(x_label + " × 10⁻⁹", NARROW)) - 1)
+    label = 15 * (len(label_lines(x_label + " (10⁻⁹)", NARROW)) - 1)
     plot = Plot(NARROW, top + high + 44 + label + legend_height(shown, NARROW), title)
     if not len(xs) or not len(ys):
         return nothing(plot), None, None

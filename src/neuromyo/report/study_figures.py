@@ -22,9 +22,7 @@ _DRAWN = {
     Forest: lines.forest, Curves: lines.curves, Along: lines.along,
     Matrix: webs.matrix, Chain: webs.chain, Flow: webs.flow,
 }  # fmt: skip
-_COUNTED = re.compile(
-    r"\bn\s*=\s*\d|\d+ (people|persons|pairs|participants|patients|controls|readings)\b", re.IGNORECASE
-)
+_COUNTED = re.compile(r"\bn\s*=\s*\d|\d+ (people|persons|pairs|participants|patients|controls|readings)\b", re.IGNORECASE)
 
 
 def plot_of(figure: Figure, groups: Sequence[str] = ()) -> Plot:
@@ -95,9 +93,8 @@ def told(figure: Figure) -> tuple[str, ...]:
         return ()
     out = []
     for arm, steps in figure.arms.items():
-        parts = [
-            f"{text} {n}" + (f" (then left: {', '.join(f'{why} {m}' for why, m in left)})" if left else "")
-            for text, n, left in steps
-        ]
+        parts = [f"{text} {n}" + (f" (then left: {', '.join(f'{m} {why}' for why, m in left)})" if left else "") for text, n, left in steps]
         out.append(f"{arm or 'All'}: {'; '.join(parts)}.")
     return tuple(out)
+
+

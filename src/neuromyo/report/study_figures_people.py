@@ -9,6 +9,7 @@ import numpy as np
 
 from neuromyo.core.analysis import Agreement, Courses, Dots, Mean, Scatter
 from neuromyo.report import study_axes as axes
+from neuromyo.report import study_numbers as numbers
 from neuromyo.report import wording
 from neuromyo.report.study_axes import NARROW, WIDE
 from neuromyo.report.svg import Plot
@@ -53,15 +54,7 @@ def _estimate(plot: Plot, up: axes.Ruler, mean: Mean, x: float, name: str) -> No
         for end in (mean.low, mean.high):
             plot.line(x - 4, up(end), x + 4, up(end), "estimate")
     if math.isfinite(mean.value):
-        plot.rect(
-            x - 5,
-            up(mean.value) - 1.5,
-            10,
-            3,
-            "bar",
-            1.0,
-            f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}",
-        )
+        plot.rect(x - 5, up(mean.value) - 1.5, 10, 3, "centre", 1.0, f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}")
 
 
 def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[float]:
@@ -70,14 +63,8 @@ def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[floa
     placed: list[int] = []
     for i in sorted(range(len(heights)), key=lambda j: (heights[j], j)):
         near = [j for j in placed if abs(heights[j] - heights[i]) < dot]
-        tries = sorted(
-            {0.0, *(shifts[j] + s * _aside(heights[j] - heights[i], dot) for j in near for s in (-1, 1))}, key=abs
-        )
-        free = (
-            t
-            for t in tries
-            if abs(t) <= half and all(_apart(t - shifts[j], heights[i] - heights[j], dot) for j in near)
-        )
+        tries = sorted({0.0, *(shifts[j] + s * _aside(heights[j] - heights[i], dot) for j in near for s in (-1, 1))}, key=abs)
+        free = (t for t in tries if abs(t) <= half and all(_apart(t - shifts[j], heights[i] - heights[j], dot) for j in near))
         shifts[i] = next(free, half * math.sin(2.4 * i))  # full: spread over the column without a pattern
         placed.append(i)
     return shifts
@@ -112,11 +99,7 @@ def scatter(figure: Scatter, groups: Sequence[str] = ()) -> Plot:
         shape, kind = axes.style(order.index(group[i]))
         who = figure.labels[i] + ": " if figure.labels else ""
         plot.mark(across(x[i]), up(y[i]), shape, f"mark {kind}", f"{who}{wording.number(x[i])}, {wording.number(y[i])}")
-    axes.legend(
-        plot,
-        [(*_marked(order.index(n)), n or "no group") for n in shown],
-        plot.height - axes.legend_height(shown, NARROW) + 8,
-    )
+    axes.legend(plot, [(*_marked(order.index(n)), n or "no group") for n in shown], plot.height - axes.legend_height(shown, NARROW) + 8)
     return plot
 
 
@@ -136,13 +119,7 @@ def _marked(place: int) -> tuple[str, str]:
 
 
 def _frame(
-    title: str,
-    xs: Sequence[float],
-    ys: Sequence[float],
-    x_label: str,
-    y_label: str,
-    shown: Sequence[str],
-    right: float = NARROW - 14,
+    title: str, xs: Sequence[float], ys: Sequence[float], x_label: str, y_label: str, shown: Sequence[str], right: float = NARROW - 14
 ) -> tuple[Plot, axes.Ruler | None, axes.Ruler | None]:
     return axes.frame(title, xs, ys, x_label, y_label, shown, (_LEFT, right, _HIGH))
 
@@ -155,9 +132,7 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
              (figure.lower, figure.lower.label or "lower limit")]  # fmt: skip
     ends = axes.finite(v for m, _ in lines for v in (m.value, m.low, m.high))
     ys = [*off[known], *ends, 0.0] if known.any() else []
-    plot, across, up = _frame(
-        figure.title, mean[known].tolist(), ys, figure.axis, figure.difference_axis, (), NARROW - 96
-    )
+    plot, across, up = _frame(figure.title, mean[known].tolist(), ys, figure.axis, figure.difference_axis, (), NARROW - 96)
     if across is None or up is None:
         return plot
     left, right = across.axis.start, across.axis.end
@@ -169,9 +144,7 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
         if math.isfinite(one.low) and math.isfinite(one.high):
             plot.rect(left, up(one.high), right - left, up(one.low) - up(one.high), "spread", 1.0, f"{name}: interval")
         plot.line(left, up(one.value), right, up(one.value), "fitted" if one is figure.bias else "limit")
-        said += [
-            (up(one.value), line) for line in axes.wrapped(f"{name} {wording.number(one.value)}", 90, axes.SMALL, 3)
-        ]
+        said += [(up(one.value), line) for line in axes.wrapped(f"{name} {_level(one)}", 90, axes.SMALL, 3)]
     for y, line in zip(spread([y for y, _ in said], 14.0), [line for _, line in said], strict=True):
         plot.text(right + 6, y + 4, line, "start", "tick")
     if figure.slope is not None:
@@ -181,6 +154,12 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
         who = figure.labels[i] + ": " if figure.labels else ""
         plot.mark(across(mean[i]), up(off[i]), shape, f"mark {kind}", f"{who}difference {wording.number(off[i])}")
     return plot
+
+
+def _level(one: Mean) -> str:
+    """A line's number, to the digit that its interval bears."""
+    known = math.isfinite(one.low) and math.isfinite(one.high) and one.high > one.low
+    return numbers.fixed(one.value, numbers.decimals_of(one.low, one.high)) if known else wording.number(one.value)
 
 
 def spread(places: Sequence[float], least: float) -> list[float]:
@@ -222,9 +201,7 @@ def courses(figure: Courses, groups: Sequence[str] = ()) -> Plot:
     return plot
 
 
-def _panel(
-    plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.Ruler, k: int, place: int, named: bool
-) -> None:
+def _panel(plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.Ruler, k: int, place: int, named: bool) -> None:
     left, right, bottom, top = across.axis.start, across.axis.end, up.axis.start, up.axis.end
     axes.across_axis(plot, across, bottom, figure.time_axis, top)
     axes.up_axis(plot, up, left, "", right)
@@ -233,13 +210,7 @@ def _panel(
                    axes.label_lines(up.named(figure.axis), plot.width))  # fmt: skip
     members = [i for i, g in enumerate(figure.group) if g == name]
     if named:
-        plot.text(
-            left,
-            top - 8,
-            axes.wrapped(f"{name or 'no group'} (n = {len(members)})", NARROW - 80, axes.TEXT, 1)[0],
-            "start",
-            "name",
-        )
+        plot.text(left, top - 8, axes.shortened(f"{name or 'no group'} (n = {len(members)})", NARROW - 80), "start", "name")
     shape, kind = axes.style(place)
     for i in members:
         _person(plot, figure, i, across, up, kind, shape)

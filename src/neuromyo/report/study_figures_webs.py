@@ -26,10 +26,12 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
     width = NARROW if len(columns) <= 5 else WIDE
     names = [axes.wrapped(r, width * 0.34, SMALL, 2) for r in figure.rows]
     left = 12 + max((axes.wide_of(line, SMALL) for n in names for line in n), default=0.0)
-    cell = min((width - left - 60) / max(len(columns), 1), 70.0)
-    heads = [axes.wrapped(c, 150, SMALL, 1)[0] if cell < 60 else c for c in columns]
+    heads = [axes.shortened(c, 200, SMALL) for c in columns]
+    longest = max((axes.wide_of(h, SMALL) for h in heads), default=0.0)
+    cell = min((width - left - 12) / max(len(columns), 1), 70.0)
     level = cell >= 60 and all(len(axes.wrapped(h, cell - 4, SMALL, 3)) <= 2 for h in heads)
-    top = 40.0 if level else 14 + 0.8 * max((axes.wide_of(h, SMALL) for h in heads), default=0.0)
+    cell = cell if level else min((width - left - 0.6 * longest) / max(len(columns), 1), 70.0)
+    top = 40.0 if level else 16 + 0.86 * longest
     high = _CELL if any(len(n) > 1 for n in names) or cell >= _LEAST_CELL else max(min(cell, _CELL), 16.0)
     high = 30.0 if any(len(n) > 1 for n in names) else high
     plot = Plot(width, top + high * len(names) + 34, figure.title)
@@ -47,12 +49,8 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
             mark = figure.marks[i][j] if i < len(figure.marks) and j < len(figure.marks[i]) else ""
             tip = f"{figure.rows[i]}, {columns[j]}: {_signed(values[i, j])} {mark}".strip()
             _cell(plot, (left + cell * j, y, cell, high), values[i, j], mark, tip)
-    said = figure.axis + (
-        f"; {len(figure.columns) - len(columns)} more columns stand in the table"
-        if len(columns) < len(figure.columns)
-        else ""
-    )
-    plot.text(left, top + high * len(names) + 20, axes.wrapped(said, width - left, SMALL, 1)[0], "start", "tick")
+    said = figure.axis + (f"; {len(figure.columns) - len(columns)} more columns stand in the table" if len(columns) < len(figure.columns) else "")
+    plot.text(left, top + high * len(names) + 20, axes.shortened(said, width - left, SMALL), "start", "tick")
     return plot
 
 
@@ -97,25 +95,19 @@ def chain(figure: Chain, groups: Sequence[str] = ()) -> Plot:
     most = max((len(r) for r in rows), default=1)
     skipping = any(_row(rows, a[1]) - _row(rows, a[0]) != 1 for a in arrows)
     width = NARROW if most <= 2 and not (skipping and most > 1) else WIDE
-    plot = Plot(width, 16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, figure.title)
+    plot = Plot(width, max(16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, 60.0), figure.title)
     if not figure.nodes:
         return axes.nothing(plot)
     boxes = _boxes(rows, width, skipping)
-    labels: list[tuple[float, float, str]] = []
+    labels: list[tuple[float, float, str, str]] = []
     for n, arrow in enumerate(arrows):
         labels.append(_arrow(plot, boxes, rows, arrow, n, width))
     for name, box in boxes.items():
         plot.rect(box.x - box.wide / 2, box.y - _BOX / 2, box.wide, _BOX, "box")
         lines = axes.wrapped(name, box.wide - 10, SMALL, 3)
         axes.words(plot, box.x, box.y + 4 - 7.5 * (len(lines) - 1), lines, "middle", "name")
-    _labels(plot, labels, width)
-    plot.text(
-        10,
-        plot.height - 6,
-        axes.wrapped("solid: clear; dashed: not clear; thicker: stronger", width - 20, SMALL, 1)[0],
-        "start",
-        "tick",
-    )
+    _labels(plot, labels, width, _outside(boxes) - 6 if skipping else width)
+    plot.text(10, plot.height - 6, "solid: clear; dashed: not clear; thicker: stronger", "start", "tick")
     return plot
 
 
@@ -127,6 +119,17 @@ def ranks(nodes: Sequence[str], arrows: Iterable[tuple[str, str]]) -> list[list[
     for node in nodes:
         rank[node] = max((rank[a] + 1 for a, b in onward if b == node), default=0)
     return [[n for n in nodes if rank[n] == k] for k in range(max(rank.values(), default=-1) + 1)]
+
+
+def _outside(boxes: dict[str, _Box]) -> float:
+    """Right of all boxes, where arrows that pass rows by go down."""
+    return max(b.x + b.wide / 2 for b in boxes.values()) + 14
+
+
+def _interval_kept(said: str, room: float) -> list[str]:
+    """Lines that fit, broken before a bracket rather than within it."""
+    parts = [said] if axes.wide_of(said, SMALL) <= room else said.replace(" (", "\n(").split("\n")
+    return [line for part in parts for line in axes.wrapped(part, room, SMALL, 3)]
 
 
 def _row(rows: list[list[str]], node: str) -> int:
@@ -145,52 +148,40 @@ def _boxes(rows: list[list[str]], width: float, skipping: bool) -> dict[str, _Bo
 
 
 def _arrow(
-    plot: Plot,
-    boxes: dict[str, _Box],
-    rows: list[list[str]],
-    arrow: tuple[str, str, str, float, bool],
-    n: int,
-    width: float,
-) -> tuple[float, float, str]:
-    """One arrow; where its words belong."""
+    plot: Plot, boxes: dict[str, _Box], rows: list[list[str]], arrow: tuple[str, str, str, float, bool], n: int, width: float
+) -> tuple[float, float, str, str]:
+    """One arrow; where its words belong: (x, y, words, whether they begin there or have their middle there)."""
     a, b = boxes[arrow[0]], boxes[arrow[1]]
     strength = abs(arrow[3]) if math.isfinite(arrow[3]) else 0.0
     kind = f"arrow w{min(int(4 * strength), 3)}" + ("" if arrow[4] else " unsure")
     if _row(rows, arrow[1]) - _row(rows, arrow[0]) == 1:
         start, end = a.edge(b.x - a.x, b.y - a.y), b.edge(a.x - b.x, a.y - b.y)
         points = [start, end]
-        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        upright = abs(start[0] - end[0]) < 12
+        middle = ((start[0] + end[0]) / 2 + (9 if upright else 0), (start[1] + end[1]) / 2)
+        anchor = "start" if upright else "middle"
     else:  # around the others, each further out than the one before
-        out = (
-            max(a.x + a.wide / 2, b.x + b.wide / 2, *(boxes[m].x + boxes[m].wide / 2 for r in rows for m in r))
-            + 14
-            + 9 * (n % 5)
-        )
+        out = _outside(boxes) + 9 * (n % 5)
         down = 6 if b.y > a.y else -6
-        points = [
-            (a.x + a.wide / 2 + 3, a.y + down),
-            (out, a.y + down),
-            (out, b.y - down),
-            (b.x + b.wide / 2 + 3, b.y - down),
-        ]
+        points = [(a.x + a.wide / 2 + 3, a.y + down), (out, a.y + down), (out, b.y - down), (b.x + b.wide / 2 + 3, b.y - down)]
         end, start = points[-1], points[-2]
-        middle = (out, (a.y + b.y) / 2)
+        middle, anchor = (out + 7, (a.y + b.y) / 2), "start"
     plot.path(points, kind)
     turn = math.atan2(end[1] - start[1], end[0] - start[0])
     wings = [(end[0] + 9 * math.cos(turn + s), end[1] + 9 * math.sin(turn + s)) for s in (2.7, -2.7)]
     plot.path([wings[0], end, wings[1]], "arrowhead", closed=True)
-    return (*middle, arrow[2])
+    return (*middle, arrow[2], anchor)
 
 
-def _labels(plot: Plot, labels: Sequence[tuple[float, float, str]], width: float) -> None:
+def _labels(plot: Plot, labels: Sequence[tuple[float, float, str, str]], width: float, room: float) -> None:
     """Words on paper of their own beside their arrows, moved down where they would lie on each other."""
     placed: list[tuple[float, float, float, float]] = []
-    for x, y, said in labels:
+    for x, y, said, anchor in labels:
         if not said:
             continue
-        lines = axes.wrapped(said, 150, SMALL, 2)
+        lines = _interval_kept(said, max(min(190.0, width - x - 8, room - x if x < room else 190.0), 60.0) if anchor == "start" else 190.0)
         wide, high = max(axes.wide_of(line, SMALL) for line in lines) + 6, 15.0 * len(lines) + 2
-        left = min(max(x - wide / 2, 2.0), width - wide - 2)
+        left = min(max(x if anchor == "start" else x - wide / 2, 2.0), width - wide - 2)
         above = y - high / 2
         while any(left < r and left + wide > q and above < d and above + high > u for q, u, r, d in placed):
             above += 4
@@ -217,9 +208,7 @@ def flow(figure: Flow, groups: Sequence[str] = ()) -> Plot:
     y = 0.0
     for members, high in zip(bands, heights, strict=True):
         for k, name in enumerate(members):
-            plot.text(
-                room * k + 6, y + 18, axes.wrapped(name or "all", room - 20, axes.TEXT, 1)[0], "start", "name strong"
-            )
+            plot.text(room * k + 6, y + 18, axes.shortened(name or "all", room - 20), "start", "name strong")
             _arm(plot, figure.arms[name], room * k + 6, y + 28, room, high)
         y += 30 + sum(high)
     return plot
@@ -229,7 +218,7 @@ def _flow_lines(step: tuple[str, int, tuple[tuple[str, int], ...]], room: float)
     """Words of a box, and of those who left after it."""
     text, n, left = step
     box = [*axes.wrapped(text, room * 0.52 - 16, SMALL, 4), f"n = {n}"]
-    gone = [line for why, m in left for line in axes.wrapped(f"{why}: {m}", room * 0.42 - 10, SMALL, 3)]
+    gone = [line for why, m in left for line in axes.wrapped(f"{m} {why}", room * 0.42 - 10, SMALL, 3)]
     return box, gone
 
 
@@ -242,14 +231,7 @@ def _flow_heights(arms: Sequence[tuple[tuple[str, int, tuple[tuple[str, int], ..
     return out
 
 
-def _arm(
-    plot: Plot,
-    steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]],
-    x: float,
-    y: float,
-    room: float,
-    heights: Sequence[float],
-) -> None:
+def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]], x: float, y: float, room: float, heights: Sequence[float]) -> None:
     wide = room * 0.52
     for k, (step, high) in enumerate(zip(steps, heights, strict=False)):
         box, gone = _flow_lines(step, room)
@@ -259,13 +241,10 @@ def _arm(
         last = k == len(steps) - 1
         if not last:
             plot.path([(x + wide / 2, y + tall), (x + wide / 2, y + high - 2)], "arrow w0")
-            plot.path(
-                [(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)],
-                "arrowhead",
-                closed=True,
-            )
+            plot.path([(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)], "arrowhead", closed=True)
         if gone:
             at = y + tall + 12
+            plot.line(x + wide / 2, y + tall, x + wide / 2, at, "axis")
             plot.line(x + wide / 2, at, x + wide * 0.72, at, "axis")
             axes.words(plot, x + wide * 0.74, at + 4, gone, "start", "tick")
         y += high

@@ -12,10 +12,7 @@ from neuromyo.report.methods_text import DOI, escaped
 
 _DOI = r"10\.\d{4,9}/(?:[^\s()\[\]<>;,]|\([^\s()]*\))+"
 #: ``Welch 1947, doi:10.1093/...`` or a bare DOI
-_SOURCE = re.compile(
-    rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})",
-    re.I,
-)
+_SOURCE = re.compile(rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +57,15 @@ def _pieces(sentence: str, sources: dict[str, tuple[int, str, str]]) -> tuple[Pi
         number, known, first = sources.get(doi.lower(), (len(sources) + 1, who, doi))
         sources[doi.lower()] = (number, known or who, first)
         end = found.start("doi") + len(doi)
-        out.append(Piece(sentence[at : found.start()] + (found["who"] or ""), number))
+        before = (sentence[at : found.start()] + (found["who"] or "")).rstrip()
+        out.append(Piece(before + " " * (before[-1:] not in ("", "(")), number))
         at = end
     return (*out, Piece(sentence[at:])) if sentence[at:] else tuple(out)
 
 
 def _author(text: str) -> str:
     """The last names and the year at the end of a text: ``as in Bland and Altman 1986`` -> ``Bland and Altman 1986``."""
-    found = re.search(
-        r"[A-ZÀ-Ý][\w'’-]*(?:(?:,| and| &| et al\.?| de| van| von)*\s+[A-ZÀ-Ý][\w'’-]*)*(?: et al\.?)?,?\s+(?:19|20)\d\d[a-z]?$",
-        text,
-    )
+    found = re.search(r"[A-ZÀ-Ý][\w'’-]*(?:(?:,| and| &| et al\.?| de| van| von)*\s+[A-ZÀ-Ý][\w'’-]*)*(?: et al\.?)?,?\s+(?:19|20)\d\d[a-z]?$", text)
     return found[0] if found else ""
 
 
@@ -84,15 +79,13 @@ def methods(analyses: Sequence[Analysis], versions: Mapping[str, str] | None = N
         lines += [f"## {escaped(wording.capital(title))}", "", " ".join(_written(s) for s in sentences), ""]
     if found.references:
         lines += ["## References", ""]
-        lines += [
-            f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)
-        ]
+        lines += [f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)]
         lines.append("")
     return "\n".join(lines)
 
 
 def _written(pieces: Sequence[Piece]) -> str:
-    return "".join(_kept(p.text) + (" " * bool(p.text.strip()) + f"[{p.source}]" if p.source else "") for p in pieces)
+    return "".join(_kept(p.text) + (f"[{p.source}]" if p.source else "") for p in pieces)
 
 
 def _kept(text: str) -> str:

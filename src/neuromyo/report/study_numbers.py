@@ -49,11 +49,7 @@ def power(value: float) -> str:
 
 def plain(value: float) -> str:
     """About three figures."""
-    return (
-        power(value)
-        if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7)
-        else wording.number(value)
-    )
+    return power(value) if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7) else wording.number(value)
 
 
 def interval(value: float, low: float, high: float, decimals: int | None = None) -> str:
@@ -64,7 +60,9 @@ def interval(value: float, low: float, high: float, decimals: int | None = None)
     if math.isnan(low) or math.isnan(high) or not math.isfinite(low + high):
         return _half_known(value, low, high, decimals)
     d = decimals_of(low, high) if decimals is None else decimals
-    return f"{fixed(value, d)} ({fixed(low, d)} to {fixed(high, d)})"
+    said = fixed(value, d)
+    said = plain(value) if said == "0" and value else said  # an interval so wide that it leaves no digit
+    return f"{said} ({fixed(low, d)} to {fixed(high, d)})"
 
 
 def _half_known(value: float, low: float, high: float, decimals: int | None) -> str:

@@ -19,6 +19,9 @@ SHOWN, FIRST, MOST = 24, 8, 400
 _REASONS = ("why", "reason", "remark", "note", "missing")
 #: correlations and other numbers between -1 and 1 that are read with two decimals
 _BOUNDED = re.compile(r"(.*_)?(r|rho|tau|icc|kappa|auc|r2|r_squared|correlation)$")
+#: test statistics and their decimals; columns that tell rows of different kinds apart
+_STATISTICS = {"t": 2, "z": 2, "f": 2, "w": 2, "d": 2, "g": 2, "srm": 2, "chi2": 2, "df": 1}
+_KINDS = ("variable", "unit", "quantity", "measure", "what", "name")
 _LEVEL = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
 
@@ -73,11 +76,7 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
         if names[i] + low in names and names[i] + high in names:
             return names.index(names[i] + low), names.index(names[i] + high)
     after = names[i + 1 : i + 3]
-    if (
-        len(after) == 2
-        and re.fullmatch(r"(ci_?)?(low|lower)", after[0])
-        and re.fullmatch(r"(ci_?)?(high|upper)", after[1])
-    ):
+    if len(after) == 2 and re.fullmatch(r"(ci_?)?(low|lower)", after[0]) and re.fullmatch(r"(ci_?)?(high|upper)", after[1]):
         return i + 1, i + 2
     return None
 
@@ -98,7 +97,8 @@ def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCel
     one, value = table.columns[part[0]], row[part[0]]
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
-        return ShownCell(said or numbers.MISSING, "" if said else _why(table, row), True)
+        empty = ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+        return ShownCell(said, words=True) if said else empty
     if isinstance(value, bool):
         return ShownCell("yes" if value else "no")
     if value is None or math.isnan(value):
@@ -138,15 +138,21 @@ def _bounded(one: Column) -> bool:
 
 
 def _alike(table: Table, i: int) -> int | None:
-    """Decimals for a column whose numbers are of one kind: three figures of the middle one. None where rows are of different kinds."""
-    if any(c.name in ("variable", "unit", "quantity", "measure", "what") for c in table.columns):
+    """Decimals for a column: two for test statistics; else three figures of what is usual in columns of its unit. None where rows are
+    of different kinds, so that each number has figures of its own."""
+    one = table.columns[i]
+    if one.name in _STATISTICS:
+        return _STATISTICS[one.name]
+    if any(c.name in _KINDS for c in table.columns):
         return None
-    sizes = sorted(abs(v) for row in table.rows if (v := _float(row[i])) and math.isfinite(v))
-    if not sizes or sizes[-1] > 1000 * sizes[0] or sizes[0] < 1e-3 or sizes[-1] >= 1e7:
+    alike = [k for k, c in enumerate(table.columns) if c.kind == "number" and (k == i or (one.unit and c.unit == one.unit))]
+    values = [v for row in table.rows for k in alike if math.isfinite(v := _float(row[k]))]
+    sizes = sorted(abs(v) for v in values if v)
+    middle = sizes[len(sizes) // 2] if sizes else 0.0
+    if not 1e-3 <= middle < 1e7 or sizes[-1] > 1000 * middle:
         return None
-    if all(float(v).is_integer() for row in table.rows if math.isfinite(v := _float(row[i]))):
+    if all(v.is_integer() for v in values):
         return 0
-    middle = sizes[len(sizes) // 2]
     return 0 if middle >= 1000 else 1 if middle >= 10 else 2 if middle >= 1 else 3
 
 
@@ -169,10 +175,7 @@ def _why(table: Table, row: Sequence[Cell]) -> str:
 def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
-    lines += [
-        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
-        for row in table.rows
-    ]
+    lines += ["\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True)) for row in table.rows]
     return "\n".join(lines) + "\n"
 
 
@@ -180,13 +183,7 @@ def as_json(table: Table) -> str:
     """What the columns mean, their units, and the rows as objects; null for missing."""
     names = [c.name for c in table.columns]
     rows = [dict(zip(names, map(_finite, row), strict=True)) for row in table.rows]
-    held = {
-        "id": table.id,
-        "title": table.title,
-        "note": table.note,
-        "columns": [asdict(c) for c in table.columns],
-        "rows": rows,
-    }
+    held = {"id": table.id, "title": table.title, "note": table.note, "columns": [asdict(c) for c in table.columns], "rows": rows}
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

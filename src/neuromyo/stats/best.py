@@ -59,7 +59,8 @@ def best(y: np.ndarray, markers: np.ndarray, repeats: int = REPEATS, seed: int =
     order = np.argsort(-np.abs(r), kind="stable")
     top, first = int(order[0]), _first(y, markers, repeats, seed)
     between = np.corrcoef(turned.T)
-    behind = {int(j): williams(abs(r[top]), abs(r[j]), float(between[top, j]), len(y), level) for j in order[1:]}
+    sizes = [abs(one.r) for one in found]
+    behind = {int(j): williams(sizes[top], sizes[j], float(between[top, j]), len(y), level) for j in order[1:]}
     p = max((b.p for b in behind.values()), key=lambda value: (value != value, value))
     return Best(tuple(Rival(int(j), found[j], behind.get(int(j)), float(first[j])) for j in order), p, len(y))
 

@@ -22,11 +22,13 @@ doi:10.1177/096228029900800204; Carkeet, Optom Vis Sci 2015;92:e71, doi:10.1097/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special, stats
 
 from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval, mean_interval, sum_interval, t_interval
+from neuromyo.stats.roots import root
 
 #: the share of differences that limits are of
 COVERED = 0.95
@@ -52,7 +54,7 @@ class Limits:
 
     def exponential(self) -> Limits:
         """Of differences of logarithms: the same as ratios, second to first (``sd`` stays that of the logarithms)."""
-        bias, lower, upper = (_exp(one) for one in (self.bias, self.lower, self.upper))
+        bias, lower, upper = (one.mapped(_exp) for one in (self.bias, self.lower, self.upper))
         outer, inner = ((float(np.exp(a)), float(np.exp(b))) for a, b in (self.outer, self.inner))
         return Limits(bias, lower, upper, self.sd, self.n, self.n_people, outer, inner)
 
@@ -107,6 +109,7 @@ def _mover(bias: Interval, spread: Interval) -> tuple[Interval, Interval]:
     return lower, upper
 
 
+@lru_cache(maxsize=256)
 def limit_reach(n: int, level: float = LEVEL) -> tuple[float, float]:
     """How many standard deviations from the mean the exact interval of mu + z sigma begins and ends, of n normal differences."""
     tail = (1 - level) / 2
@@ -114,6 +117,7 @@ def limit_reach(n: int, level: float = LEVEL) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
+@lru_cache(maxsize=256)
 def tolerance_factor(n: int, share: float, confidence: float) -> float:
     r"""k such that mean +- k s of n normal values holds at least ``share`` of all values with probability ``confidence``.
 
@@ -122,21 +126,23 @@ def tolerance_factor(n: int, share: float, confidence: float) -> float:
 
     Cites: Wald & Wolfowitz, Ann Math Stat 1946;17:208, doi:10.1214/aoms/1177730981.
     """
-    r = np.array([_half_width(abs(u) / np.sqrt(n), share) for u in _NODES])
+    r = _half_width(np.abs(_NODES) / np.sqrt(n), share)
     weights = _WEIGHTS / _WEIGHTS.sum()
 
     def held(k: float) -> float:
-        return float(weights @ stats.chi2.sf((n - 1) * (r / k) ** 2, n - 1)) - confidence
+        return float(weights @ special.chdtrc(n - 1.0, (n - 1) * (r / k) ** 2)) - confidence
 
-    return float(optimize.brentq(held, 1e-3, 1e5, xtol=1e-10, rtol=1e-12))
+    return root(held, 1e-3, 1e5)
 
 
-def _half_width(shift: float, share: float) -> float:
-    """Half the width of a range about ``shift`` that holds ``share`` of standard normal values."""
-    z = float(stats.norm.ppf(0.5 + share / 2))
-    return float(
-        optimize.brentq(lambda r: stats.norm.cdf(shift + r) - stats.norm.cdf(shift - r) - share, 0.0, shift + z + 1.0)
-    )
+def _half_width(shift: np.ndarray, share: float) -> np.ndarray:
+    """Half the widths of ranges about ``shift`` (m,) that hold ``share`` of standard normal values, by halving."""
+    low, high = np.zeros(shift.shape), shift + float(special.ndtri(0.5 + share / 2)) + 1.0
+    for _ in range(60):
+        r = (low + high) / 2
+        enough = special.ndtr(shift + r) - special.ndtr(shift - r) >= share
+        low, high = np.where(enough, low, r), np.where(enough, r, high)
+    return (low + high) / 2
 
 
 # --- does the difference depend on the value? -------------------------------------------------------------------------
@@ -185,7 +191,7 @@ def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[Interval, float, 
             Interval(slope, float("nan"), float("nan"), n - 2.0),
             float(y.mean() - slope * x.mean()),
             float("nan"),
-            left,
+            np.zeros(n),
         )
     se = float(np.sqrt(variance / square))
     p = float(2 * stats.t.sf(abs(slope) / se, n - 2))
@@ -206,8 +212,8 @@ def _sd_ratio(first: np.ndarray, second: np.ndarray, level: float) -> Interval:
     return Interval(float(np.sqrt(ratio)), low, high, n - 2.0)
 
 
-def _exp(one: Interval) -> Interval:
-    return Interval(float(np.exp(one.value)), float(np.exp(one.low)), float(np.exp(one.high)), one.df)
+def _exp(x: float) -> float:
+    return float(np.exp(x))
 
 
 def _z() -> float:

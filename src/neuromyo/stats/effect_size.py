@@ -119,3 +119,20 @@ def glass_delta(a: np.ndarray, controls: np.ndarray, level: float = LEVEL) -> In
     delta, df = float(x.mean() - c.mean()) / sd, float(c.size - 1)
     low, high = noncentral_interval(delta / unit, df, level)
     return Interval(delta, low * unit, high * unit, df)
+
+
+def detectable(n_a: int, n_b: int, power: float = 0.8, level: float = LEVEL) -> float:
+    """The d that a two-sided Student t test of n_a against n_b people finds with this power; NaN without a degree of freedom."""
+    df = n_a + n_b - 2
+    if n_a < 1 or n_b < 1 or df < 1:
+        return float("nan")
+    limit = -float(special.stdtrit(df, (1 - level) / 2))
+    unit = sqrt(1 / n_a + 1 / n_b)
+
+    def lacking(d: float) -> float:
+        return float(1 - special.nctdtr(df, d / unit, limit) + special.nctdtr(df, d / unit, -limit)) - power
+
+    high = 1.0
+    while lacking(high) < 0:
+        high *= 2
+    return float(optimize.brentq(lacking, 0.0, high))  # type: ignore[arg-type]

@@ -31,6 +31,10 @@ class Interval:
         """Value and ends times a positive factor."""
         return Interval(self.value * factor, self.low * factor, self.high * factor, self.df)
 
+    def mapped(self, f: Callable[[float], float]) -> Interval:
+        """Value and ends through an increasing function."""
+        return Interval(f(self.value), f(self.low), f(self.high), self.df)
+
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0.0)
 

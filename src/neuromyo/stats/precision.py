@@ -56,7 +56,7 @@ def precision(values: np.ndarray, level: float = LEVEL) -> Precision:
     """Of values (people, readers), all finite, at least two of each; anything else is unknown."""
     n, k = values.shape
     if n < 2 or k < 2:
-        return Precision(*[UNKNOWN] * 6, float("nan"), n, k)
+        return Precision(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, float("nan"), n, k)
     squares = mean_squares(values)
     df = (n - 1.0) * (k - 1)
     parts = [(squares.readers / n, k - 1.0), ((n - 1) * squares.error / n, df)]
@@ -75,9 +75,8 @@ def _relative(values: np.ndarray, level: float) -> tuple[Interval, Interval, Int
     shares = values.var(axis=1, ddof=1) / values.mean(axis=1) ** 2
     wcv = sd_interval(float(shares.mean()), df, level).scaled(100.0)
     s = sd_interval(float(np.log(values).var(axis=1, ddof=1).mean()), df, level)
-    ends = np.array([s.value, s.low, s.high])
-    by_log, ratio = 100.0 * np.sqrt(np.expm1(ends**2)), np.exp(RC_FACTOR * ends)
-    return wcv, Interval(*map(float, by_log), df), Interval(*map(float, ratio), df)
+    by_log = s.mapped(lambda x: float(100.0 * np.sqrt(np.expm1(x**2))))
+    return wcv, by_log, s.mapped(lambda x: float(np.exp(RC_FACTOR * x)))
 
 
 def minimal_detectable_change(sem: float) -> float:

@@ -102,9 +102,7 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
 
 
 def _sentence(r: Readings, a: str, b: str, found: Kappa, options: Asked) -> str:
-    share = Interval(
-        *(100 * x for x in (found.agreement.value, found.agreement.low, found.agreement.high)), found.agreement.df
-    )
+    share = found.agreement.scaled(100.0)
     same = int(np.trace(found.table))
     equal = f"{a} and {b} gave the same grade to {same} of {counted(found.n, 'person', 'people')}, {interval(share, '%', options.level)}"
     return (

@@ -119,5 +119,5 @@ def _why_no_icc(read: Readings) -> str:
     if np.ptp(read.values.mean(axis=1)) == 0:
         return "people do not differ at all in their mean reading: an ICC, a share of their variance, is not defined"
     if (read.values == read.values[:, :1]).all():
-        return "all readings of a person are the same to the last digit: the ICC is 1, without an interval; are they copies of each other?"
+        return "all readings of a person are the same to the last digit: the ICC is 1, without an interval, if they are no copies"
     return ""

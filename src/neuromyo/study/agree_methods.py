@@ -37,8 +37,8 @@ def grades_methods(weights: str, readers: int, word: str) -> tuple[str, ...]:
     """The same for grades on a scale."""
     said = [
         f"Agreement of each two {word}s on grades was Cohen's kappa with {weights} weights (Cohen 1968, doi:10.1037/h0026256), its "
-        "interval by the large-sample variance of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106) on Fisher's scale; the share of equal "
-        "grades has the exact binomial interval of Clopper and Pearson (1934, doi:10.1093/biomet/26.4.404).",
+        "interval by the large-sample variance of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106) on Fisher's scale; the share of "
+        "equal grades has the exact binomial interval of Clopper and Pearson (1934, doi:10.1093/biomet/26.4.404).",
     ]
     if readers > 2:
         said.append(

@@ -53,6 +53,10 @@ def _sentences(j: Judgement, form: Form, options: Asked, word: str) -> list[str]
     name, unit, level = j.read.variable.name, j.read.variable.unit, options.level
     who = f"{counted(j.read.n, 'person', 'people')} read by {counted(len(j.read.readers), word)}"
     error = j.precision
+    if error.wsd.value == 0:
+        return [
+            f"{name} ({who}): all readings of a person are the same, so the error of a reading cannot be told; {j.why_no_icc}."
+        ]
     if options.log and error.change_ratio.known:
         change = f"the ratio of two readings of a person who has not changed stays below {interval(error.change_ratio, '', level)}"
     else:
@@ -82,6 +86,8 @@ def _limits_sentence(pair: Pair, name: str, unit: str, options: Asked, word: str
             f"{name}: {word} {pair.second} reads {interval(one.bias, '', level)} times what {pair.first} reads; "
             f"95 % of ratios lie between {interval(one.lower, '', level)} and {interval(one.upper, '', level)}."
         )
+    if one.bias.value == 0 and one.sd == 0:
+        return f"{name}: {word}s {pair.first} and {pair.second} read the same."
     higher = "higher" if one.bias.value >= 0 else "lower"
     b = one.bias if one.bias.value >= 0 else Interval(-one.bias.value, -one.bias.high, -one.bias.low, one.bias.df)
     return (

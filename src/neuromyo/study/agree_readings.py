@@ -44,7 +44,7 @@ def readers_of(cohort: Cohort, asked: tuple[str, ...], word: str) -> tuple[str, 
             "E-STUDY",
             where="agreement",
             needed=f"at least two {word}s of the same people",
-            found=f"{len(found)}" + f" ({found[0]})" * len(found),
+            found=f"{len(found)} ({listed(found)})" if found else "none",
             remedy="give both sets of readings, and say with --between what tells them apart (reader, session ...)",
         )
     return found
@@ -72,9 +72,9 @@ def gather(
         )
     if not finite.all() and not leave_out:
         raise _refusal(name, labels, readers, values, word)
-    keep = finite.all(axis=1)
+    keep = np.asarray(finite.all(axis=1))
     absent = {p: _why(row, readers) for p, row in zip(labels, values, strict=True) if not np.isfinite(row).all()}
-    kept = tuple(p for p, k in zip(labels, keep, strict=True) if k)
+    kept = tuple(p for p, k in zip(labels, keep.tolist(), strict=True) if k)
     return Readings(variable, kept, readers, values[keep], absent), _told(cohort, name, labels, absent, len(kept))
 
 

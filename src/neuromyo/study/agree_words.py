@@ -24,9 +24,9 @@ def percent(share: float) -> str:
 
 
 def interval(one: Interval, unit: str = "", level: float = 0.95) -> str:
-    """``4.2 ms (95 % CI 3.1 to 5.9 ms)``, or the value alone where it has no interval."""
+    """``4.2 ms (95 % CI 3.1 to 5.9 ms)``, or the value alone where it has no interval, or one without width."""
     after = f" {unit}" if unit else ""
-    if not one.known:
+    if not one.known or one.low == one.high:
         return f"{number(one.value)}{after}" if isfinite(one.value) else "not known"
     wide = (one.high - one.low) / 2
     low, high = number(one.low, wide), number(one.high, wide)

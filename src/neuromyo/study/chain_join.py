@@ -24,6 +24,9 @@ NERVE_QUANTITIES = ("CSA", "T2", "MTR", "FA", "MD", "RD", "AD", "T1", "PD", "MTs
 MUSCLE_QUANTITIES = ("T2", "FF", "volume", "contractile_volume", "CSA", "contractile_CSA", "T1", "MTR", "FA", "MD")
 RESPONSES = ("cmap.amplitude", "munix.munix", "mune.mune", "cmap.area")
 STRENGTHS = ("mvic.force", "mvic.torque", "mvic.percent_predicted", "mrc.grade", "grip.force")
+#: quantities that people call otherwise
+_SPOKEN = {"FF": "fat fraction", "CSA": "cross-section", "contractile_CSA": "contractile cross-section",
+           "contractile_volume": "contractile volume", "munix.munix": "MUNIX", "mune.mune": "MUNE"}  # fmt: skip
 _STATISTICS = ("", "mean", "volume")
 
 
@@ -46,6 +49,22 @@ class Marker:
     @property
     def title(self) -> str:
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def spoken(self) -> str:
+        """What it is, for a sentence: ``T2 of the fibular nerve``, ``CMAP amplitude of tibialis anterior``."""
+        head, _, place = self.name.partition("/")
+        what, bracket, rest = head.partition("[")
+        measure, _, quantity = what.rpartition(".")
+        said = _SPOKEN.get(what, f"{measure.upper()} {quantity.replace('_', ' ')}".strip())
+        where = place.replace("/", ", ").replace("-", " ").replace("_", " ")
+        the = "the " if self.stage == "nerve" else ""
+        return f"{said}{' ' * bool(bracket)}{bracket}{rest} of {the}{where}"
+
+    @property
+    def label(self) -> str:
+        """The same with its unit, for a drawing."""
+        return f"{self.spoken} ({self.unit})" if self.unit else self.spoken
 
 
 @dataclass(frozen=True, eq=False)

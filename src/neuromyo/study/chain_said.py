@@ -70,9 +70,9 @@ class Told:
         most = max(k.n_people for k in own)
         if not steps:
             return f"{_first_up(route.title)}: no two neighbouring links were measured in enough people."
-        told = "; ".join(f"{k.start.name} with {k.end.name}: r = {_with(k.r)}, {_n(k)}" for k in steps[:_TOLD])
+        told = "; ".join(f"{k.start.spoken} with {k.end.spoken}: r = {_with(k.r)}, {_n(k)}" for k in steps[:_TOLD])
         rest = f"; the closest {_TOLD} of {len(steps)} links" if len(steps) > _TOLD else ""
-        return f"{_first_up(route.title)}, {self.who}, up to {most} people, described only: {told}{rest}."
+        return f"{_first_up(route.title)}, up to {most} people ({self.who}), described only: {told}{rest}."
 
     def _links(self) -> Table:
         cols = columns(
@@ -125,16 +125,16 @@ class Told:
             if k.route is route and k.neighbours and {k.start.name, k.end.name} <= names and k.r.known
         ]
         arrows = tuple(
-            (k.start.title, k.end.title, f"r = {_with(k.r)}, {_n(k)}", float(k.r.value), k.sure) for k in own
+            (k.start.label, k.end.label, f"r = {_with(k.r)}, {_n(k)}", float(k.r.value), k.sure) for k in own
         )
         caption = (f"{_first_up(route.title)}: correlations with {_percent(self.options.level)} intervals; bold where they leave out zero. "
                    "Arrows follow the assumed order, and show no cause.")  # fmt: skip
-        return Chain(f"chain-{route.id}", route.title, tuple(m.title for m in shown), arrows, caption)
+        return Chain(f"chain-{route.id}", route.title, tuple(m.label for m in shown), arrows, caption)
 
 
 def _model_said(model: Model, level: float) -> str:
     by = {e.kind: e for e in model.effects if e.kind != "direct"}
-    first, last = model.markers[0].name, model.markers[-1].name
+    first, last = model.markers[0].spoken, model.markers[-1].spoken
     limbs = f" ({model.n_limbs} limbs)" if model.n_limbs > model.n_people else ""
     head = f"{_first_up(model.route.title)}, {model.n_people} people{limbs}"
     if "along" not in by:
@@ -145,16 +145,20 @@ def _model_said(model: Model, level: float) -> str:
     direct = next(e for e in model.effects if e.kind == "direct" and e.markers == (model.markers[0], model.markers[-1]))
     along, total = by["along"].size, by["total"].size
     return (f"{head}: one SD more of {first} went with {_sd(total)} of {last} ({_percent(level)} interval {_ends(total)}); "
-            f"along the chain {_way(model.markers)} with {_sd(along)} ({_ends(along)}), past all between with "
+            f"along the chain, through {_through(model.markers)}, with {_sd(along)} ({_ends(along)}), past all between with "
             f"{_sd(direct.size)} ({_ends(direct.size)}).")  # fmt: skip
 
 
 def _drawn_model(model: Model, index: int) -> Chain:
-    arrows = tuple((e.markers[0].title, e.markers[1].title, _with(e.size), max(-1.0, min(1.0, float(e.size.value))), e.sure)
+    arrows = tuple((e.markers[0].label, e.markers[1].label, _with(e.size), max(-1.0, min(1.0, float(e.size.value))), e.sure)
                    for e in model.effects if e.kind == "direct")  # fmt: skip
     caption = (f"Path model of {model.n_people} people: change of each link, in SD, for one SD more of an earlier one, the others held; "
                "bold where the interval leaves out zero. The order is assumed.")  # fmt: skip
-    return Chain(f"chain-model-{index + 1}", model.route.title, tuple(m.title for m in model.markers), arrows, caption)
+    return Chain(f"chain-model-{index + 1}", model.route.title, tuple(m.label for m in model.markers), arrows, caption)
+
+
+def _through(markers: Sequence[Marker]) -> str:
+    return _and([m.spoken for m in markers[1:-1]])
 
 
 def _way(markers: Sequence[Marker]) -> str:

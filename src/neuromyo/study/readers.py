@@ -27,17 +27,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from neuromyo.core.errors import DataError
 from neuromyo.core.labels import Labels, Side
 from neuromyo.space.boundary import RegionPair, compare
 from neuromyo.stats import repeats
+from neuromyo.stats.bland_altman import limits
 from neuromyo.stats.icc import icc
-from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval, mean_interval
+from neuromyo.stats.intervals import Interval
 from neuromyo.stats.repeats import RC_FACTOR
-
-_COVER = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +104,8 @@ def bland_altman(first: np.ndarray, second: np.ndarray, *, percent: bool = False
         raise DataError("E-UNITS", where="differences in percent", needed="pairs of readings whose mean is above 0",
                         found=f"{int(((a + b) <= 0).sum())} of {a.size} that are not", remedy="compare in the quantity's unit")  # fmt: skip
     d = 200.0 * (b - a) / (a + b) if percent else b - a
-    bias = mean_interval(d)
-    if d.size < 2:
-        return BlandAltman(bias, UNKNOWN, UNKNOWN, float("nan"), int(d.size), percent)
-    mean, sd = float(d.mean()), float(d.std(ddof=1))
-    near, far = _limit_reach(d.size)
-    lower = Interval(mean - _COVER * sd, mean - far * sd, mean - near * sd, d.size - 1.0)
-    upper = Interval(mean + _COVER * sd, mean + near * sd, mean + far * sd, d.size - 1.0)
-    return BlandAltman(bias, lower, upper, sd, int(d.size), percent)
-
-
-def _limit_reach(n: int) -> tuple[float, float]:
-    """How many standard deviations from the mean the interval of mu + 1.96 sigma begins and ends, n normal differences."""
-    tail = (1 - LEVEL) / 2
-    ends = stats.nct.ppf([tail, 1 - tail], n - 1, _COVER * np.sqrt(n)) / np.sqrt(n)
-    return float(ends[0]), float(ends[1])
+    found = limits(d)
+    return BlandAltman(found.bias, found.lower, found.upper, found.sd, found.n, percent)
 
 
 def of_numbers(values: np.ndarray, readers: Sequence[str], *, percent: bool = False) -> Numbers:

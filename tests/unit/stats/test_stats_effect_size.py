@@ -76,3 +76,12 @@ def test_glass_covers_about_its_level_whatever_the_patients_spread(sd):
         found = effect_size.glass_delta(a, c)
         hits += found.low <= 1.2 <= found.high
     assert 0.915 < hits / 500 < 0.99
+
+
+@pytest.mark.parametrize(("n", "m"), [(11, 8), (3, 4), (60, 20)])
+def test_detectable_difference_is_that_of_statsmodels(n, m):
+    from statsmodels.stats.power import TTestIndPower
+
+    expected = TTestIndPower().solve_power(nobs1=n, alpha=0.05, power=0.8, ratio=m / n)
+    assert effect_size.detectable(n, m) == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(effect_size.detectable(1, 1))

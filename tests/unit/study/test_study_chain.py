@@ -50,7 +50,7 @@ def test_few_people_are_described_and_nothing_is_modelled():
     assert (first["r"], first["r_low"], first["r_high"]) == pytest.approx((theirs.statistic, low, high), abs=1e-8)
     assert first["people"] == 11 and first["from"] == "T2/fibular-nerve (ms)"
     figure = found.figures[0]
-    assert figure.nodes[0] == "T2/fibular-nerve (ms)" and len(figure.arrows) == 3
+    assert figure.nodes[0] == "T2 of the fibular nerve (ms)" and len(figure.arrows) == 3
     assert "n" not in figure.arrows[0][2].split("=")[0].split() and "11 people" in figure.arrows[0][2]
 
 

@@ -1,0 +1,228 @@
+"""``neuromyo study``: statistics on tables of measurements and clinical values. A verb for each analysis that there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from neuromyo.cli.speak import speaker
+
+if TYPE_CHECKING:
+    from neuromyo.core.analysis import Analysis
+    from neuromyo.core.errors import Finding
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+#: verbs that are no analysis of one table: name -> (module, what makes it, short help)
+_OTHERS = {
+    "als-1998": (
+        "neuromyo.cli.als_1998",
+        "als_1998",
+        "The whole analysis of Bryan et al. 1998, on tables or simulated.",
+    ),
+    "report": ("neuromyo.cli.study_plan", "report", "All analyses of a plan on one page, without a lock."),
+    "plan": ("neuromyo.cli.study_plan", "plan", "Lock a plan of analysis before anybody sees results; run it."),
+    "blind": ("neuromyo.cli.study_blind", "blind", "Code people, groups and visits of tables; the key goes apart."),
+    "unblind": ("neuromyo.cli.study_blind", "unblind", "Undo the coding, once a plan is sealed."),
+}
+_MOST_ROWS = 30
+
+
+class _Verbs(TyperGroup):
+    """Verbs are looked up where they are asked for, so that `neuromyo --help` imports no analysis."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from neuromyo.pipeline import studying
+
+        return [
+            *studying.kinds(),
+            *(name for name, (module, *_) in _OTHERS.items() if importlib.util.find_spec(module)),
+        ]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        made = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_HELP)
+        if cmd_name not in _OTHERS:
+            made.command(cmd_name, short_help=_title(cmd_name))(_verb(cmd_name))
+            return typer.main.get_command(made)
+        module, name, short = _OTHERS[cmd_name]
+        verb = getattr(importlib.import_module(module), name)
+        if isinstance(verb, typer.Typer):
+            return typer.main.get_command(verb)
+        made.command(cmd_name, short_help=short)(verb)
+        return typer.main.get_command(made)
+
+
+study = typer.Typer(
+    cls=_Verbs,
+    help="Statistics of a study: groups, change, correlation, agreement, power; and plans that are locked before results are seen.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings=_HELP,
+)
+
+
+@study.callback()
+def _study() -> None:
+    """Statistics of a study, from tables of measurements and clinical values."""
+
+
+def _title(kind: str) -> str:
+    from neuromyo.pipeline import studying
+
+    return studying.module(kind).TITLE + "."
+
+
+def _verb(kind: str) -> Any:
+    """The function of one analysis, with its flags."""
+    from neuromyo.cli import study_flags
+    from neuromyo.pipeline import studying
+
+    module = studying.module(kind)
+    own = {f.name for f in dataclasses.fields(module.Options)}
+
+    def analysis(
+        tables: Tables = None,
+        out: Out = None,
+        people: People = None,
+        clinical: Clinical = None,
+        sides: Sides = "each",
+        worse: Worse = None,
+        visits: Visits = None,
+        between: Between = "session",
+        session: SessionFlag = None,
+        statistic: Statistic = "mean",
+        unit: Unit = None,
+        group_column: GroupColumn = "group",
+        keep_doubtful: KeepDoubtful = False,
+        dataset: Dataset = None,
+        options: dict[str, Any] | None = None,
+    ) -> int:
+        from neuromyo.io.phenotype import units_of
+
+        request = studying.StudyRequest(
+            tuple(tables or ()), people, tuple(clinical or ()), sides, tuple(worse or ()), tuple(visits or ()), between,
+            tuple(w for text in session or () for w in study_flags.split(text)), statistic, group_column, keep_doubtful, dataset,
+            units_of(unit or []),
+        )  # fmt: skip
+        typed = {**(options or {}), **({"between": between} if "between" in own else {})}
+        _run(kind, request, study_flags.given(module.Options, typed), out)
+        return 0
+
+    doc = f"{module.TITLE}.\n\n{_first_paragraph(module.__doc__)}"
+    return study_flags.function(analysis, study_flags.parameters(module.Options, taken=_COMMON), doc)
+
+
+def _first_paragraph(doc: str | None) -> str:
+    """The first words of a module that say what it does, as one paragraph."""
+    return " ".join((doc or "").strip().split("\n\n")[0].split())
+
+
+def _run(kind: str, request: Any, given: dict[str, Any], out: Path | None) -> None:
+    from neuromyo.pipeline import study_run
+
+    done = study_run.run(((kind, given),), request, out)
+    tell(done)
+
+
+def tell(done: Any) -> None:
+    """One object for machines; summary, tables and what to be careful about for people."""
+    speaker.answer({"title": done.results.title, "analyses": [a.as_dict() for a in done.results.analyses],
+                    "findings": [f.as_dict() for f in done.results.findings], "files": list(done.files), "exit": 0})  # fmt: skip
+    for one in done.results.analyses:
+        _say(one)
+    seen: set[str] = set()
+    _notes([f for a in (done.results, *done.results.analyses) for f in a.findings], seen)
+    speaker.out(*done.files)
+
+
+def _notes(findings: list[Finding], seen: set[str]) -> None:
+    for f in findings:
+        if str(f) not in seen:
+            seen.add(str(f))
+            speaker.note(str(f))
+
+
+def _say(one: Analysis) -> None:
+    speaker.out(
+        one.title + (" (exploratory: too few people to confirm anything)" if one.exploratory else ""), *one.summary
+    )
+    for table in one.tables[:1]:
+        heads = [f"{c.name} ({c.unit})" if c.unit else c.name for c in table.columns]
+        rows = [[_cell(v, c.kind) for v, c in zip(row, table.columns, strict=True)] for row in table.rows[:_MOST_ROWS]]
+        speaker.table(table.title, heads, rows)
+        if len(table.rows) > _MOST_ROWS:
+            speaker.out(f"and {len(table.rows) - _MOST_ROWS} more rows in the table")
+
+
+def _cell(value: Any, kind: str) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if kind == "p" and isinstance(value, float):
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+# --- flags that all analyses share ------------------------------------------------------------------------------------
+
+Tables = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="TABLES...", help="Tables of measurements, or output folders of run."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Where page, tables and figures go; nothing is written without."),
+]
+People = Annotated[
+    Path | None,
+    typer.Option(
+        "--people", metavar="TSV|BIDS", help="participants.tsv, or the dataset: groups, ages, sites, drop-out."
+    ),
+]
+Clinical = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--clinical", metavar="PATH", help="Clinical tables (cmap.csv), or a folder of them (phenotype/); repeat it."
+    ),
+]
+Sides = Annotated[str, typer.Option("--sides", help="each, mean (of both), left, right, or worse (see --worse).")]
+Worse = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--worse", metavar="QUANTITY=high|low", help="Which side is the worse one: T2=high,cmap.amplitude=low."
+    ),
+]
+Visits = Annotated[
+    list[str] | None,
+    typer.Option("--visits", metavar="VISIT=MONTHS", help="When visits were, where no dates are known: m0=0,m4=4."),
+]
+Between = Annotated[
+    str,
+    typer.Option(
+        "--between", help="What tells readings of a person apart: session, reader, region_source, acquisition."
+    ),
+]
+SessionFlag = Annotated[
+    list[str] | None, typer.Option("--session", metavar="LABEL", help="Only these visits, comma-separated.")
+]
+Statistic = Annotated[str, typer.Option("--statistic", help="Which summary of the voxels: mean, median, region-fit.")]
+Unit = Annotated[
+    list[str] | None, typer.Option("--unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it.")
+]
+GroupColumn = Annotated[str, typer.Option("--group-column", help="Column of --people that holds the group.")]
+KeepDoubtful = Annotated[
+    bool, typer.Option("--keep-doubtful", help="Keep values that are flagged (cut off, swapped, lost nerve).")
+]
+Dataset = Annotated[
+    Path | None, typer.Option("--bids", metavar="BIDS", help="Dataset whose sessions.tsv tells the dates of visits.")
+]
+_COMMON = ("tables", "out", "people", "clinical", "sides", "worse", "visits", "between", "session", "statistic", "unit", "group_column",
+           "keep_doubtful", "dataset")  # fmt: skip

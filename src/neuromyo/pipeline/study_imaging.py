@@ -1,0 +1,150 @@
+"""Which rows of the measurements stand for a person at a visit, and what each is a value of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neuromyo.core.cohort import Variable
+from neuromyo.core.errors import DataError, Finding
+from neuromyo.pipeline import trusted
+from neuromyo.pipeline.comparing import first_few
+from neuromyo.pipeline.study_measured import Frame
+from neuromyo.pipeline.study_names import Thing
+
+#: what a number is of, besides what tells repeats apart
+_OF = ["quantity", "region", "side", "level", "biomarker", "statistic"]
+#: what may tell two readings of one visit apart, where most visits have both
+_REPEATS = ("acquisition", "region_source")
+#: a name has a word for repeats where at least this share of the visits that have the number has several
+_MOST = 0.5
+_MANY = 4
+
+
+def chosen(frame: Frame, statistic: str, keep_doubtful: bool) -> tuple[Frame, tuple[Finding, ...]]:
+    """The rows of the statistic asked for (of quantities that have none of it, such as volumes, all), finite and to be trusted.
+
+    What is left out is told, with the reasons and the people.
+    """
+    mine = frame["statistic"] == statistic
+    has = frame["quantity"].isin(frame.loc[mine, "quantity"].unique())
+    other = frame["statistic"].isin(["region-fit", "median", "max", "subject"])
+    frame = frame[mine | (~has & ~other) | (~has & (frame["statistic"] == "subject"))]
+    findings: list[Finding] = []
+    missing = ~np.isfinite(frame["value"].to_numpy(dtype=float))
+    doubts = {flags: trusted.doubt({"value": 0.0, "flags": flags}) for flags in frame["flags"].unique()}
+    why = frame["flags"].map(doubts)
+    doubtful = (why != "") & ~missing
+    for reason, rows in frame[doubtful].groupby(why[doubtful], sort=True):
+        people = first_few(f"sub-{who}" for who in sorted(rows["subject"].unique()))
+        done = "kept all the same" if keep_doubtful else "left out; --keep-doubtful keeps them"
+        n = len(rows)
+        findings.append(Finding("warn", "W-ABSENT", people, f"{n} value{'s' * (n != 1)} in doubt: {reason}", done))
+    if missing.any():
+        n = int(missing.sum())
+        people = first_few(f"sub-{who}" for who in sorted(frame.loc[missing, "subject"].unique()))
+        findings.append(Finding("note", "W-ABSENT", people, f"{n} row{'s' * (n != 1)} without a value (n/a)"))
+    kept = frame[~missing & (keep_doubtful | ~doubtful)]
+    return kept.reset_index(drop=True), tuple(findings)
+
+
+def things(frame: Frame) -> tuple[Frame, tuple[Finding, ...]]:
+    """The same with a column ``thing``: what each row is a value of. E-UNITS where one thing is in two units.
+
+    Acquisition and who drew the region belong to it only where most visits have several of one number (two scans, two readers); else
+    different people may have different ones, which is told. What then is there twice, `study_cohort` refuses.
+    """
+    told = {key: _told_apart(frame, key) for key in _REPEATS}
+    findings = list(_mixed(frame, told))
+    by = frame.assign(**{key: frame[key].where(frame["quantity"].isin(told[key]), "") for key in _REPEATS})
+    groups = by.groupby([*_OF, *_REPEATS], sort=False)
+    made: dict[int, Thing] = {}
+    for number, (key, rows) in enumerate(groups):
+        _one_unit(rows)
+        made[number] = _thing(dict(zip([*_OF, *_REPEATS], key, strict=True)), str(rows["unit"].iloc[0]))
+    return frame.assign(thing=groups.ngroup().map(made)), tuple(findings)
+
+
+def _told_apart(frame: Frame, key: str) -> set[str]:
+    """The quantities of which most visits have several readings that differ in ``key``."""
+    per = frame.groupby([*_OF, "subject", "session"], sort=False)[key].nunique().reset_index()
+    several = per.assign(several=per[key] > 1).groupby("quantity")["several"].mean()
+    return set(several[several >= _MOST].index)
+
+
+def _mixed(frame: Frame, told: dict[str, set[str]]) -> list[Finding]:
+    said = {"acquisition": "the same acquisition", "region_source": "regions drawn by the same hand or program"}
+    found = []
+    for key, words in said.items():
+        rest = frame[~frame["quantity"].isin(told[key])]
+        counts = rest.groupby("quantity", sort=True)[key].unique()
+        for quantity, kinds in counts.items():
+            if len(kinds) > 1:
+                names = first_few(str(k) or "none named" for k in sorted(kinds))
+                found.append(
+                    Finding(
+                        "note",
+                        "N-STUDY",
+                        str(quantity),
+                        f"not all values are from {words} ({names}); they are taken as one variable",
+                        "make sure that they measure alike",
+                    )
+                )
+    return found[:_MANY]
+
+
+def _one_unit(rows: Frame) -> None:
+    units = rows.groupby("unit", sort=False).first()
+    if len(units) > 1:
+        a, b = (f"{units.index[i] or 'no unit'} ({units['table'].iloc[i]}, row {units['row'].iloc[i]})" for i in (0, 1))
+        one = rows.iloc[0]
+        raise DataError("E-UNITS", where=f"{one['quantity']} of {one['region']}", needed="one unit in all tables", found=f"{a} and {b}",
+                        remedy="measure again with one version, or convert one table; nothing is converted unasked")  # fmt: skip
+
+
+def _thing(key: dict[str, str], unit: str) -> Thing:
+    side = "" if key["side"] in ("none", "n/a") else key["side"]
+    variable = Variable(
+        "", unit, "imaging", key["quantity"], key["region"], side, key["level"], key["biomarker"], key["statistic"]
+    )
+    extra = tuple((k, key[k]) for k in ("biomarker", "statistic", *_REPEATS))
+    return Thing(variable, extra)
+
+
+def occasions(frame: Frame, between: str, sessions: Sequence[str]) -> Frame:
+    """The rows with ``session`` holding what the repeats differ in: the visit itself, or a column such as ``reader`` or ``region_source``
+    (then of one visit only). E-STUDY where a table has no such column, or several visits are left."""
+    if sessions:
+        frame = _of_sessions(frame, sessions)
+    if between == "session":
+        return frame
+    column = "region_source" if between == "reader" and "reader" not in frame else between
+    if column not in frame or not (frame[column].fillna("") != "").any():
+        raise DataError(
+            "E-STUDY",
+            where=f"--between {between}",
+            needed=f"a column {column} that says so in every row",
+            found="none, or an empty one",
+            remedy="--between session, region_source or acquisition, or add the column",
+        )
+    visits = sorted(frame["session"].unique())
+    if len(visits) > 1:
+        raise DataError(
+            "E-STUDY",
+            where=f"--between {between}",
+            needed="readings of one visit",
+            found=f"{len(visits)} visits ({first_few(visits)})",
+            remedy="choose one by --session",
+        )
+    return frame.assign(session=frame[column].fillna(""), **({column: ""} if column in _REPEATS else {}))
+
+
+def _of_sessions(frame: Frame, sessions: Sequence[str]) -> Frame:
+    wanted = [s.removeprefix("ses-") for s in sessions]
+    there = sorted(frame["session"].unique())
+    lost = [s for s in wanted if s not in there]
+    if lost:
+        raise DataError("E-UNKNOWN", where=f"--session {lost[0]}", needed="a visit of the tables", found="none of that name",
+                        remedy=f"there are: {first_few(s or 'visits without a label' for s in there)}")  # fmt: skip
+    return frame[frame["session"].isin(wanted)].reset_index(drop=True)

@@ -1,0 +1,64 @@
+"""Does one thing change as another does: changes of two variables in the same people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuromyo.core.analysis import Scatter
+from neuromyo.stats.correlation import Correlation, PermutationP, pearson, permutation_p
+from neuromyo.stats.mixed import mmrm
+from neuromyo.study.change_options import Options
+from neuromyo.study.visits import Course
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Changes x and y (n,) of one group's people who have both, from the baseline to ``visit``."""
+
+    x: Course
+    y: Course
+    group: str
+    visit: str
+    changes: np.ndarray
+    labels: tuple[str, ...]
+    r: Correlation
+    permuted: PermutationP
+
+    @property
+    def title(self) -> str:
+        """Of both."""
+        return f"change in {self.y.variable.name} against change in {self.x.variable.name}"
+
+
+def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair:
+    """Two courses of the same people."""
+    rows = x.of(group)
+    both = np.stack([x.change(visit), y.change(visit)], -1)[rows]
+    known = np.isfinite(both).all(1)
+    labels = tuple(label for label, inside in zip(np.array(x.labels, dtype=object)[rows], known, strict=True) if inside)
+    changes = both[known]
+    permuted = permutation_p(changes[:, 0], changes[:, 1], options.repeats, options.seed)
+    return Pair(
+        x, y, group, x.visits[visit], changes, labels, pearson(changes[:, 0], changes[:, 1], options.level), permuted
+    )
+
+
+def scatter(one: Pair, number: int, level: float) -> Scatter:
+    """A dot a person, the straight line and its band."""
+    x, y = one.changes.T
+    caption = (f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
+               f"with its {100 * level:g} % band.")  # fmt: skip
+    return Scatter(f"change-pair-{number}", one.title.capitalize(), x, y, f"change in {one.x.variable.title}",
+                   f"change in {one.y.variable.title}", (one.group,) * x.size, one.labels, _line(x, y, level), caption)  # fmt: skip
+
+
+def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    if x.size < 3 or np.ptp(x) == 0:
+        return None
+    centre = x.mean()
+    fit = mmrm(y[:, None], np.stack([np.ones(x.size), x - centre], -1)[:, None])
+    at = np.linspace(x.min(), x.max(), 41)
+    on = [fit.test(np.array([1.0, a - centre]), level) for a in at]
+    return (at, *(np.array([getattr(f, name) for f in on]) for name in ("value", "low", "high")))
