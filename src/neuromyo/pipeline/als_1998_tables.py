@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -27,7 +27,11 @@ def write_tables(bids: Path, made: MadeCohort, keep: Sequence[int]) -> None:
     people = legs.people(made)
     read = visual_reading(made)
     columns = ("participant_id", "sex", "age", "height", "weight", "group", READING)
-    rows = [(f"sub-{p.label}", p.sex, p.age, p.height, p.weight, p.group, int(read[i])) for i, p in enumerate(people) if i in keep]
+    rows = [
+        (f"sub-{p.label}", p.sex, p.age, p.height, p.weight, p.group, int(read[i]))
+        for i, p in enumerate(people)
+        if i in keep
+    ]
     table.write_tsv(bids / "participants.tsv", columns, rows)
     store.write_json(bids / "participants.json", _ABOUT)
     for i in keep:
@@ -35,7 +39,12 @@ def write_tables(bids: Path, made: MadeCohort, keep: Sequence[int]) -> None:
         visits = [(f"ses-{name}", f"{_day(i, months).isoformat()}T09:00:00") for name, months in legs.VISITS]
         table.write_tsv(bids / f"sub-{label}" / f"sub-{label}_sessions.tsv", ("session_id", "acq_time"), visits)
     for measure, keys, quantity, factor in (
-        ("cmap", (("side", legs.SIDE), ("nerve", "peroneal"), ("muscle", legs.MUSCLE.replace("-", "_"))), "amplitude", 1.0),
+        (
+            "cmap",
+            (("side", legs.SIDE), ("nerve", "peroneal"), ("muscle", legs.MUSCLE.replace("-", "_"))),
+            "amplitude",
+            1.0,
+        ),
         ("mvic", (("side", legs.SIDE), ("movement", "ankle_dorsiflexion")), "force", _NEWTON),
     ):
         entries = [
@@ -45,14 +54,27 @@ def write_tables(bids: Path, made: MadeCohort, keep: Sequence[int]) -> None:
         phenotype_write.write(bids, dictionary.load(measure), entries)
 
 
-def as_measured(made: MadeCohort, keep: Sequence[int]) -> Measurements:
-    """The cohort's T2, T1 and volume in the form in which they come out of images."""
-    return Measurements.of(
-        {"subject": made.labels[i], "session": name, "region": legs.MUSCLE, "side": legs.SIDE, "quantity": quantity,
-         "biomarker": biomarker, "unit": unit, "value": float(made.values[quantity][turn, i]), "statistic": statistic}
-        for i in keep for turn, (name, _) in enumerate(legs.VISITS)
-        for quantity, (biomarker, unit, statistic) in _MEASURED.items()
-    )  # fmt: skip
+def as_measured(
+    made: MadeCohort, keep: Sequence[int], painted: Mapping[tuple[int, int], Mapping[str, float]] | None = None
+) -> Measurements:
+    """The cohort's T2, T1 and volume in the form in which they come out of images, and where it was ``painted``, by (person, visit), the
+    water T2 and fat fraction that it was painted with."""
+    rows = []
+    for i in keep:
+        for turn, (name, _) in enumerate(legs.VISITS):
+            head = {"subject": made.labels[i], "session": name, "region": legs.MUSCLE, "side": legs.SIDE}
+            values = [(q, *_MEASURED[q], float(made.values[q][turn, i])) for q in _MEASURED]
+            truth = (painted or {}).get((i, turn))
+            if truth:
+                values += [
+                    ("T2", "t2-water", "ms", "mean", 1e3 * truth["water_T2"]),
+                    ("FF", "t2-water", "%", "mean", 1e2 * truth["fat"]),
+                ]
+            rows += [
+                {**head, "quantity": q, "biomarker": b, "unit": unit, "statistic": how, "value": value}
+                for q, b, unit, how, value in values
+            ]
+    return Measurements.of(rows)
 
 
 def chosen(made: MadeCohort, people: int | None) -> list[int]:
@@ -76,5 +98,8 @@ _ABOUT = {
     "height": {"Description": "height", "Units": "m"},
     "weight": {"Description": "weight", "Units": "kg"},
     "group": {"Description": "ALS or control"},
-    READING: {"Description": "a made-up reader's verdict on the scans of the first visit", "Levels": {"0": "normal", "1": "abnormal"}},
+    READING: {
+        "Description": "a made-up reader's verdict on the scans of the first visit",
+        "Levels": {"0": "normal", "1": "abnormal"},
+    },
 }
