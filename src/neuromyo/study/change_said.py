@@ -71,7 +71,11 @@ def _inside(found: Found, adjusted: dict[tuple[str, str], float], options: Optio
     for w in (w for w in found.within if w.visit == found.last and w.n):
         srm = f"; standardised response mean {interval_text(w.srm, '', options.level)}" if w.srm.known else ""
         corrected = "" if found.against else _corrected(adjusted.get((v.name, w.group)), w.change.p)
-        rate = f" By each person's own days that is {_rate(w, unit, options)}." if w.rate.known else ""
+        rate = (
+            f" {'That' if w.gap[1] == w.gap[2] else 'By the days of each person that'} is {_rate(w, unit, options)}."
+            if w.rate.known
+            else ""
+        )
         said.append(
             f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
             f"{estimate_text(w.change, unit, options.level)}{corrected}{srm}.{rate}"

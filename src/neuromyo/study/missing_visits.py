@@ -74,6 +74,8 @@ def why(one: Course, person: int, visit: int) -> str:
     planned = float(np.median(usual[np.isfinite(usual)])) if np.isfinite(usual).any() else np.nan
     if who.end and not who.end_days > planned:
         return who.end
+    if not one.came[person].any():
+        return "never came"
     return "visit missed" if one.came[person, visit:].any() else "not seen again"
 
 

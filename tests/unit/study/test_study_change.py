@@ -174,6 +174,16 @@ def test_who_left_is_counted_and_kept():
     assert "change-start-of-leavers" in [t.id for t in found.tables]
 
 
+def test_reasons_of_those_who_never_came_or_were_not_measured():
+    y, other = two_visits(), two_visits(2)
+    y[0], other[0], y[1, 1] = np.nan, np.nan, np.nan
+    found = analyse(cohort({T2: y, "T1/muscle": other}, GROUPS))
+    seen = found.table("change-who-was-measured")
+    assert row(seen, variable=T2, visit="m4", group="als")["reasons"] == "came, not measured: 1, never came: 1"
+    assert row(seen, variable="T1/muscle", visit="m0", group="als")["reasons"] == "never came: 1"
+    assert "That is " in " ".join(found.summary) and "days of each" not in " ".join(found.summary)
+
+
 def test_tipping_point_turns_the_result():
     y = with_leavers()
     given = cohort({T2: y}, GROUPS)
