@@ -47,8 +47,9 @@ def seen_table(all_found: Sequence[Found]) -> Table:
     return Table("change-who-was-measured", "Who was measured at which visit", heads, rows)
 
 
-def left_table(found: Found) -> Table | None:
-    """Who did not come to the last visit; of the whole study, hence from any one variable."""
+def left_table(all_found: Sequence[Found]) -> Table | None:
+    """Who did not come to the last visit; of the variable that was measured longest."""
+    longest = max((f.course for f in all_found), key=lambda c: len(c.visits))
     heads = (
         word("participant", "person"),
         GROUP,
@@ -57,9 +58,7 @@ def left_table(found: Found) -> Table | None:
         word("reason", "why no later visit"),
         Column("end_day", "when observation ended", "days"),
     )
-    rows = tuple(
-        (w.label, w.group, w.last, cell(w.last_days), w.reason, cell(w.end_days)) for w in leavers(found.course)
-    )
+    rows = tuple((w.label, w.group, w.last, cell(w.last_days), w.reason, cell(w.end_days)) for w in leavers(longest))
     return Table("change-who-left", "Who did not come to the last visit", heads, rows) if rows else None
 
 

@@ -426,3 +426,35 @@ def test_the_same_again_and_with_rows_in_another_order():
     forests = [f for f in analyse(given, options).figures if isinstance(f, Forest)]
     assert {f.id for f in forests} == {"change-difference-1", "change-difference-2", "change-response"}
     assert len({f.id for f in analyse(given, options).figures}) == len(analyse(given, options).figures)
+
+
+def test_a_variable_ends_where_it_was_last_measured():
+    y = with_leavers()
+    short = y.copy()
+    short[:, 2] = np.nan
+    found = analyse(cohort({T2: y, "T1/muscle": short}, GROUPS), Options(with_variables=("T1/muscle",)))
+    assert any(f.where == "T1/muscle" and "last visit" in f.message for f in found.findings)
+    between = found.table("change-between-groups")
+    alone = analyse(cohort({"T1/muscle": y[:, :2]}, GROUPS, visits=("m0", "m4")))
+    theirs = row(alone.table("change-between-groups"), method="mixed model")
+    assert row(between, variable="T1/muscle", method="mixed model")["p"] == pytest.approx(theirs["p"])
+    assert found.table("change-with-change").column("visit") == ["m4"]
+
+
+def test_people_without_a_covariate_are_told_and_not_counted_as_missing():
+    y = with_leavers()
+    more = [{"onset": float(i)} if i not in (0, 12) else {} for i in range(19)]
+    found = analyse(cohort({T2: y}, GROUPS, more=more), Options(covariates=("onset",)))
+    told = next(f for f in found.findings if f.where == "covariates")
+    assert "onset not known of sub-01, sub-13" in told.message
+    model = row(found.table("change-between-groups"), method="mixed model", visit="m8")
+    assert (model["n"], model["n_reference"]) == (10, 7)
+    assert row(found.table("change-sensitivity"), group="als")["n"] == 10
+
+
+def test_who_comes_back_later_has_not_left():
+    y = two_visits()
+    y = np.concatenate([y, y[:, 1:]], 1)
+    y[3, 1] = np.nan
+    found = analyse(cohort({T2: y}, GROUPS), Options(visits=("m4",)))
+    assert row(found.table("change-who-was-measured"), group="als", visit="m4")["reasons"] == "visit missed: 1"
