@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together, power_of
 
 _POINTS = 60
+#: lines that a drawing of power holds: those of the endpoints that need the fewest people
+_MOST_LINES = 6
 
 
 def mean_interval(one: Endpoint, level: float) -> Interval:
@@ -160,6 +162,7 @@ def pilot_table(found: Sequence[Endpoint]) -> Table:
 
 def curves(found: Sequence[Sized], options: Options) -> tuple[Curves, Table]:
     """Power against controls, a line an endpoint with a band for how the standard deviation may be; and the same as a table."""
+    found = sorted(found, key=lambda s: s.n0 or inf)[:_MOST_LINES]
     drawn = [s for s in found if s.n0 is not None]
     reach = min(4 * min(s.n0 or 0 for s in drawn), 2 * max(s.n0 or 0 for s in drawn)) if drawn else 100
     n = np.unique(np.rint(np.linspace(_first(options), max(reach, 20), _POINTS)))

@@ -33,7 +33,7 @@ def test_what_a_clinician_reads_first():
     x = read()
     found = agree.analyse(cohort(x), READER)
     first, share, pair = found.summary
-    assert NAME in first and "20 people read by 2 readers" in first and "MDC95" in first and " ms (95 % CI " in first
+    assert NAME in first and "20 people, 2 readers" in first and "MDC95" in first and " ms (95 % CI " in first
     assert f"ICC(2,1) is {icc(x).value:.2f} (95 % CI" in share
     assert "reader B reads" in pair and "than A" in pair
     row = dict(
@@ -182,3 +182,10 @@ def test_unknown_names_are_answered_with_known_ones():
     assert said.value.code == "E-STUDY" and "--between" in said.value.remedy
     with pytest.raises(OptionError, match="between"):
         agree.analyse(cohort(read()), Options(between="mood"))
+
+
+def test_many_variables_are_told_in_short():
+    more = {f"CSA/level-{i}": read(i) for i in range(2, 7)}
+    found = agree.analyse(cohort(read(), more=more), READER)
+    assert len(found.summary) == 12 and len(found.table("limits").rows) == 6
+    assert not any("reader B reads" in s for s in found.summary)
