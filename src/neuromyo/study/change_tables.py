@@ -205,5 +205,5 @@ def pairs_table(pairs: Sequence[Pair]) -> Table | None:
         )
         for p in pairs
     )
-    note = "p is not corrected for the number of pairs."
+    note = "Not corrected for the number of pairs."
     return Table("change-with-change", "Does one thing change as another does", heads, rows, note) if rows else None
