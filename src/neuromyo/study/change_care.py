@@ -67,8 +67,10 @@ def _missing(all_found: Sequence[Found]) -> Iterator[Finding]:
             named(names),
             f"no value of {'; '.join(parts)}",
             "see the tables of who left and what missing values would have to be",
-            "the t test of the change leaves these people out; the mixed model counts what they have and takes them to have gone on as people "
-            "who were alike before" + ", those who died included: its means are of people as if nobody had died" * died,
+            "the t test of the change leaves these people out; the mixed model counts what they have and takes them to have gone on as "
+            "people who were alike before"
+            + ", those who died included: its means are of people as if nobody had died"
+            * died,
         )
 
 
