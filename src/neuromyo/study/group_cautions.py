@@ -11,6 +11,7 @@ from scipy import stats
 
 from neuromyo.core.errors import Finding
 from neuromyo.stats.effect_size import detectable, hedges_g
+from neuromyo.stats.normality import skewness
 from neuromyo.stats.two_samples import spreads_differ, without_each
 from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_numbers import alpha_word, listed, minus, p_said, some
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 #: people of both groups below whom nothing is confirmed
 CONFIRMING = 20
 #: p of the tests of skewness, of one value far out, of unequal spreads and the ratio of these, g of a covariate: from here on it is told
-SKEWED, OUTLYING, UNEQUAL, RATIO, IMBALANCE = 0.01, 0.01, 0.05, 2.0, 0.5
+SKEWED, OUTLYING, UNEQUAL, RATIO, IMBALANCE = 0.02, 0.02, 0.05, 2.0, 0.5
 
 
 def findings(found: Findings) -> tuple[Finding, ...]:
@@ -88,10 +89,11 @@ def _absent(found: Findings) -> Iterator[Finding]:
             if missing:
                 holes.setdefault((g, missing), []).append(v.name)
     for (g, missing), names in holes.items():
+        has = "has" if len(missing) == 1 else "have"
         yield _warn(
             "W-ABSENT",
             some(names),
-            f"{len(missing)} of {s.size(g)} {g} have no value: {some([f'sub-{p}' for p in missing])}",
+            f"{len(missing)} of {s.size(g)} people of {g} {has} no value: {some([f'sub-{p}' for p in missing])}",
             "look why: their flags in the table of measurements may tell",
         )
     if found.covariates.columns:
@@ -220,8 +222,9 @@ def _skewed(c: Comparison, where: str) -> Iterator[Finding]:
     left = [(x - x.mean()) / x.std(ddof=1) for x in (c.a, c.b) if x.size > 2 and np.ptp(x) > 0]
     pooled = np.concatenate(left) if left else np.empty(0)
     said = [*_far(c.a, c.who[0], c.compared, c.variable.unit), *_far(c.b, c.who[1], c.reference, c.variable.unit)]
-    if pooled.size >= 8 and stats.skewtest(pooled).pvalue < SKEWED:
-        said.append(f"values are skewed within groups (skewness {stats.skew(pooled, bias=False):.1f})")
+    skewed = skewness(pooled)
+    if skewed.p < SKEWED:
+        said.append(f"values are skewed within groups (skewness {skewed.value:.1f})")
     if said:
         yield _warn(
             "W-SKEWED",

@@ -9,7 +9,7 @@ import numpy as np
 from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import alpha_word, decimals, listed, minus, p_said
 from neuromyo.study.group_profiles import Profile
-from neuromyo.study.group_tables import said_stretches
+from neuromyo.study.group_tables_profiles import said_stretches
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:

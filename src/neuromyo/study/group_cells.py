@@ -1,0 +1,31 @@
+"""What the tables of a comparison of groups have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuromyo.core.analysis import Cell, Column
+from neuromyo.stats.intervals import Interval
+from neuromyo.study.group_tests import Comparison
+
+PAIR = (
+    Column("variable", "what was measured", kind="text"),
+    Column("unit", "its unit", kind="text"),
+    Column("compared", "group that is compared", kind="text"),
+    Column("reference", "group it is compared with", kind="text"),
+)
+
+
+def cell(value: float) -> float | None:
+    """A number, or None where there is none."""
+    return float(value) if np.isfinite(value) else None
+
+
+def ends(one: Interval) -> tuple[Cell, Cell, Cell]:
+    """Value, lower and upper end."""
+    return cell(one.value), cell(one.low), cell(one.high)
+
+
+def pair(one: Comparison) -> tuple[Cell, ...]:
+    """The cells of `PAIR`."""
+    return one.variable.name, one.variable.unit, one.compared, one.reference
