@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,17 @@ def tables(found: Findings) -> tuple[Table, ...]:
         descriptives(found),
         details(found),
     )
-    return tuple(t for t in made if t.rows)
+    return tuple(_reference_last(t) for t in made if t.rows)
+
+
+def _reference_last(table: Table) -> Table:
+    """It is the same in every row, and need not be seen first."""
+    names = [c.name for c in table.columns]
+    if "reference" not in names:
+        return table
+    order = [i for i, n in enumerate(names) if n != "reference"] + [names.index("reference")]
+    moved = tuple(tuple(row[i] for i in order) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in order), rows=moved)
 
 
 def people(found: Findings) -> Table:
@@ -126,8 +137,8 @@ def tests(found: Findings) -> Table:
             ("g_high", "upper end of its interval"),
             ("p", "p of Welch's t", "", "p"),
             ("p_permutation", "p by exchanging people between groups", "", "p"),
-            ("p_ranks", "p of Mann and Whitney", "", "p"),
             ("p_corrected", "p of the test that counts, over all tests", "", "p"),
+            ("p_ranks", "p of Mann and Whitney", "", "p"),
         ),
     )
     counts = "the difference at the same covariates" if found.covariates.columns else "Welch's t"
@@ -147,7 +158,7 @@ def corrected(found: Findings) -> str:
 
 
 def _test_row(c: Comparison) -> tuple[Cell, ...]:
-    p = (cell(c.welch.p), cell(c.permutation.p), cell(c.ranks.p), cell(c.p_corrected))
+    p = (cell(c.welch.p), cell(c.permutation.p), cell(c.p_corrected), cell(c.ranks.p))
     return (*pair(c), int(c.a.size), int(c.b.size), *ends(c.welch.difference), *ends(c.effect.g), *p)
 
 
