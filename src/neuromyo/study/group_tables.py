@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuromyo.core.analysis import Cell, Table, columns
-from neuromyo.study.group_cells import PAIR, cell, ends, pair
-from neuromyo.study.group_covariates import TITLES, known
+from neuromyo.study.group_cells import PAIR, cell, corrected, ends, pair
+from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_tables_adjusted import adjusted, adjusted_means
 from neuromyo.study.group_tables_profiles import levels, profiles
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Findings
-
-_CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)"}
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
@@ -137,28 +135,21 @@ def tests(found: Findings) -> Table:
             ("g_high", "upper end of its interval"),
             ("p", "p of Welch's t", "", "p"),
             ("p_permutation", "p by exchanging people between groups", "", "p"),
-            ("p_corrected", "p of the test that counts, over all tests", "", "p"),
+            ("p_corrected", "p of Welch's t over all tests; empty where covariates are held", "", "p"),
             ("p_ranks", "p of Mann and Whitney", "", "p"),
         ),
     )
-    counts = "the difference at the same covariates" if found.covariates.columns else "Welch's t"
-    note = (
-        f"Intervals hold {100 * found.options.level:g} %. The test that counts is {counts}; its p is "
-        + corrected(found)
-        + "."
-    )
+    said = f"p corrected: {corrected(found)}."
+    if found.covariates.columns:
+        held = ", ".join(titled(found.covariates.names))
+        said = f"The test that counts is that at the same {held}, in a table of its own; p here are not corrected."
+    note = f"Intervals hold {100 * found.options.level:g} %. {said}"
     return Table("tests", "Differences between groups", of, tuple(_test_row(c) for c in found.comparisons), note)
 
 
-def corrected(found: Findings) -> str:
-    """How p are corrected."""
-    if found.options.correction == "none" or found.family < 2:
-        return "not corrected" + f", though {found.family} tests were made" * (found.family > 1)
-    return f"corrected over {found.family} tests by {_CORRECTIONS[found.options.correction]}"
-
-
 def _test_row(c: Comparison) -> tuple[Cell, ...]:
-    p = (cell(c.welch.p), cell(c.permutation.p), cell(c.p_corrected), cell(c.ranks.p))
+    corrected_p = None if c.with_covariates else cell(c.p_corrected)
+    p = (cell(c.welch.p), cell(c.permutation.p), corrected_p, cell(c.ranks.p))
     return (*pair(c), int(c.a.size), int(c.b.size), *ends(c.welch.difference), *ends(c.effect.g), *p)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neuromyo.core.analysis import Cell, Table, columns
-from neuromyo.study.group_cells import PAIR, cell, ends, pair
+from neuromyo.study.group_cells import PAIR, cell, corrected, ends, pair
 from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_tests import Comparison
 
@@ -30,7 +30,8 @@ def adjusted(found: Findings) -> Table:
         ),
     )
     rows = tuple(_row(c) for c in found.comparisons if c.with_covariates)
-    return Table("adjusted", f"At the same {', '.join(titled(found.covariates.names))}", of, rows)
+    note = f"Intervals hold {100 * found.options.level:g} %. p corrected: {corrected(found)}."
+    return Table("adjusted", f"At the same {', '.join(titled(found.covariates.names))}", of, rows, note)
 
 
 def _row(c: Comparison) -> tuple[Cell, ...]:

@@ -97,7 +97,12 @@ def test_covariates_are_held_as_statsmodels_holds_them():
         stats.false_discovery_control(found.table("adjusted").column("p"))
     )
     assert "at the same age and sex" in found.summary[1] and "without covariates Hedges g" in found.summary[1]
-    assert not any("age differs" in str(f) for f in found.findings)
+    assert not any("age differs" in str(f) for f in found.findings) and "W-BALANCE" not in codes(found)
+    assert set(found.table("tests").column("p_corrected")) == {None}  # that p is the ANCOVA's
+    apart = group.analyse(als_like(age_shift=40.0), group.Options(covariates=("age",), repeats=99))
+    assert "age of the groups overlaps in 0 of 19 people: als 80 to" in told(apart, "W-BALANCE").replace(
+        "81 to", "80 to"
+    )
 
 
 def test_a_covariate_that_differs_between_groups_is_told_unless_it_is_held():
