@@ -15,7 +15,7 @@ from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_numbers import alpha_word, listed, some
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: people of both groups below whom nothing is confirmed
 CONFIRMING = 20
@@ -25,7 +25,7 @@ OVERLAP = 1 / 3
 IMBALANCE = 0.5
 
 
-def findings(found: Findings) -> tuple[Finding, ...]:
+def findings(found: Compared) -> tuple[Finding, ...]:
     """In the order in which they matter."""
     return (
         *_few(found),
@@ -39,7 +39,7 @@ def findings(found: Findings) -> tuple[Finding, ...]:
     )
 
 
-def _few(found: Findings) -> Iterator[Finding]:
+def _few(found: Compared) -> Iterator[Finding]:
     s = found.setting
     for g in s.compared:
         n, m = s.size(g), s.size(s.reference)
@@ -55,7 +55,7 @@ def _few(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _absent(found: Findings) -> Iterator[Finding]:
+def _absent(found: Compared) -> Iterator[Finding]:
     s, at = found.setting, f" at visit {found.setting.visit}" * bool(found.setting.visit)
     for g, people in s.absent.items():
         if people:
@@ -104,7 +104,7 @@ def _absent(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _untested(found: Findings) -> Iterator[Finding]:
+def _untested(found: Compared) -> Iterator[Finding]:
     for c in found.comparisons:
         if c.why or c.why_not:
             yield warn(
@@ -118,7 +118,7 @@ def _untested(found: Findings) -> Iterator[Finding]:
             yield warn("N-STUDY", p.name, f"{p.compared} and {p.reference} were not compared along levels: {p.why}")
 
 
-def _imbalance(found: Findings) -> Iterator[Finding]:
+def _imbalance(found: Compared) -> Iterator[Finding]:
     rows, s = found.setting.rows, found.setting
     for name in [n for n in known(rows) if n not in ("sex", "site", *found.covariates.names)]:
         x = rows.covariate(name)
@@ -141,7 +141,7 @@ def _imbalance(found: Findings) -> Iterator[Finding]:
             yield from _sexes(found, g)
 
 
-def _extrapolated(found: Findings) -> Iterator[Finding]:
+def _extrapolated(found: Compared) -> Iterator[Finding]:
     """Covariates that are held, but at which hardly anybody of both groups can be compared."""
     rows, s = found.setting.rows, found.setting
     for name in [n for n in found.covariates.names if n not in ("sex", "site")]:
@@ -175,7 +175,7 @@ def _mean(x: np.ndarray) -> str:
     return f"{x.mean():.{0 if spread >= 3 else 1 if spread >= 0.3 else 2}f}"
 
 
-def _sexes(found: Findings, group: str) -> Iterator[Finding]:
+def _sexes(found: Compared, group: str) -> Iterator[Finding]:
     s, sex = found.setting, found.setting.rows.words("sex")
     (f, m), (rf, rm) = (
         ((sex[s.member(g)] == "F").sum(), (sex[s.member(g)] == "M").sum()) for g in (group, s.reference)
@@ -190,7 +190,7 @@ def _sexes(found: Findings, group: str) -> Iterator[Finding]:
         )
 
 
-def _sites(found: Findings) -> Iterator[Finding]:
+def _sites(found: Compared) -> Iterator[Finding]:
     s, site = found.setting, found.setting.rows.words("site")
     for g in s.compared:
         theirs, ours = ({str(w) for w in site[s.member(one)] if w} for one in (g, s.reference))
@@ -205,16 +205,16 @@ def _sites(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _constant(found: Findings) -> Iterator[Finding]:
+def _constant(found: Compared) -> Iterator[Finding]:
     for name in found.covariates.constant:
         yield warn("N-STUDY", "option covariates", f"{name} is the same in everybody, and was left out")
 
 
-def _uncorrected(found: Findings) -> Iterator[Finding]:
+def _uncorrected(found: Compared) -> Iterator[Finding]:
     if found.options.correction == "none" and found.family > 1:
         alpha = 1 - found.options.level
         yield warn(
-            "W-EXPLORATORY",
+            "W-CLOSE",
             "option correction",
             f"{found.family} tests without correction: if nothing differed, "
             f"about {found.family * alpha:.1f} of them would "

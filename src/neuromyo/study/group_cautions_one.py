@@ -16,10 +16,11 @@ from neuromyo.study.group_numbers import alpha_word, minus, p_said, some
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: p of the tests of skewness, of one value far out, and of unequal spreads with the ratio of these: from here on it is told
 SKEWED, OUTLYING, UNEQUAL, RATIO = 0.02, 0.02, 0.05, 2.0
+_ONE_SPREAD = "Welch's t and the permutation test allow for that; Mann-Whitney, ANCOVA and Hedges g take one spread"
 
 
 def warn(code: str, where: str, message: str, remedy: str = "", consequence: str = "") -> Finding:
@@ -27,7 +28,7 @@ def warn(code: str, where: str, message: str, remedy: str = "", consequence: str
     return Finding("note" if code.startswith("N-") else "warn", code, where, minus(message), remedy, consequence)
 
 
-def of_one(found: Findings, c: Comparison) -> Iterator[Finding]:
+def of_one(found: Compared, c: Comparison) -> Iterator[Finding]:
     """In the order in which they matter."""
     where = c.variable.name + f", {c.compared}" * (len(found.setting.compared) > 1)
     yield from _skewed(c, where)
@@ -82,17 +83,20 @@ def _spread(c: Comparison, where: str) -> Iterator[Finding]:
     if ratio > RATIO and (p < UNEQUAL or not min(a, b) > 0):
         wide, narrow = (c.compared, c.reference) if a > b else (c.reference, c.compared)
         unit = f" {c.variable.unit}" if c.variable.unit else ""
-        times = f"{ratio:.1f} times as much as" if isfinite(ratio) else "and there is no spread at all in"
-        glass = (
-            f"in standard deviations of {c.reference} the difference is {c.glass.value:.1f}" if c.glass.known else ""
+        much = (
+            f"{ratio:.1f} times as much as those of {narrow}"
+            if isfinite(ratio)
+            else f"and those of {narrow} not at all"
         )
+        beside = [f"in standard deviations of {c.reference} the difference is {c.glass.value:.1f}"] * c.glass.known
+        if c.adjusted:
+            beside.append(f"ANCOVA without one spread (HC3) has {p_said('p', c.adjusted.robust.p)}")
         yield warn(
             "W-SPREAD",
             where,
-            f"{wide} vary {times} {narrow} (standard deviation {max(a, b):.3g} against {min(a, b):.3g}{unit})",
+            f"values of {wide} spread {much} (standard deviation {max(a, b):.3g} against {min(a, b):.3g}{unit})",
             "",
-            "Welch's t and the permutation test allow for that; Mann-Whitney, ANCOVA and Hedges g take one spread"
-            + f"; {glass}" * bool(glass),
+            "; ".join([_ONE_SPREAD, *beside]),
         )
 
 

@@ -11,7 +11,7 @@ from neuromyo.stats.intervals import Interval
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 _CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)"}
 PAIR = (
@@ -37,7 +37,7 @@ def pair(one: Comparison) -> tuple[Cell, ...]:
     return one.variable.name, one.variable.unit, one.compared, one.reference
 
 
-def corrected(found: Findings) -> str:
+def corrected(found: Compared) -> str:
     """How p are corrected."""
     if found.family < 2:
         return "one test, nothing to correct"

@@ -14,7 +14,7 @@ from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: no more than so many variables are drawn dot by dot: those with the smallest p
 MOST_DOTS = 12
@@ -22,7 +22,7 @@ MOST_DOTS = 12
 MOST_LINES = 60
 
 
-def figures(found: Findings) -> tuple[Figure, ...]:
+def figures(found: Compared) -> tuple[Figure, ...]:
     """Effect sizes of all variables, the values themselves, and profiles."""
     return (
         *_forests(found),
@@ -31,7 +31,7 @@ def figures(found: Findings) -> tuple[Figure, ...]:
     )
 
 
-def _forests(found: Findings) -> list[Forest]:
+def _forests(found: Compared) -> list[Forest]:
     several = len(found.setting.compared) > 1
     known = [c for c in found.comparisons if c.effect.g.known]
     lines = tuple(
@@ -57,7 +57,7 @@ def _forests(found: Findings) -> list[Forest]:
     ]
 
 
-def _dots(found: Findings) -> list[Dots]:
+def _dots(found: Compared) -> list[Dots]:
     smallest: dict[str, tuple[float, Comparison]] = {}
     for c in found.comparisons:
         p = c.p if np.isfinite(c.p) else 2.0
@@ -68,7 +68,7 @@ def _dots(found: Findings) -> list[Dots]:
     return [_dots_of(found, c.variable, k, left) for k, (_, c) in enumerate(ordered)]
 
 
-def _dots_of(found: Findings, variable: Variable, k: int, left: int) -> Dots:
+def _dots_of(found: Compared, variable: Variable, k: int, left: int) -> Dots:
     groups = {g: found.setting.values(variable, g) for g in found.setting.groups}
     level = found.options.level
     means = {}
@@ -81,7 +81,7 @@ def _dots_of(found: Findings, variable: Variable, k: int, left: int) -> Dots:
     return Dots(f"group-{k + 1}", variable.name, groups, means, variable.title, caption)
 
 
-def _along(found: Findings, p: Profile, k: int) -> Along:
+def _along(found: Compared, p: Profile, k: int) -> Along:
     means = {
         p.reference: _band(p.values[~p.in_a], found.options.level),
         p.compared: _band(p.values[p.in_a], found.options.level),

@@ -16,10 +16,10 @@ from neuromyo.study.group_tables_profiles import levels, profiles
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 
-def tables(found: Findings) -> tuple[Table, ...]:
+def tables(found: Compared) -> tuple[Table, ...]:
     """All that have a row."""
     made = (
         people(found),
@@ -46,7 +46,7 @@ def _reference_last(table: Table) -> Table:
     return replace(table, columns=tuple(table.columns[i] for i in order), rows=moved)
 
 
-def people(found: Findings) -> Table:
+def people(found: Compared) -> Table:
     """Who was compared: covariates by group."""
     rows, there = found.setting.rows, known(found.setting.rows)
     numbers = [n for n in there if n not in ("sex", "site") and np.isfinite(rows.covariate(n)).any()]
@@ -65,7 +65,7 @@ def people(found: Findings) -> Table:
     )
 
 
-def _person_row(found: Findings, group: str, numbers: Sequence[str], there: Sequence[str]) -> tuple[Cell, ...]:
+def _person_row(found: Compared, group: str, numbers: Sequence[str], there: Sequence[str]) -> tuple[Cell, ...]:
     rows, keep = found.setting.rows, found.setting.member(group)
     out: list[Cell] = [group, int(keep.sum())]
     for name in numbers:
@@ -81,7 +81,7 @@ def _person_row(found: Findings, group: str, numbers: Sequence[str], there: Sequ
     return tuple(out)
 
 
-def descriptives(found: Findings) -> Table:
+def descriptives(found: Compared) -> Table:
     """Every variable by group, those along profiles included."""
     of = (
         PAIR[0],
@@ -120,7 +120,7 @@ def descriptives(found: Findings) -> Table:
     return Table("descriptives", "Measurements by group", of, tuple(rows))
 
 
-def tests(found: Findings) -> Table:
+def tests(found: Compared) -> Table:
     """Means compared."""
     of = (
         *PAIR,
@@ -153,7 +153,7 @@ def _test_row(c: Comparison) -> tuple[Cell, ...]:
     return (*pair(c), int(c.a.size), int(c.b.size), *ends(c.welch.difference), *ends(c.effect.g), *p)
 
 
-def details(found: Findings) -> Table:
+def details(found: Compared) -> Table:
     """What a statistician asks for next."""
     of = (
         *PAIR,
@@ -176,7 +176,7 @@ def _detail_row(c: Comparison) -> tuple[Cell, ...]:
     return (*pair(c), cell(c.welch.t), cell(c.welch.df), *tried, *ends(c.glass), c.why or None)
 
 
-def ranks(found: Findings) -> Table:
+def ranks(found: Compared) -> Table:
     """Tests by ranks."""
     of = (
         *PAIR,
@@ -218,7 +218,7 @@ def ranks(found: Findings) -> Table:
     )
 
 
-def omnibus(found: Findings) -> Table:
+def omnibus(found: Compared) -> Table:
     """Whether any of several groups differ."""
     of = (
         PAIR[0],

@@ -10,10 +10,10 @@ from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 
-def adjusted(found: Findings) -> Table:
+def adjusted(found: Compared) -> Table:
     """Differences at the same covariates."""
     of = (
         *PAIR,
@@ -42,7 +42,7 @@ def _row(c: Comparison) -> tuple[Cell, ...]:
     return (*pair(c), *c.adjusted.n, *ends(test.estimate), *p)
 
 
-def adjusted_means(found: Findings) -> Table:
+def adjusted_means(found: Compared) -> Table:
     """What both groups would have at the pooled means of the covariates."""
     of = (
         *PAIR,

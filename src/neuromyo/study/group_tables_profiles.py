@@ -12,10 +12,10 @@ from neuromyo.study.group_cells import PAIR, cell, ends
 from neuromyo.study.group_profiles import Profile
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 
-def profiles(found: Findings) -> Table:
+def profiles(found: Compared) -> Table:
     """Each profile as a whole."""
     of = (
         Column("profile", "what was measured along it", kind="text"),
@@ -62,7 +62,7 @@ def said_stretches(p: Profile, level: float) -> str:
     )
 
 
-def levels(found: Findings) -> Table:
+def levels(found: Compared) -> Table:
     """Each level of each profile."""
     of = (
         Column("profile", "what was measured along it", kind="text"),
