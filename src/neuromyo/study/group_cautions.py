@@ -116,6 +116,16 @@ def _untested(found: Compared) -> Iterator[Finding]:
     for p in found.profiles:
         if p.why:
             yield warn("N-STUDY", p.name, f"{p.compared} and {p.reference} were not compared along levels: {p.why}")
+            continue
+        there = int(np.isfinite(p.values).any(axis=1).sum())
+        if sum(p.n_tested) < there:
+            held = listed(titled(found.covariates.names))
+            yield warn(
+                "N-STUDY",
+                p.name,
+                f"{sum(p.n_tested)} of {there} people have all levels tested and known {held}; "
+                "the others are left out of the profile's test",
+            )
 
 
 def _imbalance(found: Compared) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 from neuromyo.core.analysis import Along, Dots, Figure, Forest, Mean
 from neuromyo.core.cohort import Variable
 from neuromyo.stats.intervals import mean_interval
+from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import listed
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
@@ -93,10 +94,11 @@ def _along(found: Compared, p: Profile, k: int) -> Along:
         if p.place_unit or p.variables[0].level == f"{p.places[0]:g}"
         else " Levels: " + ", ".join(v.level for v in p.variables) + "."
     )
+    held = f" at the same {listed(titled(found.covariates.names))}" * bool(found.covariates.columns)
     said = (
-        "Marked: levels where the groups differ, over all levels (max-T)."
+        f"Marked: levels where the groups differ{held}, over all levels (max-T)."
         if marked.any()
-        else "The groups differ at no level (max-T)."
+        else f"The groups differ at no level{held} (max-T)."
     )
     caption = (
         f"Mean by group with its {100 * found.options.level:g} % interval, level by level ({p.compared} n = {n_a}, "

@@ -21,6 +21,8 @@ def profiles(found: Compared) -> Table:
         Column("profile", "what was measured along it", kind="text"),
         *PAIR[1:],
         *columns(
+            ("n_compared", "people of the compared group in the test", "", "count"),
+            ("n_reference", "people of the reference in the test", "", "count"),
             ("levels", "levels tested", "", "count"),
             ("largest", "largest difference that was found, by its t"),
             ("low", "lower end of its interval, of that level alone"),
@@ -40,11 +42,12 @@ def profiles(found: Compared) -> Table:
 def _profile_row(p: Profile, level: float) -> tuple[Cell, ...]:
     head = (p.name, p.unit, p.compared, p.reference)
     if p.result is None:
-        return (*head, 0, None, None, None, None, None, None, None, p.why)
+        return (*head, *p.n_tested, 0, None, None, None, None, None, None, None, p.why)
     top = int(np.nanargmax(np.abs(p.result.t)))
     where = said_stretches(p, level)
     return (
         *head,
+        *p.n_tested,
         int(np.isfinite(p.result.t).sum()),
         *ends(p.differences[top]),
         p.variables[top].level,
@@ -101,7 +104,7 @@ def _level_rows(p: Profile, level: float) -> Iterable[tuple[Cell, ...]]:
             int(n_a[j]),
             int(n_b[j]),
             *ends(p.differences[j]),
-            cell(p.welch_p[j]),
+            cell(p.level_p[j]),
             over,
             "n/a" if over is None else "yes" if marked[j] else "no",
         )

@@ -84,6 +84,8 @@ def _difference(found: Compared, c: Comparison) -> str:
 
 def _profile(found: Compared, p: Profile) -> str:
     between = f"between {p.compared} and {p.reference}"
+    if found.covariates.columns:
+        between += f" at the same {listed(titled(found.covariates.names))}"
     if p.result is None:
         return f"{p.name} could not be compared {between} along its levels: {p.why}."
     where = said_stretches(p, found.options.level)

@@ -141,6 +141,24 @@ def test_a_profile_is_one_test_and_shows_where():
     assert len(apart.table("tests").rows) == 12 and not [t for t in apart.tables if t.id == "profiles"]
     held = group.analyse(made, group.Options(covariates=("age",), repeats=999))
     assert row(held.table("profile-levels"), level="100 mm")["differs"] == "yes"
+    assert "between als and control at the same age at " in held.summary[0]
+
+
+def test_a_profile_with_covariates_leaves_out_levels_that_few_have_and_people_who_lack_others():
+    made = along()
+    values = {v: made.values[v.name].copy() for v in made.variables}
+    each = list(values.values())
+    each[0][[1, 4, 12, 13]], each[7][2], each[9][:5] = np.nan, np.nan, np.nan
+    found = group.analyse(cohort(values, folk()), group.Options(covariates=("age",), repeats=999))
+    levels = found.table("profile-levels")
+    assert [k for k, x in enumerate(levels.column("differs")) if x == "n/a"] == [0, 9]
+    whole = row(found.table("profiles"))
+    assert (whole["n_compared"], whole["n_reference"], whole["levels"]) == (10, 8, 10)
+    assert "18 of 19 people have all levels tested and known age" in told(found, "N-STUDY")
+    X = np.column_stack([np.ones(19), made.groups == "als", made.covariate("age")]).astype(float)
+    there = np.isfinite(each[7])
+    alone = sm.OLS(each[7][there], X[there]).fit()
+    assert levels.column("p")[7] == pytest.approx(alone.pvalues[1], rel=1e-8)
 
 
 def test_a_profile_counts_once_in_the_correction_and_bears_holes():
