@@ -183,6 +183,21 @@ def test_a_profile_counts_once_in_the_correction_and_bears_holes():
     assert "1 of 11 people of als has no value: sub-04" in told(found, "W-ABSENT")
 
 
+def test_a_profile_that_does_not_survive_correction_marks_nothing():
+    made, rng = along(seed=4, size=1.8, affected=(5, 7)), np.random.default_rng(8)
+    alone = group.analyse(made)
+    assert 0.005 < alone.table("profiles").column("p_anywhere")[0] < 0.05 and "yes" in alone.table(
+        "profile-levels"
+    ).column("differs")
+    others = {replace(T2, name=f"v{k}"): rng.normal(0, 1, 19) for k in range(12)}
+    among = group.analyse(
+        cohort({**{v: made.values[v.name] for v in made.variables}, **others}, folk()), group.Options(correction="holm")
+    )
+    assert set(among.table("profile-levels").column("differs")) == {"no"}
+    assert among.table("profiles").column("stretches") == ["none"]
+    assert not next(f for f in among.figures if isinstance(f, Along)).significant.any()
+
+
 def test_levels_in_words_keep_their_order_and_units_of_two_kinds_are_words():
     made = along(levels=3, affected=(0, 3))
     named = [
