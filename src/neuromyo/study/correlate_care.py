@@ -95,6 +95,19 @@ class Care:
             )
 
     def _absent(self) -> Iterator[Finding]:
+        nowhere = [
+            p for p in dict.fromkeys(self.cohort.person) if self.chosen.groups and not self.cohort.people[p].group
+        ]
+        if nowhere:
+            names = ", ".join(f"sub-{p}" for p in nowhere[:4]) + " ..." * (len(nowhere) > 4)
+            yield Finding(
+                "warn",
+                "W-ABSENT",
+                names,
+                f"{len(nowhere)} {'person has' if len(nowhere) == 1 else 'people have'} no group",
+                "complete the table of people",
+                "without a group nobody knows whether they are patients: left out",
+            )
         all_ = len(self.chosen.cohort)
         fewer = [one for one in self.told.pairs if one.n < all_]
         none = [one for one in self.told.pairs if not one.known]

@@ -103,9 +103,10 @@ class Told:
         if self.chosen.held_names:
             yield f"Partial correlations hold {', '.join(self.chosen.held_names)} (words as levels), on n - 2 - k degrees of freedom."
         if any(one.resampled.known for one in self.pairs):
+            source = "Efron 1987, doi:10.1080/01621459.1987.10478410"
             expanded = ", with quantiles of t (Hesterberg 2015, doi:10.1080/00031305.2015.1089789)"
             expanded *= method_for("correlation") == "bca-t"
-            yield (f"Bootstrap intervals of r are bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410){expanded}, of "
+            yield (f"Bootstrap intervals of r are bias-corrected and accelerated ({source}){expanded}, of "
                    f"{self.repeats:,} samples of people; their coverage was measured by simulation.")  # fmt: skip
         yield (
             "Skewness was tested against its law in normal samples; the influence of single people was judged by leaving out each in turn "

@@ -1,6 +1,7 @@
 """`study correlate` on made-up studies: who is taken, what is told, what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,14 @@ def test_missing_values_and_what_does_not_vary_are_told_and_stay_empty():
     )
     absent = " ".join(str(f) for f in found.findings if f.code == "W-ABSENT")
     assert "9 of 11 people" in absent and "does not vary" in absent
+
+
+def test_people_without_a_group_are_left_out_and_named():
+    cohort = study()
+    people = {**cohort.people, "03": replace(cohort.people["03"], group="")}
+    found = analyse(replace(cohort, people=people), Options(**FAST))
+    assert found.table("correlations").column("n")[0] == 10
+    assert any(f.code == "W-ABSENT" and f.where == "sub-03" for f in found.findings)
 
 
 def test_visits_are_not_mixed_unless_within_people():
