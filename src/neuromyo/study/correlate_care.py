@@ -152,7 +152,7 @@ class Care:
         for one in self.known:
             low, high = one.without
             far = isfinite(low) and max(one.r.r - low, high - one.r.r) >= MOVED
-            if not (one.changes or (far and one.r.p < alpha)):
+            if not (one.r.p < alpha and (one.changes or far)):
                 continue
             said = (
                 f"leaving out one person at a time, r goes from {low:.2f} to {high:.2f}"
@@ -165,7 +165,7 @@ class Care:
                 f"{one.x.name} with {one.y.name}",
                 f"r = {one.r.r:.2f} rests on single people: {said}",
                 f"look at sub-{one.who}, who moves the line most",
-                f"p crosses {alpha:.2g} without one of them" if one.changes else "",
+                f"without one of them p is no longer under {alpha:.2g}" if one.changes else "",
             )
 
     def _close(self) -> Iterator[Finding]:
@@ -175,7 +175,7 @@ class Care:
             if one.held is not None:
                 tests[f"r with {' and '.join(self.chosen.held_names)} held"] = one.held.p
             tests = {name: p for name, p in tests.items() if isfinite(p)}
-            if len({p < alpha for p in tests.values()}) < 2:
+            if not one.p < alpha or len({p < alpha for p in tests.values()}) < 2:
                 continue
             said = ", ".join(f"{name} {p_text(p)}" for name, p in tests.items())
             yield Finding(

@@ -75,8 +75,9 @@ class Told:
             f", {p_text(top.adjusted).replace('p ', 'adjusted p ', 1)}" if many and self.correction != "none" else ""
         )
         whom = self.chosen.whom if top.n == len(self.chosen.cohort) else f"{top.n} of {self.chosen.whom}"
+        lead = f"The clearest of {len(self.known)} correlations in {whom}:" if many else f"In {whom},"
         ps = f"{p_text(top.r.p)} (by permutation {p_text(top.order.p)}){adjusted}"
-        yield (f"In {whom}, {top.y.name} {way} as {top.x.name} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
+        yield (f"{lead} {top.y.name} {way} as {top.x.name} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
                f"{ps}; Spearman's rho {top.rho.r:.2f}, {p_text(top.rho.p)}.")  # fmt: skip
         if top.held is not None and isfinite(top.held.r):
             yield (
