@@ -14,7 +14,8 @@ from neuromyo.stats.coverage import coverage, method_for
 from neuromyo.stats.normality import skewness
 from neuromyo.study.correlate_pairs import FEWEST, Pair, covered
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_told import EXPLORATORY, Told, p_text
+from neuromyo.study.correlate_told import EXPLORATORY, Told
+from neuromyo.study.correlate_written import p_text, r_number
 
 #: no more findings of a kind than this; the rest is counted
 MOST_TOLD = 6
@@ -55,7 +56,7 @@ class Care:
         if not self.chosen.pooled:
             return
         top = self.known[0]
-        inside = f"{top.held.r:.2f}" if top.held is not None and isfinite(top.held.r) else "not known"
+        inside = f"{r_number(top.held.r)}" if top.held is not None and isfinite(top.held.r) else "not known"
         held = " and ".join(self.chosen.held_names)
         yield Finding(
             "warn",
@@ -63,7 +64,7 @@ class Care:
             f"groups {', '.join(self.chosen.groups)}",
             "people of several groups are taken together: a difference between the groups makes a correlation by itself",
             "take one group, or read the partial correlation, which holds group",
-            f"{top.x.name} with {top.y.name}: r = {top.r.r:.2f} over all, {inside} with {held} held",
+            f"{top.x.name} with {top.y.name}: r = {r_number(top.r.r)} over all, {inside} with {held} held",
         )
 
     def _few(self) -> Iterator[Finding]:
@@ -163,7 +164,7 @@ class Care:
                 "warn",
                 "W-INFLUENCE",
                 f"{one.x.name} with {one.y.name}",
-                f"r = {one.r.r:.2f} rests on single people: {said}",
+                f"r = {r_number(one.r.r)} rests on single people: {said}",
                 f"look at sub-{one.who}, who moves the line most",
                 f"without one of them p is no longer under {alpha:.2g}" if one.changes else "",
             )

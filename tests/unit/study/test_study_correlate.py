@@ -11,6 +11,7 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.stats.correlation import pearson
 from neuromyo.study.correlate import Options, analyse
+from neuromyo.study.correlate_written import r_number
 
 T2, VOLUME = Variable("T2/tibialis-anterior/right", "ms"), Variable("volume/tibialis-anterior/right", "ml")
 CMAP, SCORE = Variable("cmap.amplitude", "mV", source="clinical"), Variable("alsfrs", source="clinical")
@@ -179,6 +180,16 @@ def test_visits_are_not_mixed_unless_within_people():
     assert (table.column("people")[0], table.column("rows")[0], table.column("df")[0]) == (11, 33, 21)
     assert inside.summary[0].startswith("Within people") and any(s.startswith("Between people") for s in inside.summary)
     assert isinstance(inside.figures[0], Scatter) and len(set(inside.figures[0].group)) == 11
+
+
+def test_no_correlation_is_rounded_to_a_perfect_one():
+    assert [r_number(r) for r in (-0.997, 0.9997, 0.5, 1.0, -0.99999)] == [
+        "-0.997",
+        "0.9997",
+        "0.50",
+        "1.00",
+        "-1.0000",
+    ]
 
 
 def test_drawings_hold_every_pair_and_the_clearest_first():
