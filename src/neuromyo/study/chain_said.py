@@ -62,8 +62,8 @@ class Told:
                 f"Where {PEOPLE} people or more had a whole chain, a recursive path model was fitted by least squares, each stage "
                 f"regressed on all before it{held} (Wright 1934, doi:10.1214/aoms/1177732676); effects are standardised.",
                 f"Intervals are bias-corrected and accelerated by quantiles of t, from {self.options.repeats} samples of people drawn "
-                f"with replacement, both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed {self.options.seed}); "
-                f"that of an effect through one link: {self._covered()}.",
+                f"with replacement, both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed "
+                f"{self.options.seed}); that of an effect through one link: {self._covered()}.",
                 "Neither correlations nor effects were corrected for their number. The order of the stages was assumed.",
             ]
         return tuple(out)
