@@ -1,7 +1,7 @@
 """How often intervals of effects along a chain hold the truth. CI draws 500 studies with limits that chance breaks less than once in a
 thousand; the whole, with no effects at all too:
 
-    NEUROMYO_TEST_REPEATS=10000 pytest tests/physics/test_study_size_chain.py -s
+    NEUROMYO_TEST_REPEATS=10000 pytest tests/physics/test_study_size_chain.py -s --timeout 3600
 """
 
 import os

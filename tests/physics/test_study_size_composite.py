@@ -1,7 +1,7 @@
 """Scores of several markers on noise, and how often the interval of the area under the ROC curve holds the truth. CI draws 200 and 100
 studies; more:
 
-    NEUROMYO_TEST_REPEATS=10000 pytest tests/physics/test_study_size_composite.py -s
+    NEUROMYO_TEST_REPEATS=10000 pytest tests/physics/test_study_size_composite.py -s --timeout 3600
 """
 
 import os
