@@ -15,8 +15,8 @@ from neuromyo.core.analysis import Agreement, Along, Chain, Courses, Curves, Dot
 from neuromyo.report import study_axes as axes
 from neuromyo.report.study import drawing, standalone
 from neuromyo.report.study_figures import caption, told
+from neuromyo.report.study_figures_chain import ranks
 from neuromyo.report.study_figures_people import spread, swarm
-from neuromyo.report.study_figures_webs import ranks
 from tests.unit.report import study_example as example
 
 SVG = "{http://www.w3.org/2000/svg}"
