@@ -14,7 +14,7 @@ from neuromyo.report import study_numbers as numbers
 from neuromyo.report import wording
 
 #: so many rows are shown at once; of longer tables the first few, the others folded; no page holds more than the last number
-SHOWN, FIRST, MOST = 24, 8, 400
+SHOWN, FIRST, MOST = 16, 8, 400
 #: columns that hold the reason of a missing number, in words
 _REASONS = ("why", "reason", "remark", "note", "missing")
 #: correlations and other numbers between -1 and 1 that are read with two decimals
@@ -36,9 +36,10 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """Headings (text, what it means, whether words), rows to show at once, rows to fold away, how many more only the file holds."""
+    """Headings (text, what it means, ``words`` or ``short`` for columns of texts, else empty), rows to show at once, rows to fold away,
+    how many more only the file holds."""
 
-    headings: tuple[tuple[str, str, bool], ...]
+    headings: tuple[tuple[str, str, str], ...]
     rows: tuple[tuple[ShownCell, ...], ...]
     folded: tuple[tuple[ShownCell, ...], ...]
     left_out: int
@@ -82,7 +83,7 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
     return None
 
 
-def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, bool]:
+def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, str]:
     one = table.columns[part[0]]
     said = wording.region(one.name)
     if len(part) == 3:
@@ -91,7 +92,13 @@ def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, bool]:
     unit = wording.unit(one.unit)
     if unit and not (unit == "%" and one.kind == "percent"):
         said += f", {unit}"
-    return said, one.meaning, one.kind == "text"
+    return said, one.meaning, _text_kind(table, part[0]) if one.kind == "text" else ""
+
+
+def _text_kind(table: Table, i: int) -> str:
+    """``words`` for a column of texts that may be wrapped, ``short`` for one of single words."""
+    longest = max((len(str(row[i])) for row in table.rows[:MOST] if row[i] is not None), default=0)
+    return "words" if longest > 14 else "short"
 
 
 def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCell:
