@@ -87,7 +87,7 @@ def from_pilot(cohort: Cohort, options: Options) -> tuple[tuple[Endpoint, ...], 
     Raises E-STUDY where there are not two visits or nothing changed, E-PEOPLE below three people (four for ANCOVA), E-UNKNOWN.
     """
     first, last = _visits(cohort, options)
-    here, _, findings = entering.of_group(cohort, options.group, options.reference)
+    here, _, findings = entering.of_groups(cohort, (options.group,) if options.group else (), options.reference)
     names = options.variables or tuple(
         v.name for v in cohort.variables if v.source == "imaging" and v.name != options.enrich
     )
