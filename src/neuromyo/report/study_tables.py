@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from neuromyo.core.analysis import Cell, Column, Table
 from neuromyo.io.table import cell as file_cell
 from neuromyo.report import study_numbers as numbers
@@ -102,15 +104,15 @@ def _text_kind(table: Table, i: int) -> str:
 
 
 def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCell:
-    one, value = table.columns[part[0]], row[part[0]]
+    one, value = table.columns[part[0]], _plain(row[part[0]])
+    if isinstance(value, bool):
+        return ShownCell("yes" if value else "no", words=one.kind == "text")
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
         empty = (
             ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
         )
         return ShownCell(said, words=True) if said else empty
-    if isinstance(value, bool):
-        return ShownCell("yes" if value else "no")
     if value is None or math.isnan(value):
         return ShownCell(numbers.MISSING, _why(table, row))
     if len(part) == 3:
@@ -219,8 +221,10 @@ def as_json(table: Table) -> str:
 
 def _finite(value: Cell) -> Cell:
     """NaN and infinity as missing, NumPy's numbers as Python's."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if not math.isfinite(value):
-        return None
-    return int(value) if isinstance(value, int) else float(value)
+    value = _plain(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Cell) -> Cell:
+    """A number or truth of NumPy's as Python's."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -156,6 +156,19 @@ def test_a_missing_number_is_a_dash_with_its_reason(made):
     )
 
 
+def test_truths_and_numbers_of_numpy_are_words_and_numbers():
+    table = Table(
+        "t",
+        "T",
+        columns(("a", "", "", "text"), ("b", ""), ("c", "", "", "count")),
+        ((np.True_, np.float64(1.5), np.int64(3)), (False, np.nan, 4)),
+    )
+    assert [[c.text for c in row] for row in study_tables.shown(table).rows] == [["yes", "1.50", "3"], ["no", "–", "4"]]
+    assert study_tables.tsv(table) == "a\tb\tc\ntrue\t1.5\t3\nfalse\tn/a\t4\n" and json.loads(
+        study_tables.as_json(table)
+    )["rows"][1] == {"a": False, "b": None, "c": 4}
+
+
 def test_columns_of_one_unit_have_decimals_alike():
     table = Table(
         "t",

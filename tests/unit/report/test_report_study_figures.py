@@ -370,3 +370,4 @@ def test_a_swarm_is_as_wide_as_it_must_be_and_no_wider():
     assert swarm([0.0, 100.0], 30) == [0.0, 0.0]
     shifts = swarm([0.0] * 50, 30)
     assert max(map(abs, shifts)) <= 30 and len(set(shifts)) > 20
+    assert max(map(abs, swarm([0.0] * 5000, 30))) <= 30
