@@ -110,7 +110,9 @@ def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCel
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
         empty = (
-            ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+            ShownCell("", words=True)
+            if one.name in (*_REASONS, "unit")
+            else ShownCell(numbers.MISSING, _why(table, row), True)
         )
         return ShownCell(said, words=True) if said else empty
     if value is None or math.isnan(value):
