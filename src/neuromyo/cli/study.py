@@ -83,7 +83,7 @@ def _title(kind: str) -> str:
 def _verb(kind: str) -> Any:
     """The function of one analysis, with its flags."""
     from neuromyo.cli import study_flags
-    from neuromyo.pipeline import studying
+    from neuromyo.pipeline import study_names, studying
 
     module = studying.module(kind)
     own = {f.name for f in dataclasses.fields(module.Options)}
@@ -111,7 +111,7 @@ def _verb(kind: str) -> Any:
         own_visits = "visits" in own and bool(chosen)
         request = studying.StudyRequest(
             tuple(tables or ()), people, tuple(clinical or ()), sides, tuple(worse or ()), months, between,
-            (*(w for text in session or () for w in study_flags.split(text)), *(() if own_visits else chosen)), statistic, group_column,
+            (*(w for text in session or () for w in study_names.words(text)), *(() if own_visits else chosen)), statistic, group_column,
             keep_doubtful, dataset, kind in studying.WITHOUT_TABLES, units_of(clinical_unit or []),
         )  # fmt: skip
         typed = {

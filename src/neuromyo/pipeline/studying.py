@@ -30,6 +30,8 @@ from neuromyo.pipeline import (
 
 #: the analyses that there can be, in the order of menus: a file of each name in `neuromyo.study`
 KINDS = ("group", "change", "correlate", "agree", "power", "chain", "composite")
+#: analyses that a plan may name though they are no verb of this name (`als-1998`)
+PLANNED = ("bryan",)
 #: fields of an analysis' options that name variables, and may be patterns
 NAMING = (
     "variables",
@@ -95,7 +97,7 @@ def read(request: StudyRequest) -> Cohort:
     study_people.refuse_strangers({who for who, *_ in clinical.values} | set(clinical.traits), known, "clinical tables")
     known = study_people.with_traits(known, clinical.traits)
     calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months, request.days)
-    cohort = study_cohort.build(frame, clinical, known, calendar)
+    cohort = study_cohort.build(frame, clinical, known, calendar, timed=request.between == "session")
     findings = (*told, *clinical.findings, *findings, *cohort.findings, *study_people.groups_told(known, labels))
     return study_sides.take(replace(cohort, findings=findings), request.sides, study_sides.directions(request.worse))
 
@@ -116,7 +118,7 @@ def kinds() -> tuple[str, ...]:
 
 def module(kind: str) -> ModuleType:
     """The file of an analysis; E-UNKNOWN for one there is none of."""
-    if kind not in kinds():
+    if kind not in kinds() and not (kind in PLANNED and importlib.util.find_spec(f"neuromyo.study.{kind}")):
         raise OptionError("E-UNKNOWN", where=f"analysis {printable(kind)}", needed=f"one of {', '.join(kinds()) or 'none'}",
                           found="another name", remedy="correct the name")  # fmt: skip
     return importlib.import_module(f"neuromyo.study.{kind}")

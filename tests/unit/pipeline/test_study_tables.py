@@ -286,3 +286,66 @@ def test_an_empty_cohort_serves_what_needs_no_tables():
             Cohort(np.zeros(0, object), np.zeros(0, object), np.zeros(0), (), {}, (), {"a": Participant("a")})
         ).arms["no group"][0][2]
     )
+
+
+# --- outcomes of a plan -----------------------------------------------------------------------------------------------
+
+
+def planned(items, multiplicity="holm"):
+    from neuromyo.pipeline.study_plan import Plan
+
+    return Plan("title", "none", multiplicity, 0.05, tuple(items))
+
+
+def an_analysis():
+    from neuromyo.core.analysis import Analysis, Table, columns
+
+    words = Table(
+        "people", "People", columns(("group", "group", "", "text"), ("n", "people", "", "count")), (("patient", 11),)
+    )
+    heads = columns(
+        ("variable", "variable", "", "text"),
+        ("method", "test", "", "text"),
+        ("p", "p value", "", "p"),
+        ("p_rank", "by ranks", "", "p"),
+    )
+    tests = Table(
+        "tests", "Tests", heads, (("T2", "t", 0.02, 0.03), ("T2", "model", 0.04, 0.05), ("FF", "t", None, 0.2))
+    )
+    return Analysis("group", "Groups", ("said",), (words, tests))
+
+
+def test_primary_outcomes_are_the_rows_that_the_plan_names():
+    from neuromyo.pipeline.study_plan import Item
+
+    items = [Item("a", "primary", "group", {}, "tests.p_rank", {"method": "t"}), Item("b", "secondary", "group", {})]
+    found = study_primary.outcomes(planned(items), [an_analysis(), an_analysis()], "0" * 64, 0)
+    assert found.tables[0].rows == (("a", "T2 t", 0.03, 0.06, "no"), ("a", "FF t", 0.2, 0.2, "no"))
+    assert "0 of 2 primary outcomes" in found.summary[0] and "No deviation" in found.summary[0]
+    every = study_primary.outcomes(planned([Item("a", "primary", "group", {})]), [an_analysis()], "0" * 64, 2)
+    assert [r[2:] for r in every.tables[0].rows] == [
+        (0.02, 0.04, "yes"),
+        (0.04, 0.04, "yes"),
+        (None, None, "not known"),
+    ]
+    assert "2 deviations" in every.summary[0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "where", "word"),
+    [("test.p", {}, "people, tests"), ("tests.q", {}, "p_rank"), ("tests.p", {"side": "left"}, "side")],
+)
+def test_an_outcome_that_the_analysis_does_not_give_is_refused(outcome, where, word):
+    from neuromyo.pipeline.study_plan import Item
+
+    with pytest.raises(NeuromyoError, match=word) as error:
+        study_primary.outcomes(planned([Item("a", "primary", "group", {}, outcome, where)]), [an_analysis()], "0" * 64, 0)
+    assert error.value.code == "E-PLAN"
+
+
+def test_somebody_with_two_rows_is_refused(tmp_path):
+    study = two_visits(2, 0)
+    study.people.append({**study.people[0], "group": "control"})
+    with pytest.raises(NeuromyoError, match="sub-p01") as error:
+        cohort_of(study, tmp_path)
+    assert error.value.code == "E-ID"
