@@ -77,11 +77,6 @@ class MadeCohort:
         n_ill = int(self.ill.sum())
         return tuple(f"A{i + 1:02d}" if i < n_ill else f"C{i - n_ill + 1:02d}" for i in range(len(self.ill)))
 
-    def only(self, keep: np.ndarray) -> MadeCohort:
-        """Some of the people: (n,) bool."""
-        values = {name: value[:, keep] for name, value in self.values.items()}
-        return MadeCohort(self.ill[keep], self.severity[:, keep], values, self.seed)
-
 
 def draw(seed: int = CHOSEN_SEED, n_als: int = N_ALS, n_controls: int = N_CONTROLS) -> MadeCohort:
     """A cohort. The order of the draws is part of the promise: a seed means the same people for good."""

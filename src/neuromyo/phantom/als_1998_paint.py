@@ -115,7 +115,9 @@ def _solved(
     for _ in range(_ROUNDS):
         tissues = {"muscle": replace(muscle, T1=water_t1, T2=water_t2)}
         found_t2, found_t1, mean_t2, _ = seen(replace(here, tissues=tissues), parts)
-        if abs(found_t2 - t2) < _NEAR_T2 and abs(found_t1 - t1) < _NEAR_T1 and _WATER_T2[0] < mean_t2 < _WATER_T2[1]:
+        if not _WATER_T2[0] < mean_t2 < _WATER_T2[1]:
+            break
+        if abs(found_t2 - t2) < _NEAR_T2 and abs(found_t1 - t1) < _NEAR_T1:
             return tissues
         water_t2, water_t1 = max(0.01, water_t2 + t2 - found_t2), water_t1 * t1 / found_t1
     raise OptionError("E-OPTION", where=where, needed=f"a T2 and a T1 that muscle can have, {1e3 * t2:.1f} and {1e3 * t1:.0f} ms",

@@ -30,12 +30,12 @@ def figures(told: Told) -> tuple[Figure, ...]:
 
 def _dots(told: Told, key: str) -> Dots:
     one, v = told.groups[key], told.values
-    own = {
-        name: x[np.isfinite(x)] for name, ill in (("patients", True), ("controls", False)) for x in (v.first(key, ill),)
-    }
+    everybody = {"patients": v.first(key, True), "controls": v.first(key, False)}
+    own = {name: x[np.isfinite(x)] for name, x in everybody.items()}
     means = {name: Mean(m.value, m.low, m.high) for name, m in zip(own, one.means, strict=True)}
+    who = " and ".join(f"{len(x)} {name}" for name, x in own.items())
     return Dots(f"groups-{key.replace('_', '-')}", f"{_capital(told.title(key))} at the first visit", own, means, _axis(told, key),
-                f"{len(own['patients'])} patients and {len(own['controls'])} controls; bars are means with {100 * told.level:g} % intervals.")  # fmt: skip
+                f"{who}; bars are means with {100 * told.level:g} % intervals.")  # fmt: skip
 
 
 def _scatter(told: Told, one: Pair) -> Scatter:
@@ -50,7 +50,8 @@ def _scatter(told: Told, one: Pair) -> Scatter:
     word = "change of " if one.changes else ""
     return Scatter(f"{one.x}-{one.y}{'-change' if one.changes else ''}".replace("_", "-"),
                    _capital(f"{word}{told.title(one.x)} against {word}{told.title(one.y)}"), x[both], y[both],
-                   _capital(word + _axis(told, one.y)), _capital(word + _axis(told, one.x)), (), labels, _line(x[both], y[both], told.level),
+                   _capital(word + _axis(told, one.y)), _capital(word + _axis(told, one.x)), (), labels,
+                   _line(x[both], y[both], told.level),
                    f"{one.r.n} patients; r = {one.r.r:.2f} ({one.r.low:.2f} to {one.r.high:.2f}). The line is by least squares, its band "
                    f"the {100 * told.level:g} % interval of the mean.")  # fmt: skip
 

@@ -119,8 +119,8 @@ class Explained:
 def groups(values: Values, key: str, level: float) -> Groups:
     """Patients less controls at the first visit."""
     a, b = (_finite(values.first(key, ill)) for ill in (True, False))
-    sds = tuple(float(x.std(ddof=1)) if x.size > 1 else float("nan") for x in (a, b))
-    return Groups(key, (mean_interval(a, level=level), mean_interval(b, level=level)), (sds[0], sds[1]), welch(a, b, level),
+    sds = (_sd(a), _sd(b))
+    return Groups(key, (mean_interval(a, level=level), mean_interval(b, level=level)), sds, welch(a, b, level),
                   student(a, b, level), hedges_g(a, b, level))  # fmt: skip
 
 
@@ -204,6 +204,10 @@ def explained(values: Values, changes: bool, ill: bool | None, level: float) -> 
 def _r_squared(y: np.ndarray, X: np.ndarray) -> float:
     left = least_squares(X, y).residuals
     return 1.0 - float(left @ left) / float(((y - y.mean()) ** 2).sum())
+
+
+def _sd(x: np.ndarray) -> float:
+    return float(x.std(ddof=1)) if x.size > 1 else float("nan")
 
 
 def _finite(x: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ _SIZE = 0.05
 class Printed:
     """One statement of the paper. ``r``: the correlation printed, or the end of its range that is nearest to zero."""
 
-    key: tuple[str, ...]
+    key: tuple[str, str]
     what: str
     printed: str
     r: float | None = None
@@ -34,11 +34,11 @@ class Printed:
 
 
 GROUPS = (
-    Printed(("t2",), "global T2, patients against controls", "higher, p = 0.009", p=0.009),
-    Printed(("t1",), "T1, patients against controls", "not different", differs=False),
-    Printed(("volume",), "volume, patients against controls", "not different", differs=False),
+    Printed(("t2", ""), "global T2, patients against controls", "higher, p = 0.009", p=0.009),
+    Printed(("t1", ""), "T1, patients against controls", "not different", differs=False),
+    Printed(("volume", ""), "volume, patients against controls", "not different", differs=False),
 )
-READING = Printed(("reading",), "scans of patients read as abnormal", "6 of 11")
+READING = Printed(("reading", ""), "scans of patients read as abnormal", "6 of 11")
 PAIRS = (
     Printed(("t2", "cmap"), "global T2 with CMAP", "r < -0.8", r=-0.8),
     Printed(("t2", "mvic"), "global T2 with strength", "r < -0.8", r=-0.8),
@@ -68,7 +68,7 @@ def table(
 
 
 def _note(level: float) -> str:
-    return (f"Intervals of {100 * level:g} %. The paper printed none: those of 1998 were computed from what it printed and from 11 patients "
+    return (f"Intervals of {100 * level:g} %. The paper printed none: those of 1998 are computed from what it printed and from 11 patients "
             "and 8 controls, of r at -0.8 and 0.73 at the end of the range that it gives. Found again: where the paper says that groups "
             "differ, or that two things go together, p is below 0.05 in the same direction here; where it says that they do not, p is not "
             "below 0.05, which is no proof of likeness; of the reading, where the interval here holds 6 of 11.")  # fmt: skip

@@ -84,8 +84,8 @@ class Told:
     def methods(self) -> tuple[str, ...]:
         out = [
             f"The analysis followed Bryan et al. (Neurology 1998;51:110, doi:{DOI}).",
-            "Patients and controls were compared at the first visit by Welch's t test, with Student's beside it, and Hedges g with its exact "
-            "interval from the noncentral t distribution.",
+            "Patients and controls were compared at the first visit by Welch's t test, with Student's beside it, and Hedges g with its "
+            "exact interval from the noncentral t distribution.",
         ]
         if self.readings:
             out.append("Readings were compared by Fisher's exact test; shares have exact (Clopper-Pearson) intervals.")
@@ -126,8 +126,8 @@ def _rival_said(told: Told, one: Rival) -> str:
 def _sum_said(one: Explained) -> str:
     what = "its change" if one.changes else "its spread"
     return (f"What 1998 could not show: of global T2, {what} between {one.n} people ({one.who}) was {_percent(one.share[0])} % water T2, "
-            f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms a ms of "
-            f"water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat.")  # fmt: skip
+            f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms a ms "
+            f"of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat.")  # fmt: skip
 
 
 def _r(one: Pair) -> str:

@@ -73,7 +73,8 @@ def _pairs(told: Told) -> Table:
         for p in told.pairs
     ]  # fmt: skip
     cols = columns(
-        ("x", "marker", "", "text"), ("y", "what it is held against", "", "text"), ("of", "values of the first visit, or changes", "", "text"),
+        ("x", "marker", "", "text"), ("y", "what it is held against", "", "text"),
+        ("of", "values of the first visit, or changes", "", "text"),
         ("n", "patients with both", "", "count"), ("r", "Pearson's correlation"), *_ENDS, ("p", "its p", "", "p"),
         ("rho", "Spearman's rank correlation"), ("p_rho", "its p, by orders of the people", "", "p"),
         ("least_without_one", "smallest r with one person left out"), ("most_without_one", "largest r with one person left out"),

@@ -39,7 +39,10 @@ def test_what_a_clinician_reads_first():
     row = dict(
         zip((c.name for c in found.table("reliability").columns), found.table("reliability").rows[0], strict=True)
     )
-    assert row["mdc95"] == pytest.approx(1.96 * 2**0.5 * row["wsd"]) and row["wsd_low"] < row["wsd"] < row["wsd_high"]
+    assert (
+        row["mdc95"] == pytest.approx(1.96 * 2**0.5 * row["wsd"])
+        and row["mdc95_low"] < row["mdc95"] < row["mdc95_high"]
+    )
     assert len(found.table("readings").rows) == 40 and not found.exploratory
     drawn = next(f for f in found.figures if isinstance(f, Agreement))
     assert (
@@ -110,7 +113,7 @@ def test_people_who_are_all_alike():
 def test_two_people():
     found = agree.analyse(cohort(read(n=2)), READER)
     assert (
-        "needs three" in found.summary[1] and found.exploratory and found.table("reliability").column("wsd_high")[0] > 0
+        "needs three" in found.summary[1] and found.exploratory and found.table("precision").column("wsd_high")[0] > 0
     )
     with pytest.raises(DataError, match=r"at least two people .* found 1") as said:
         agree.analyse(cohort(read(n=1)), READER)
