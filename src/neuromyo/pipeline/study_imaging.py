@@ -103,7 +103,9 @@ def _mixed(frame: Frame, told: dict[str, set[str]]) -> list[Finding]:
     said = {"acquisition": "the same acquisition", "region_source": "regions drawn by the same hand or program"}
     found = []
     for key, words in said.items():
-        rest = frame[~frame["quantity"].isin(told[key])]
+        rest = frame[
+            ~frame["quantity"].isin(told[key]) & (frame["statistic"] != "subject")
+        ]  # calibrations say how they were made
         counts = rest.groupby("quantity", sort=True)[key].unique()
         for quantity, kinds in counts.items():
             if len(kinds) > 1:

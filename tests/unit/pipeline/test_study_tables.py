@@ -189,6 +189,25 @@ def test_two_biomarkers_and_two_scans_of_all_are_told_apart_by_name(tmp_path):
     } <= names
 
 
+def test_pure_numbers_have_no_unit_and_calibrations_of_a_person_are_told_nowhere(tmp_path):
+    study = two_visits(2, 0, visits=("m0",))
+    study.measured = [{**r, "unit": "1", "quantity": "FA"} for r in study.measured if r["quantity"] == "T2"]
+    study.measured += [{**r, "quantity": "FatT2", "unit": "ms", "side": "", "region": "subject", "statistic": "subject",
+                        "region_source": f"median of {i} voxels"} for i, r in enumerate(study.measured[::2])]  # fmt: skip
+    cohort = cohort_of(study, tmp_path)
+    assert cohort.variable("FA/tibialis-anterior/left").title == "FA/tibialis-anterior/left"
+    assert "FatT2/subject" in cohort.values and not said(cohort.findings, "FatT2")
+
+
+def test_sites_that_scan_otherwise_are_one_variable_and_told(tmp_path):
+    study = two_visits(2, 0, visits=("m0",))
+    for row in study.measured:
+        row["acquisition"] = f"acq-{row['subject']}"
+    cohort = cohort_of(study, tmp_path)
+    assert np.isfinite(cohort.values["T2/tibialis-anterior/left"]).all()
+    assert said(cohort.findings, "T2", "not all values are from the same acquisition", "acq-p01, acq-p02")
+
+
 def test_readers_become_the_occasions_of_agreement(tmp_path):
     study = two_visits(3, 0, visits=("m0",))
     study.measured = [{**r, "region_source": who} for r in study.measured for who in ("anna", "bert")]
@@ -339,7 +358,9 @@ def test_an_outcome_that_the_analysis_does_not_give_is_refused(outcome, where, w
     from neuromyo.pipeline.study_plan import Item
 
     with pytest.raises(NeuromyoError, match=word) as error:
-        study_primary.outcomes(planned([Item("a", "primary", "group", {}, outcome, where)]), [an_analysis()], "0" * 64, 0)
+        study_primary.outcomes(
+            planned([Item("a", "primary", "group", {}, outcome, where)]), [an_analysis()], "0" * 64, 0
+        )
     assert error.value.code == "E-PLAN"
 
 
