@@ -264,6 +264,26 @@ def test_clinical_values_without_visits_join_a_single_visit_and_no_other(tmp_pat
         studying.read(StudyRequest((two["tables"],), two["people"], (two["clinical"] / "cmap.tsv",)))
 
 
+def test_a_visit_that_is_chosen_holds_for_clinical_values_too(tmp_path):
+    made = two_visits(2, 1).write(tmp_path)
+    both = StudyRequest((made["tables"],), made["people"], (made["clinical"],), sessions=("ses-m4",))
+    cohort = studying.read(both)
+    assert cohort.visits == ("m4",) and np.isfinite(cohort.values["mvic.force/ankle-dorsiflexion/left"]).all()
+    alone = studying.read(StudyRequest((), made["people"], (made["clinical"],), sessions=("m0",)))
+    assert alone.visits == ("m0",) and len(alone) == 3
+    with pytest.raises(NeuromyoError, match="there are: m0, m4"):
+        studying.read(StudyRequest((), made["people"], (made["clinical"],), sessions=("m9",)))
+
+
+def test_clinical_values_are_no_readings_of_images(tmp_path):
+    made = two_visits(2, 1, visits=("m0",)).write(tmp_path)
+    cohort = studying.read(
+        StudyRequest((made["tables"],), made["people"], (made["clinical"],), between="region_source")
+    )
+    assert cohort.visits == ("drawn",) and {v.source for v in cohort.variables} == {"imaging"}
+    assert said(cohort.findings, "they have no region_source")
+
+
 def test_disease_tells_covariates_and_grades_count_by_their_place(tmp_path):
     study = two_visits(2, 0, visits=("m0",))
     made = study.write(tmp_path)
