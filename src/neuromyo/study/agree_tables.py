@@ -35,7 +35,7 @@ def of_numbers(
 ) -> tuple[Table, ...]:
     """Reliability (a line a variable), ICC by form, limits of agreement and proportional bias (a line for each two readers)."""
     return (
-        _reliability(found, form, word),
+        _reliability(found, form),
         _icc(found, log),
         _limits(found, pooled, log),
         _proportion(found),
@@ -43,43 +43,30 @@ def of_numbers(
     )
 
 
-def _reliability(found: Sequence[Judgement], form: Form, word: str) -> Table:
+def _reliability(found: Sequence[Judgement], form: Form) -> Table:
     """The numbers that people look for; the others are in `_precision`."""
     told = columns(
         ("variable", "what was read", "", "text"),
-        ("unit", "unit of mean, wSD and MDC95", "", "text"),
         ("n_people", "people", "", "count"),
-        ("n_readers", f"{word}s", "", "count"),
-        ("mean", "mean of all readings"),
         *three("icc", f"ICC({form})"),
-        ("wsd", "within-person standard deviation, the error of one reading"),
         *three("mdc95", "minimal detectable change, or repeatability coefficient"),
-        ("wcv", "within-person coefficient of variation", "%"),
+        ("unit", "unit of MDC95", "", "text"),
     )
-    rows = []
-    for j in found:
-        p, mean = j.precision, float(j.read.values.mean())
-        rows.append(
-            (
-                j.read.variable.name,
-                j.read.variable.unit,
-                p.n,
-                p.k,
-                mean,
-                *of(j.icc[form]),
-                cell(p.wsd.value),
-                *of(p.mdc95),
-                cell(p.wcv.value),
-            )
-        )
+    rows = [
+        (j.read.variable.name, j.precision.n, *of(j.icc[form]), *of(j.precision.mdc95), j.read.variable.unit)
+        for j in found
+    ]
     note = "MDC95 = 1.96 sqrt(2) wSD. The ICC depends on how different the people are; the error of a reading does not."
-    return Table("reliability", "Reliability and the error of one reading", told, tuple(rows), note)
+    return Table("reliability", "Reliability and the change that can be told from error", told, tuple(rows), note)
 
 
 def _precision(found: Sequence[Judgement], word: str) -> Table:
     told = columns(
         ("variable", "what was read", "", "text"),
-        ("unit", "unit of SD and wSD", "", "text"),
+        ("unit", "unit of mean, SD and wSD", "", "text"),
+        ("n_people", "people", "", "count"),
+        ("n_readers", f"{word}s", "", "count"),
+        ("mean", "mean of all readings"),
         ("sd_between", "standard deviation of people's means"),
         *three("wsd", "within-person standard deviation, the error of one reading"),
         *three("consistency", f"the same, {word}s' levels left out"),
@@ -91,18 +78,18 @@ def _precision(found: Sequence[Judgement], word: str) -> Table:
     )
     rows = []
     for j in found:
-        p, spread = j.precision, float(j.read.values.mean(axis=1).std(ddof=1))
+        p, x = j.precision, j.read.values
         each = (p.wsd, p.consistency, p.any_readers, p.wcv, p.wcv_log, p.change_ratio)
-        rows.append(
-            (
-                j.read.variable.name,
-                j.read.variable.unit,
-                spread,
-                *(c for one in each for c in of(one)),
-                cell(p.readers_p),
-            )
+        first = (
+            j.read.variable.name,
+            j.read.variable.unit,
+            p.n,
+            p.k,
+            float(x.mean()),
+            float(x.mean(axis=1).std(ddof=1)),
         )
-    return Table("precision", "The error of one reading in other words", told, tuple(rows))
+        rows.append((*first, *(c for one in each for c in of(one)), cell(p.readers_p)))
+    return Table("precision", "The error of one reading", told, tuple(rows))
 
 
 def _icc(found: Sequence[Judgement], log: bool) -> Table:

@@ -15,6 +15,8 @@ from neuromyo.study.power_tables import label, mean_interval, screened, srm_inte
 
 #: a standard deviation from fewer people than this is not known well enough to plan by
 FEW = 20
+#: with more endpoints than this the first alone is told in sentences; all stand in the tables
+MOST_TOLD = 4
 
 
 def arms(n0: int, n1: int) -> str:
@@ -28,9 +30,13 @@ def summary(found: Sequence[Sized], both: Together | None, options: Options) -> 
     plain = [s for s in ordered if s.endpoint.who in (EVERYBODY, "stated")]
     said = [_needed(plain[0], options)]
     if len(plain) > 1:
-        rest = "; ".join(f"{label(s.endpoint)} {arms(s.n0, s.n1) if s.n0 and s.n1 else _too_many()}" for s in plain[1:])
+        rest = "; ".join(
+            f"{label(s.endpoint)} {arms(s.n0, s.n1) if s.n0 and s.n1 else _too_many()}" for s in plain[1:6]
+        )
+        rest += f"; and {len(plain) - 6} more in the table" if len(plain) > 6 else ""
         said.append(f"That is the fewest of {len(plain)} endpoints; the others: {rest}.")
-    said += [s for one in plain for s in (_spread(one, options), _pilot(one, options), _simulated(one)) if s]
+    told = plain if len(plain) <= MOST_TOLD else plain[:1]
+    said += [s for one in told for s in (_spread(one, options), _pilot(one, options), _simulated(one)) if s]
     said += [
         _enriched(s, next(p for p in plain if p.endpoint.name == s.endpoint.name), options)
         for s in ordered
@@ -48,8 +54,8 @@ def _needed(s: Sized, options: Options) -> str:
     left, total = "", s.enrolled(options.dropout)
     if options.dropout > 0:
         left = f"; with {percent(options.dropout)} leaving, {total} have to be enrolled in all"
-    control = "each" if s.n0 == s.n1 else "controls"
-    return f"To show {aim}, {arms(s.n0, s.n1)} have to finish ({s.approximate:.1f} by the normal approximation, for {control}){left}."
+    control = "" if s.n0 == s.n1 else " controls"
+    return f"To show {aim}, {arms(s.n0, s.n1)} have to finish (the normal approximation says {s.approximate:.1f}{control}){left}."
 
 
 def _too_many() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together, power_of
 
 _POINTS = 60
+#: lines that a drawing of power holds: those of the endpoints that need the fewest people
+_MOST_LINES = 6
 
 
 def mean_interval(one: Endpoint, level: float) -> Interval:
@@ -43,28 +45,15 @@ def sizes_table(found: Sequence[Sized], options: Options) -> Table:
         ("n_control", "controls who have to finish, by noncentral t", "", "count"),
         ("n_treated", "treated who have to finish", "", "count"),
         ("power", "power with them, by formula"),
-        ("power_simulated", "power with them, simulated"),
         ("n_control_limit", f"controls if the SD were its upper {percent(options.confidence)} limit", "", "count"),
-        ("assurance", "power to be expected, the pilot being as uncertain as it is"),
         ("n_enrolled", f"people to enrol in both arms, {percent(options.dropout)} leaving", "", "count"),
         ("n_screened", "people to screen, where they are chosen", "", "count"),
     )
     rows = []
     for s in found:
-        sim, enrolled = s.simulated, s.enrolled(options.dropout)
+        one, enrolled = s.endpoint, s.enrolled(options.dropout)
         rows.append(
-            (
-                s.endpoint.name,
-                s.endpoint.who,
-                s.n0,
-                s.n1,
-                cell(s.reached),
-                sim.power if sim else None,
-                s.n0_limit,
-                cell(s.assurance),
-                enrolled,
-                screened(s, options.dropout),
-            )
+            (one.name, one.who, s.n0, s.n1, cell(s.reached), s.n0_limit, enrolled, screened(s, options.dropout))
         )
     note = "Blank: not known, or more than 100,000. The standard deviation is taken to be the same in both arms."
     return Table("sample-size", "People needed", told, tuple(rows), note)
@@ -85,8 +74,10 @@ def basis_table(found: Sequence[Sized], options: Options) -> Table:
         *three("srm", "standardised response mean"),
         ("effect", "difference of the arms in standard deviations"),
         ("n_approximate", "controls by the normal approximation, not rounded"),
+        ("power_simulated", "power with the people needed, simulated"),
         ("trials", "trials simulated", "", "count"),
         ("simulation_se", "Monte Carlo standard error of the simulated power"),
+        ("assurance", "power to be expected, the pilot being as uncertain as it is"),
         *three("eligible", "share of the pilot's people who could be enrolled"),
     )
     rows = []
@@ -106,8 +97,8 @@ def basis_table(found: Sequence[Sized], options: Options) -> Table:
                 *of(srm),
                 s.effect,
                 s.approximate,
-                sim.repeats if sim else None,
-                sim.se if sim else None,
+                *((sim.power, sim.repeats, sim.se) if sim else (None, None, None)),
+                cell(s.assurance),
                 *of(one.eligible),
             )
         )
@@ -160,6 +151,7 @@ def pilot_table(found: Sequence[Endpoint]) -> Table:
 
 def curves(found: Sequence[Sized], options: Options) -> tuple[Curves, Table]:
     """Power against controls, a line an endpoint with a band for how the standard deviation may be; and the same as a table."""
+    found = sorted(found, key=lambda s: s.n0 or inf)[:_MOST_LINES]
     drawn = [s for s in found if s.n0 is not None]
     reach = min(4 * min(s.n0 or 0 for s in drawn), 2 * max(s.n0 or 0 for s in drawn)) if drawn else 100
     n = np.unique(np.rint(np.linspace(_first(options), max(reach, 20), _POINTS)))

@@ -1,4 +1,7 @@
-"""Sample size and power: against statsmodels, published numbers, each other and simulation."""
+"""Sample size and power: against statsmodels, published numbers, each other and simulation.
+
+The whole, with the figures: NEUROMYO_TEST_REPEATS=10000 pytest -s tests/unit/stats/test_stats_sample_size.py
+"""
 
 import math
 import os
@@ -16,6 +19,7 @@ REPEATS = int(os.environ.get("NEUROMYO_TEST_REPEATS", "500"))
 
 def like(share, truth, repeats):
     """Within what chance breaks less than once in 1000."""
+    print(f"{100 * share:.2f} % of {repeats} for {100 * truth:.2f} %")
     return abs(share - truth) <= 3.4 * math.sqrt(truth * (1 - truth) / repeats) + 1e-9
 
 

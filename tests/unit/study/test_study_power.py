@@ -55,7 +55,7 @@ def test_becker_from_a_published_srm():
     assert one["n_control"] == one["n_treated"] == 60  # noncentral t: 59.03
     assert one["power"] == pytest.approx(TTestIndPower().power(0.52, 60, 0.05), abs=1e-8)
     assert abs(one["power_simulated"] - one["power"]) < 3.5 * one["simulation_se"] and one["trials"] == 10_000
-    assert "60 people in each arm" in found.summary[0] and "58.1 by the normal approximation" in found.summary[0]
+    assert "60 people in each arm" in found.summary[0] and "the normal approximation says 58.1" in found.summary[0]
     assert one["assurance"] is None and "cannot be told" in " ".join(found.summary) and not found.exploratory
 
 
@@ -217,3 +217,18 @@ def test_pilots_that_say_nothing():
 def one_visit():
     study = pilot(5).at("m0")
     return replace(study, visits=("m0",))
+
+
+def test_many_endpoints_are_told_in_short():
+    study = pilot(12)
+    more = {f"T2/{i}": study.values["T2/ta"] + np.tile([0.0, 0.1 * i], 12) for i in range(1, 8)}
+    many = replace(
+        study, variables=(*study.variables, *(Variable(k, "ms") for k in more)), values={**study.values, **more}
+    )
+    found = power.analyse(many, Options(repeats=200))
+    assert (
+        len(found.table("basis").rows) == 9
+        and len(found.summary) == 5
+        and "and 3 more in the table" in found.summary[1]
+    )
+    assert len(next(f for f in found.figures if isinstance(f, Curves)).lines) == 6
