@@ -10,7 +10,7 @@ from scipy import stats
 from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.phantom import als_1998
-from neuromyo.study import bryan, bryan_recovered
+from neuromyo.study import bryan, bryan_numbers, bryan_recovered
 from neuromyo.study.bryan import Options, analyse, prepared
 
 MADE = als_1998.draw()
@@ -112,6 +112,15 @@ def test_groups_correlations_and_readings_are_those_of_scipy():
     patients, controls = rows(FOUND, "readings")
     assert (patients["abnormal"], patients["n"], controls["abnormal"], controls["n"]) == (6, 11, 0, 8)
     assert patients["p"] == pytest.approx(stats.fisher_exact([[6, 5], [0, 8]])[1], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("a", "n", "b", "m"), [(6, 11, 0, 8), (3, 11, 3, 8), (0, 11, 0, 8), (11, 11, 0, 8), (2, 5, 4, 9)]
+)
+def test_fishers_exact_p_is_that_of_scipy(a, n, b, m):
+    assert bryan_numbers._fisher(a, n, b, m) == pytest.approx(
+        stats.fisher_exact([[a, n - a], [b, m - b]])[1], abs=1e-12
+    )
 
 
 def test_one_person_left_out_in_turn():
