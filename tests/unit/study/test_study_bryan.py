@@ -83,6 +83,12 @@ def test_the_chosen_cohort_has_all_of_the_papers_findings():
     assert all(row["n"] == 11 for row in rows(FOUND, "paper"))
 
 
+def test_the_first_sentence_counts_what_came_up_again():
+    assert FOUND.summary[0] == "Of the 8 findings of Bryan et al. 1998, 8 came up again and 0 did not."
+    fewer = analyse(cohort(leave=("T1",))).summary[0]
+    assert fewer == "Of the 8 findings of Bryan et al. 1998, 7 came up again and 0 did not; 1 could not be looked for."
+
+
 def test_a_cohort_without_disease_has_none_of_them():
     rng = np.random.default_rng(8)
     flat = {k: v.mean() + 0.05 * v.mean() * rng.normal(size=v.shape) for k, v in MADE.values.items()}
@@ -143,7 +149,8 @@ def test_the_marker_that_follows_most_closely_is_the_same_whichever_way_it_point
     assert [r["p"] for r in ours] == pytest.approx([r["p"] for r in theirs], abs=1e-12)
     against_volume = ours[3]
     assert against_volume["y"] == "strength" and against_volume["p"] > 0.05
-    assert any("but the data cannot tell" in s for s in FOUND.summary)
+    told = next(s for s in FOUND.summary if s.startswith("Global T2 followed strength"))
+    assert "more closely than T1 (|r| = 0.05" in told and told.count("which may be chance") == 1
 
 
 def test_shares_of_global_t2_add_up_and_are_those_of_statsmodels():
@@ -204,7 +211,7 @@ def test_two_muscles_need_a_name_unless_one_is_that_of_1998():
     soleus = replace(VARIABLES["T2"], name="T2/soleus", structure="soleus")
     people = cohort().with_variable(soleus, MADE.values["T2"].ravel() + 1)
     assert analyse(people).summary == FOUND.summary
-    assert "37.8 against 34.1 ms" in analyse(people, Options(t2="T2/soleus")).summary[0]
+    assert "37.8 against 34.1 ms" in analyse(people, Options(t2="T2/soleus")).summary[1]
     left = replace(VARIABLES["T2"], name="T2/left", side="left")
     error = refused(people.with_variable(left, MADE.values["T2"].ravel()))
     assert error.code == "E-STUDY" and "T2/left" in error.found and "--t2" in error.remedy
