@@ -30,7 +30,8 @@ _OTHERS = {
     "blind": ("neuromyo.cli.study_blind", "blind", "Code people, groups and visits of tables; the key goes apart."),
     "unblind": ("neuromyo.cli.study_blind", "unblind", "Undo the coding, once a plan is sealed."),
 }
-_MOST_ROWS = 30
+#: what fits a screen; all of it stands in the files
+_MOST_ROWS, _MOST_COLUMNS, _MOST_SENTENCES = 30, 9, 16
 
 
 class _Verbs(TyperGroup):
@@ -98,7 +99,7 @@ def _verb(kind: str) -> Any:
         between: Between = "session",
         session: SessionFlag = None,
         statistic: Statistic = "mean",
-        unit: Unit = None,
+        clinical_unit: Unit = None,
         group_column: GroupColumn = "group",
         keep_doubtful: KeepDoubtful = False,
         dataset: Dataset = None,
@@ -106,17 +107,29 @@ def _verb(kind: str) -> Any:
     ) -> int:
         from neuromyo.io.phenotype import units_of
 
+        months, chosen = _months_and_names(visits)
+        own_visits = "visits" in own and bool(chosen)
         request = studying.StudyRequest(
-            tuple(tables or ()), people, tuple(clinical or ()), sides, tuple(worse or ()), tuple(visits or ()), between,
-            tuple(w for text in session or () for w in study_flags.split(text)), statistic, group_column, keep_doubtful, dataset,
-            units_of(unit or []),
+            tuple(tables or ()), people, tuple(clinical or ()), sides, tuple(worse or ()), months, between,
+            (*(w for text in session or () for w in study_flags.split(text)), *(() if own_visits else chosen)), statistic, group_column,
+            keep_doubtful, dataset, kind in studying.WITHOUT_TABLES, units_of(clinical_unit or []),
         )  # fmt: skip
-        typed = {**(options or {}), **({"between": between} if "between" in own else {})}
+        typed = {
+            **(options or {}),
+            **({"between": between} if "between" in own else {}),
+            **({"visits": list(chosen)} if own_visits else {}),
+        }
         _run(kind, request, study_flags.given(module.Options, typed), out)
         return 0
 
     doc = f"{module.TITLE}.\n\n{_first_paragraph(module.__doc__)}"
     return study_flags.function(analysis, study_flags.parameters(module.Options, taken=_COMMON), doc)
+
+
+def _months_and_names(visits: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """``m0=0,m4=4`` states times, ``m0,m4`` chooses visits."""
+    words = [w.strip() for text in visits or () for w in text.split(",") if w.strip()]
+    return tuple(w for w in words if "=" in w), tuple(w for w in words if "=" not in w)
 
 
 def _first_paragraph(doc: str | None) -> str:
@@ -139,7 +152,12 @@ def tell(done: Any) -> None:
         _say(one)
     seen: set[str] = set()
     _notes([f for a in (done.results, *done.results.analyses) for f in a.findings], seen)
-    speaker.out(*done.files)
+    if done.files:
+        page = [f for f in done.files if f.endswith("study.html")]
+        speaker.out(
+            *(page or done.files[:1]),
+            f"and {len(done.files) - 1} more files beside it: tables, figures, methods, numbers",
+        )
 
 
 def _notes(findings: list[Finding], seen: set[str]) -> None:
@@ -150,10 +168,8 @@ def _notes(findings: list[Finding], seen: set[str]) -> None:
 
 
 def _say(one: Analysis) -> None:
-    speaker.out(
-        one.title + (" (exploratory: too few people to confirm anything)" if one.exploratory else ""), *one.summary
-    )
-    for table in one.tables[:1]:
+    speaker.out(one.title + (" (exploratory: it suggests, and shows nothing)" if one.exploratory else ""), *one.summary)
+    for table in [t for t in one.tables if len(t.columns) <= _MOST_COLUMNS][:1]:
         heads = [f"{c.name} ({c.unit})" if c.unit else c.name for c in table.columns]
         rows = [[_cell(v, c.kind) for v, c in zip(row, table.columns, strict=True)] for row in table.rows[:_MOST_ROWS]]
         speaker.table(table.title, heads, rows)
@@ -202,7 +218,11 @@ Worse = Annotated[
 ]
 Visits = Annotated[
     list[str] | None,
-    typer.Option("--visits", metavar="VISIT=MONTHS", help="When visits were, where no dates are known: m0=0,m4=4."),
+    typer.Option(
+        "--visits",
+        metavar="VISIT=MONTHS",
+        help="When visits were, where no dates are known: m0=0,m4=4. Or which of them: m0,m4.",
+    ),
 ]
 Between = Annotated[
     str,
@@ -215,7 +235,8 @@ SessionFlag = Annotated[
 ]
 Statistic = Annotated[str, typer.Option("--statistic", help="Which summary of the voxels: mean, median, region-fit.")]
 Unit = Annotated[
-    list[str] | None, typer.Option("--unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it.")
+    list[str] | None,
+    typer.Option("--clinical-unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it."),
 ]
 GroupColumn = Annotated[str, typer.Option("--group-column", help="Column of --people that holds the group.")]
 KeepDoubtful = Annotated[
@@ -224,5 +245,19 @@ KeepDoubtful = Annotated[
 Dataset = Annotated[
     Path | None, typer.Option("--bids", metavar="BIDS", help="Dataset whose sessions.tsv tells the dates of visits.")
 ]
-_COMMON = ("tables", "out", "people", "clinical", "sides", "worse", "visits", "between", "session", "statistic", "unit", "group_column",
-           "keep_doubtful", "dataset")  # fmt: skip
+_COMMON = (
+    "tables",
+    "out",
+    "people",
+    "clinical",
+    "sides",
+    "worse",
+    "visits",
+    "between",
+    "session",
+    "statistic",
+    "clinical_unit",
+    "group_column",
+    "keep_doubtful",
+    "dataset",
+)

@@ -38,20 +38,30 @@ def read(paths: Sequence[Path], units: Mapping[str, str] | None = None) -> Clini
     by `neuromyo phenotype --check`. Of a table that no dictionary knows a folder is read without it, which is told.
     """
     findings: list[Finding] = []
-    files = [pair for path in paths for pair in _files(path, findings)]
     by_measure: dict[str, list[phenotype.Reading]] = {}
-    for path, measure in files:
-        reading = phenotype.read_table(path, measure, units=units, name=printable(path.name))
-        _refuse(reading)
+    for reading in readings(paths, units, findings):
         findings += [f for f in reading.findings if f.level != "stop"]
-        by_measure.setdefault(measure.name, []).append(reading)
+        by_measure.setdefault(reading.measure.name, []).append(reading)
     values, traits = [], {}
-    for readings in by_measure.values():
-        entries, clashes = phenotype.merged(readings)
+    for same in by_measure.values():
+        entries, clashes = phenotype.merged(same)
         if clashes:
             raise _error(clashes)
-        _sort_out(entries, readings[0].measure, values, traits, findings)
+        _sort_out(entries, same[0].measure, values, traits, findings)
     return Clinical(tuple(values), traits, tuple(findings))
+
+
+def readings(
+    paths: Sequence[Path], units: Mapping[str, str] | None = None, findings: list[Finding] | None = None
+) -> list[phenotype.Reading]:
+    """Each table as `io.phenotype` reads it; the first thing wrong with one is raised, tables of no known measure are told."""
+    found = []
+    told = [] if findings is None else findings
+    for path, measure in (pair for one in paths for pair in _files(one, told)):
+        reading = phenotype.read_table(path, measure, units=units, name=printable(path.name))
+        _refuse(reading)
+        found.append(reading)
+    return found
 
 
 def _files(path: Path, findings: list[Finding]) -> Iterator[tuple[Path, Measure]]:

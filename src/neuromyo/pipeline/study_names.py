@@ -102,13 +102,15 @@ def _one(word: str, known: Sequence[str], option: str) -> Sequence[str]:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Shell patterns, part by part of the path; brackets stand for themselves, and may be left out."""
-    escaped = pattern.replace("[", "[[]")
-    parts, wanted = name.split("/"), escaped.split("/")
-    return any(
-        len(p) == len(wanted) and all(fnmatch.fnmatchcase(a, b) for a, b in zip(p, wanted, strict=True))
-        for p in (parts, _bare(name).split("/"))
-    )
+    """Shell patterns, part by part of the path; a last ``*`` stands for all that follows, brackets for themselves."""
+    wanted = pattern.replace("[", "[[]").split("/")
+    return any(_parts_match(p, wanted) for p in (name.split("/"), _bare(name).split("/")))
+
+
+def _parts_match(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    if wanted[-1] == "*" and len(parts) > len(wanted):
+        parts = parts[: len(wanted)]
+    return len(parts) == len(wanted) and all(fnmatch.fnmatchcase(a, b) for a, b in zip(parts, wanted, strict=True))
 
 
 def _bare(name: str) -> str:

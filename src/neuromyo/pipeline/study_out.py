@@ -107,14 +107,20 @@ def _beside(analyses: Sequence[Analysis]) -> Iterator[tuple[str, str]]:
     report = _report()
     for i, (kind, one) in enumerate(zip(kinds, analyses, strict=True)):
         again = kinds[: i + 1].count(kind)
-        head = "" if len(kinds) == 1 else f"{kind}-{again}-" if again > 1 else f"{kind}-"
         for each in one.tables:
-            stem = f"tables/{head}{_safe(each.id)}"
+            stem = f"tables/{_stem(each.id, kind, again, len(kinds))}"
             lines = [[c.name for c in each.columns], *([_cell(v) for v in row] for row in each.rows)]
             yield f"{stem}.tsv", "\n".join("\t".join(table.cell(v, each.id) for v in line) for line in lines) + "\n"
             yield f"{stem}.json", _json(_meaning(each))
         for figure in one.figures if report else ():
-            yield f"figures/{head}{_safe(figure.id)}.svg", report.standalone(figure)
+            yield f"figures/{_stem(figure.id, kind, again, len(kinds))}.svg", report.standalone(figure)
+
+
+def _stem(id_: str, kind: str, again: int, analyses: int) -> str:
+    """What a file is called: the id, with the analysis' kind before it where there are several, a number where one is there twice."""
+    word = id_ if _ID.fullmatch(id_) else re.sub(r"[^a-z0-9]+", "-", id_.casefold()).strip("-") or "table"
+    named = word if analyses == 1 or word.startswith(f"{kind}-") else f"{kind}-{word}"
+    return f"{named}-{again}" if again > 1 else named
 
 
 def _meaning(each: Table) -> dict[str, Any]:
@@ -156,11 +162,6 @@ def _provenance(results: Results) -> dict[str, str]:
     return said | {k: v if isinstance(v, str) else _json(v).strip() for k, v in results.provenance.items()}
 
 
-def _safe(word: str) -> str:
-    """An id as a file is called."""
-    return word if _ID.fullmatch(word) else re.sub(r"[^a-z0-9]+", "-", word.casefold()).strip("-") or "table"
-
-
 def _cell(value: Any) -> Any:
     """Infinity, which an interval may reach, is written in words; tables have no number for it."""
     return (
@@ -173,15 +174,15 @@ def _cell(value: Any) -> Any:
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """Numbers that JSON lacks become null, NumPy's become Python's."""
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: numbers that JSON lacks become null, NumPy's become Python's."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuromyo.core import options as core_options
+from neuromyo.core.analysis import Analysis
 from neuromyo.core.cohort import MONTH_DAYS, Cohort
 from neuromyo.core.errors import Finding
 from neuromyo.io import store
@@ -40,22 +41,23 @@ def run(asked: Asked, request: studying.StudyRequest, out: Path | None, title: s
     return Done(results, written(out, results))
 
 
-def analysed(
-    asked: Asked,
-    cohort: Cohort,
-    title: str = "",
-    more: Sequence[Finding] = (),
-    provenance: Mapping[str, Any] | None = None,
-) -> Results:
+def analysed(asked: Asked, cohort: Cohort, title: str = "") -> Results:
     """The analyses of a cohort, with the flow of people through it."""
     found = [studying.analyse(kind, cohort, given) for kind, given in asked]
-    analyses = tuple(one for one, _ in found)
     used = tuple(core_options.as_dict(options) for _, options in found)
+    return assembled(title, tuple(one for one, _ in found), used, cohort)
+
+
+def assembled(
+    title: str, analyses: Sequence[Analysis], options: Sequence[Mapping[str, Any]], cohort: Cohort, more: Sequence[Finding] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> Results:  # fmt: skip
+    """Finished analyses as the results of a study; ``more``: findings that come first."""
     people = flow(cohort) if cohort.people else None
     return Results(
         title or analyses[0].title,
-        analyses,
-        used,
+        tuple(analyses),
+        tuple(options),
         people,
         design(cohort),
         (*more, *cohort.findings),

@@ -20,10 +20,12 @@ from neuromyo.pipeline.controls import visit_order
 
 @dataclass(frozen=True)
 class Calendar:
-    """``dates``: person -> visit -> when it began; ``months``: visit -> planned time since the first one, in the order of the visits."""
+    """``dates``: person -> visit -> when it began; ``months``: visit -> planned time since the first one, in the order of the visits;
+    ``days``: person -> visit -> days since the first, as a key of blinded tables keeps them."""
 
     dates: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     months: Mapping[str, float] = field(default_factory=dict)
+    days: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
@@ -48,7 +50,12 @@ def stated(text: Sequence[str]) -> dict[str, float]:
     return out
 
 
-def read(root: Path | None, people: Iterable[str], months: Mapping[str, float]) -> Calendar:
+def read(
+    root: Path | None,
+    people: Iterable[str],
+    months: Mapping[str, float],
+    days: Mapping[str, Mapping[str, float]] | None = None,
+) -> Calendar:
     """The dates that a dataset states of these people (sessions.tsv, scans.tsv), beside the months. E-DATE where dates contradict each
     other; what else is wrong there is told."""
     dates: dict[str, Mapping[str, datetime]] = {}
@@ -63,7 +70,7 @@ def read(root: Path | None, people: Iterable[str], months: Mapping[str, float]) 
         ]
         if found.dates:
             dates[who] = found.dates
-    return Calendar(dates, months, tuple(findings))
+    return Calendar(dates, months, days or {}, tuple(findings))
 
 
 def days(person: np.ndarray, visit: np.ndarray, calendar: Calendar) -> tuple[np.ndarray, tuple[Finding, ...]]:
@@ -78,7 +85,7 @@ def days(person: np.ndarray, visit: np.ndarray, calendar: Calendar) -> tuple[np.
     planned, unknown = [], []
     for who, rows in by.items():
         labels = [visit[i] for i in rows]
-        since = _dated(calendar.dates.get(who, {}), labels)
+        since = _kept(calendar.days.get(who, {}), labels) or _dated(calendar.dates.get(who, {}), labels)
         if since is None and all(v in calendar.months for v in labels):
             first = min(calendar.months[v] for v in labels)
             since = [(calendar.months[v] - first) * MONTH_DAYS for v in labels]
@@ -88,6 +95,10 @@ def days(person: np.ndarray, visit: np.ndarray, calendar: Calendar) -> tuple[np.
             continue
         out[rows] = since
     return out, _told(by, planned, unknown, calendar)
+
+
+def _kept(days: Mapping[str, float], labels: Sequence[str]) -> list[float] | None:
+    return [days[v] - min(days[u] for u in labels) for v in labels] if all(v in days for v in labels) else None
 
 
 def _dated(dates: Mapping[str, datetime], labels: Sequence[str]) -> list[float] | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from neuromyo.core import options as core_options
 from neuromyo.core.analysis import Analysis
 from neuromyo.core.cohort import Cohort
@@ -36,12 +38,17 @@ NAMING = (
     "y",
     "variable",
     "outcome",
-    "baseline",
     "markers",
     "predictors",
     "targets",
     "against",
+    "enrich",
 )
+
+#: analyses that can do without any table
+WITHOUT_TABLES = ("power",)
+#: a study of nobody, for those
+NOBODY = Cohort(np.zeros(0, dtype=object), np.zeros(0, dtype=object), np.zeros(0), (), {}, (), {})
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class StudyRequest:
     tables : of measurements, or folders of runs; people : table of participants, or a dataset; clinical : tables or folders of them
     sides : each, mean, left, right or worse; worse : quantity=high|low; visits : label=months; between : what repeats differ in
     sessions : only these visits; statistic : of the voxels; units : of clinical columns whose tables do not state them
+    may_be_empty : no table is fine too, where an analysis can do with numbers that are stated
+    days : person -> visit -> days, where a key of blinded tables keeps them
     """
 
     tables: tuple[Path, ...] = ()
@@ -65,11 +74,15 @@ class StudyRequest:
     group_column: str = "group"
     keep_doubtful: bool = False
     dataset: Path | None = None
+    may_be_empty: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def read(request: StudyRequest) -> Cohort:
     """All tables of a study as one cohort; what was noticed is among its findings. Errors say table, row and remedy."""
+    if not request.tables and not request.clinical and request.may_be_empty:
+        return NOBODY
     months = study_time.stated(request.visits)
     clinical = study_clinical.read(request.clinical, request.units) if request.clinical else study_clinical.Clinical()
     frame, findings = _imaging(request) if request.tables or not request.clinical else (None, ())
@@ -81,7 +94,7 @@ def read(request: StudyRequest) -> Cohort:
         study_people.refuse_strangers(frame["subject"].unique(), known, "measurements")
     study_people.refuse_strangers({who for who, *_ in clinical.values} | set(clinical.traits), known, "clinical tables")
     known = study_people.with_traits(known, clinical.traits)
-    calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months)
+    calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months, request.days)
     cohort = study_cohort.build(frame, clinical, known, calendar)
     findings = (*told, *clinical.findings, *findings, *cohort.findings, *study_people.groups_told(known, labels))
     return study_sides.take(replace(cohort, findings=findings), request.sides, study_sides.directions(request.worse))

@@ -16,13 +16,13 @@ from neuromyo.report import study_tables
 from neuromyo.report.html import relative_link, render
 from neuromyo.report.study_axes import NARROW
 from neuromyo.report.study_figures import caption, drawing, plot_of, standalone, told
-from neuromyo.report.study_methods import Methods, gathered, methods, software
+from neuromyo.report.study_methods import gathered, methods, software
 from neuromyo.report.study_tables import ShownTable
 
 __all__ = ["StudyView", "drawing", "files", "methods", "page", "standalone"]
 
-#: so many figures of an analysis, and sentences of its summary, are shown at once
-FIGURES, SENTENCES = 6, 10
+#: so many figures of an analysis, sentences of its summary and cautions are shown at once
+FIGURES, SENTENCES, FINDINGS = 6, 10, 6
 _LEVELS = {"stop": "Stopped", "warn": "Warning", "note": "Note"}
 _TYPES = {"tsv": "text/tab-separated-values", "json": "application/json", "svg": "image/svg+xml", "md": "text/markdown"}
 
@@ -91,6 +91,7 @@ class Part:
     folded: tuple[ShownFigure, ...]
     tables: tuple[TableOnPage, ...]
     findings: tuple[tuple[Finding, int], ...]
+    more_findings: tuple[tuple[Finding, int], ...]
 
 
 def page(view: StudyView) -> str:
@@ -117,6 +118,7 @@ def page(view: StudyView) -> str:
 
 def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]) -> Part:
     figures = [_figure(f, stems["figure " + f.id], groups) for f in one.figures]
+    found = merged(one.findings)
     first = len(figures) if len(figures) <= FIGURES + 1 else FIGURES
     return Part(
         anchor=f"a{i + 1}",
@@ -126,19 +128,30 @@ def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]
         figures=tuple(figures[:first]),
         folded=tuple(figures[first:]),
         tables=tuple(_table(t, stems["table " + t.id]) for t in one.tables),
-        findings=merged(one.findings),
+        findings=found[:FINDINGS],
+        more_findings=found[FINDINGS:],
     )
 
 
 def _figure(figure: Figure, stem: str, groups: Sequence[str]) -> ShownFigure:
     link = _link(f"{stem}.svg", standalone(figure, groups), f"figure {figure.title}")
-    return ShownFigure(figure.title, drawing(figure, groups), caption(figure), plot_of(figure, groups).width > NARROW, told(figure), link)
+    return ShownFigure(
+        figure.title,
+        drawing(figure, groups),
+        caption(figure),
+        plot_of(figure, groups).width > NARROW,
+        told(figure),
+        link,
+    )
 
 
 def _table(table: Table, stem: str) -> TableOnPage:
     made = study_tables.shown(table)
     missing = any(c.why for row in (*made.rows, *made.folded) for c in row)
-    links = (_link(f"{stem}.tsv", study_tables.tsv(table), f"table {table.title}"), _link(f"{stem}.json", study_tables.as_json(table), f"table {table.title}"))
+    links = (
+        _link(f"{stem}.tsv", study_tables.tsv(table), f"table {table.title}"),
+        _link(f"{stem}.json", study_tables.as_json(table), f"table {table.title}"),
+    )
     return TableOnPage(table.title, made, table.note, missing, links)
 
 
@@ -154,7 +167,12 @@ def merged(findings: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
     for f in findings:
         kinds.setdefault((f.code, f.message), []).append(f)
     order = list(_LEVELS)
-    return tuple(sorted(((v[0], len(v)) for v in kinds.values()), key=lambda one: order.index(one[0].level) if one[0].level in order else 9))
+    return tuple(
+        sorted(
+            ((v[0], len(v)) for v in kinds.values()),
+            key=lambda one: order.index(one[0].level) if one[0].level in order else 9,
+        )
+    )
 
 
 def groups_of(view: StudyView) -> tuple[str, ...]:
@@ -171,7 +189,7 @@ def groups_of(view: StudyView) -> tuple[str, ...]:
 
 
 def files(analyses: Sequence[Analysis]) -> dict[str, str]:
-    """Everything to be written beside the page, by relative path: ``tables/*.tsv``, ``tables/*.json``, ``figures/*.svg``, ``methods.md``."""
+    """Everything to be written beside the page, by relative path: ``tables/*.tsv`` and ``.json``, ``figures/*.svg``, ``methods.md``."""
     groups = groups_of(StudyView("", tuple(analyses)))
     out: dict[str, str] = {}
     for one, stems in zip(analyses, _stems(analyses), strict=True):
@@ -192,10 +210,12 @@ def _stems(analyses: Sequence[Analysis]) -> list[dict[str, str]]:
         made = {}
         for what in [*("table " + t.id for t in one.tables), *("figure " + f.id for f in one.figures)]:
             kind, id_ = what.split(" ", 1)
-            base = re.sub(r"[^a-z0-9]+", "-", (f"{one.kind}-{id_}" if len(analyses) > 1 else id_).lower()).strip("-") or kind
-            stem, n = base, 2
-            while f"{kind} {stem}" in taken:
-                stem, n = f"{base}-{n}", n + 1
+            safe = re.sub(r"[^a-z0-9]+", "-", id_.lower()).strip("-") or kind
+            many = [f"{one.kind}-", *(f"{one.kind}-{n}-" for n in range(2, len(analyses) + 2))]
+            heads = [re.sub(r"[^a-z0-9]+", "-", h.lower()) for h in (many if len(analyses) > 1 else ["", *many])]
+            stem = next(
+                (h + safe for h in heads if f"{kind} {h}{safe}" not in taken), f"{heads[-1]}{safe}-{len(taken)}"
+            )
             taken.add(f"{kind} {stem}")
             made[what] = stem
         out.append(made)

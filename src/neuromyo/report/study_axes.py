@@ -43,7 +43,9 @@ def style(place: int) -> tuple[str, str]:
 
 def wide_of(text: str, size: float = TEXT) -> float:
     """About how wide a text is, in drawing units; rather too wide than too narrow."""
-    em = sum(0.36 if c in _NARROW_LETTERS else 0.9 if c in _WIDE_LETTERS else 0.72 if c.isupper() else 0.6 for c in text)
+    em = sum(
+        0.36 if c in _NARROW_LETTERS else 0.9 if c in _WIDE_LETTERS else 0.72 if c.isupper() else 0.6 for c in text
+    )
     return em * size
 
 
@@ -147,7 +149,9 @@ def across_axis(plot: Plot, along: Ruler, y: float, label: str, top: float, abou
         plot.line(at, top, at, y, "grid")
         plot.text(at, y + 16, said, "middle", "tick")
     plot.line(along.axis.start, y, along.axis.end, y, "axis")
-    return words(plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle")
+    return words(
+        plot, (along.axis.start + along.axis.end) / 2, y + 33, label_lines(along.named(label), plot.width), "middle"
+    )
 
 
 def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: int = 5) -> None:
@@ -160,7 +164,9 @@ def up_axis(plot: Plot, up: Ruler, x: float, label: str, right: float, about: in
         words(plot, 4, 15, label_lines(up.named(label), plot.width))
 
 
-def words(plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label") -> float:
+def words(
+    plot: Plot, x: float, y: float, lines: Sequence[str], anchor: str = "start", kind: str = "axis-label"
+) -> float:
     """Lines of text one below the other from ``y`` on; where the last one stands."""
     for i, line in enumerate(lines):
         plot.text(x, y + 15 * i, line, anchor, kind)
@@ -226,7 +232,13 @@ def shortened(text: str, room: float, size: float = TEXT) -> str:
 
 
 def frame(
-    title: str, xs: Sequence[float], ys: Sequence[float], x_label: str, y_label: str, shown: Sequence[str], size: tuple[float, float, float]
+    title: str,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    x_label: str,
+    y_label: str,
+    shown: Sequence[str],
+    size: tuple[float, float, float],
 ) -> tuple[Plot, Ruler | None, Ruler | None]:
     """A plot as wide as a column with its two axes and room for a legend below; without axes where there is nothing to draw.
 
@@ -252,7 +264,7 @@ def nothing(plot: Plot) -> Plot:
 
 def band(plot: Plot, x: Sequence[float], low: Sequence[float], high: Sequence[float], kind: str) -> None:
     """The area between two lines, given in drawing units; stretches without values are left out."""
-    known = np.isfinite(np.asarray([x, low, high], dtype=float)).all(axis=0)
+    known = np.isfinite(np.sum([x, low, high], axis=0, dtype=float))
     for piece in stretches(known):
         there = list(zip(x[piece], high[piece], strict=True))
         plot.path([*there, *list(zip(x[piece], low[piece], strict=True))[::-1]], kind, closed=True)
@@ -260,7 +272,7 @@ def band(plot: Plot, x: Sequence[float], low: Sequence[float], high: Sequence[fl
 
 def course(plot: Plot, x: Sequence[float], y: Sequence[float], kind: str) -> None:
     """A line through points in drawing units, interrupted where there is none."""
-    known = np.isfinite(np.asarray([x, y], dtype=float)).all(axis=0)
+    known = np.isfinite(np.sum([x, y], axis=0, dtype=float))
     for piece in stretches(known):
         if piece.stop - piece.start > 1:
             plot.path(list(zip(x[piece], y[piece], strict=True)), kind)

@@ -22,7 +22,9 @@ _DRAWN = {
     Forest: lines.forest, Curves: lines.curves, Along: lines.along,
     Matrix: webs.matrix, Chain: webs.chain, Flow: webs.flow,
 }  # fmt: skip
-_COUNTED = re.compile(r"\bn\s*=\s*\d|\d+ (people|persons|pairs|participants|patients|controls|readings)\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\bn\s*=\s*\d|\d+ (people|persons|pairs|participants|patients|controls|readings)\b", re.IGNORECASE
+)
 
 
 def plot_of(figure: Figure, groups: Sequence[str] = ()) -> Plot:
@@ -73,7 +75,7 @@ def _n(figure: Figure) -> str:
         case Agreement():
             return f"n = {int((np.isfinite(figure.mean) & np.isfinite(figure.difference)).sum())}."
         case Courses():
-            return _by_group(_counted(figure.group, np.isfinite(np.asarray(figure.values, dtype=float)).any(axis=1)))
+            return _by_group(_counted(figure.group, np.any(np.isfinite(figure.values), axis=1)))
         case _:
             return ""
 
@@ -93,8 +95,9 @@ def told(figure: Figure) -> tuple[str, ...]:
         return ()
     out = []
     for arm, steps in figure.arms.items():
-        parts = [f"{text} {n}" + (f" (then left: {', '.join(f'{m} {why}' for why, m in left)})" if left else "") for text, n, left in steps]
+        parts = [
+            f"{text} {n}" + (f" (then left: {', '.join(f'{m} {why}' for why, m in left)})" if left else "")
+            for text, n, left in steps
+        ]
         out.append(f"{arm or 'All'}: {'; '.join(parts)}.")
     return tuple(out)
-
-

@@ -11,7 +11,7 @@ from neuromyo.core.analysis import Along, Curves, Forest, Mean
 from neuromyo.report import study_axes as axes
 from neuromyo.report import wording
 from neuromyo.report.study_axes import NARROW, WIDE
-from neuromyo.report.study_numbers import interval
+from neuromyo.report.study_numbers import common_decimals, interval
 from neuromyo.report.svg import Plot
 
 _LEFT, _HIGH = 62.0, 230.0
@@ -32,13 +32,14 @@ def forest(figure: Forest, groups: Sequence[str] = ()) -> Plot:
         return axes.nothing(plot)
     across = axes.ruler([figure.zero, *_reached(known, figure.zero)], _FROM, _TO, 0.05)
     _forest_axis(plot, across, bottom, figure)
+    decimals = common_decimals((m.low, m.high) for m in known)
     y = 12.0
     for one, lines, high in zip(figure.lines, names, heights, strict=True):
         middle = y + high / 2
         axes.words(plot, _FROM - 16, middle + 4 - _ROW / 2 * (len(lines) - 1), lines, "end", "name")
         if math.isfinite(one.value):
             _estimate(plot, across, one, middle)
-        plot.text(_TO + 14, middle + 4, interval(one.value, one.low, one.high), "start", "tick")
+        plot.text(_TO + 14, middle + 4, interval(one.value, one.low, one.high, decimals), "start", "tick")
         y += high
     return plot
 
@@ -49,7 +50,10 @@ def _reached(known: Sequence[Mean], zero: float) -> list[float]:
     widths = [e - m.value for m in known for e in (m.low, m.high) if math.isfinite(e)]
     typical = float(np.median(np.abs(widths))) if widths else 0.0
     most = _FAR * max(typical, (max([*values, zero]) - min([*values, zero])) / 2)
-    return [*values, *(m.value + max(-most, min(e - m.value, most)) for m in known for e in (m.low, m.high) if math.isfinite(e))]
+    return [
+        *values,
+        *(m.value + max(-most, min(e - m.value, most)) for m in known for e in (m.low, m.high) if math.isfinite(e)),
+    ]
 
 
 def _forest_axis(plot: Plot, across: axes.Ruler, bottom: float, figure: Forest) -> None:
@@ -58,7 +62,13 @@ def _forest_axis(plot: Plot, across: axes.Ruler, bottom: float, figure: Forest) 
         plot.text(at, bottom + 16, said, "middle", "tick")
     plot.line(_FROM, bottom, _TO, bottom, "axis")
     plot.line(across(figure.zero), 6, across(figure.zero), bottom, "zero")
-    axes.words(plot, (_FROM + _TO) / 2, bottom + 33, axes.label_lines(across.named(figure.axis), WIDE - 2 * (WIDE - _TO)), "middle")
+    axes.words(
+        plot,
+        (_FROM + _TO) / 2,
+        bottom + 33,
+        axes.label_lines(across.named(figure.axis), WIDE - 2 * (WIDE - _TO)),
+        "middle",
+    )
 
 
 def _estimate(plot: Plot, across: axes.Ruler, one: Mean, y: float) -> None:
@@ -98,19 +108,35 @@ def curves(figure: Curves, groups: Sequence[str] = ()) -> Plot:
         if len(xs) <= 12:
             for a, b, v in zip(xs, heights, figure.lines[name], strict=True):
                 if math.isfinite(b) and math.isfinite(a):
-                    plot.mark(a, b, axes.style(i)[0], f"mark {axes.style(i)[1]}", f"{name}: {wording.number(float(v))}".removeprefix(": "))
+                    plot.mark(
+                        a,
+                        b,
+                        axes.style(i)[0],
+                        f"mark {axes.style(i)[1]}",
+                        f"{name}: {wording.number(float(v))}".removeprefix(": "),
+                    )
     drawn = [(a, up(v)) for n in names for a, v in zip(xs, np.asarray(figure.lines[n], dtype=float), strict=True)]
     _marks(plot, across, up, marks_x, marks_y, drawn)
     _keys(plot, [("line", f"mean {axes.style(i)[1]}", n) for i, n in enumerate(shown)])
     return plot
 
 
-def _marks(plot: Plot, across: axes.Ruler, up: axes.Ruler, xs: Sequence[float], ys: Sequence[float], drawn: Sequence[tuple[float, float]]) -> None:
+def _marks(
+    plot: Plot,
+    across: axes.Ruler,
+    up: axes.Ruler,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    drawn: Sequence[tuple[float, float]],
+) -> None:
     """Dashed lines at the levels to mark, with their numbers at the edge that the curves keep further away from."""
     left, right = across.axis.start, across.axis.end
     for v in ys:
         plot.line(left, up(v), right, up(v), "limit")
-        near = [min((math.hypot(a - x, b - up(v) + 9) for a, b in drawn if math.isfinite(a + b)), default=0.0) for x in (left + 15, right - 15)]
+        near = [
+            min((math.hypot(a - x, b - up(v) + 9) for a, b in drawn if math.isfinite(a + b)), default=0.0)
+            for x in (left + 15, right - 15)
+        ]
         first = near[0] > near[1]
         plot.text(left + 4 if first else right - 3, up(v) - 5, _short(v), "start" if first else "end", "tick")
     for v in xs:
@@ -127,7 +153,9 @@ def along(figure: Along, groups: Sequence[str] = ()) -> Plot:
     difference = "difference significant" if sure.any() else ""
     shown = [*names, *([difference] if difference else [])]
     ys = [v for m in figure.means.values() for a in m for v in axes.finite(np.asarray(a, dtype=float))]
-    plot, across, up = _frame(figure.title, axes.finite(levels) if ys else [], ys, figure.level_axis, figure.axis, shown)
+    plot, across, up = _frame(
+        figure.title, axes.finite(levels) if ys else [], ys, figure.level_axis, figure.axis, shown
+    )
     if across is None or up is None:
         return plot
     order = axes.order_of(names, groups)
@@ -148,7 +176,13 @@ def along(figure: Along, groups: Sequence[str] = ()) -> Plot:
     for piece in axes.stretches(sure & np.isfinite(levels)):
         a, b = xs[piece.start] - gap / 3, xs[piece.stop - 1] + gap / 3
         plot.line(max(a, across.axis.start), up.axis.start - 3, min(b, across.axis.end), up.axis.start - 3, "sure")
-    _keys(plot, [*(("line", f"mean {axes.style(order.index(n))[1]}", n) for n in names), *([("line", "sure", difference)] if difference else [])])
+    _keys(
+        plot,
+        [
+            *(("line", f"mean {axes.style(order.index(n))[1]}", n) for n in names),
+            *([("line", "sure", difference)] if difference else []),
+        ],
+    )
     return plot
 
 
@@ -164,4 +198,4 @@ def _frame(
 
 
 def _short(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")

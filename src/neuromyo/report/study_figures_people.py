@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,7 +55,15 @@ def _estimate(plot: Plot, up: axes.Ruler, mean: Mean, x: float, name: str) -> No
         for end in (mean.low, mean.high):
             plot.line(x - 4, up(end), x + 4, up(end), "estimate")
     if math.isfinite(mean.value):
-        plot.rect(x - 5, up(mean.value) - 1.5, 10, 3, "centre", 1.0, f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}")
+        plot.rect(
+            x - 5,
+            up(mean.value) - 1.5,
+            10,
+            3,
+            "centre",
+            1.0,
+            f"{name}, {mean.label or 'mean'}: {wording.number(mean.value)}",
+        )
 
 
 def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[float]:
@@ -63,8 +72,14 @@ def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[floa
     placed: list[int] = []
     for i in sorted(range(len(heights)), key=lambda j: (heights[j], j)):
         near = [j for j in placed if abs(heights[j] - heights[i]) < dot]
-        tries = sorted({0.0, *(shifts[j] + s * _aside(heights[j] - heights[i], dot) for j in near for s in (-1, 1))}, key=abs)
-        free = (t for t in tries if abs(t) <= half and all(_apart(t - shifts[j], heights[i] - heights[j], dot) for j in near))
+        tries = sorted(
+            {0.0, *(shifts[j] + s * _aside(heights[j] - heights[i], dot) for j in near for s in (-1, 1))}, key=abs
+        )
+        free = (
+            t
+            for t in tries
+            if abs(t) <= half and all(_apart(t - shifts[j], heights[i] - heights[j], dot) for j in near)
+        )
         shifts[i] = next(free, half * math.sin(2.4 * i))  # full: spread over the column without a pattern
         placed.append(i)
     return shifts
@@ -99,7 +114,11 @@ def scatter(figure: Scatter, groups: Sequence[str] = ()) -> Plot:
         shape, kind = axes.style(order.index(group[i]))
         who = figure.labels[i] + ": " if figure.labels else ""
         plot.mark(across(x[i]), up(y[i]), shape, f"mark {kind}", f"{who}{wording.number(x[i])}, {wording.number(y[i])}")
-    axes.legend(plot, [(*_marked(order.index(n)), n or "no group") for n in shown], plot.height - axes.legend_height(shown, NARROW) + 8)
+    axes.legend(
+        plot,
+        [(*_marked(order.index(n)), n or "no group") for n in shown],
+        plot.height - axes.legend_height(shown, NARROW) + 8,
+    )
     return plot
 
 
@@ -119,7 +138,13 @@ def _marked(place: int) -> tuple[str, str]:
 
 
 def _frame(
-    title: str, xs: Sequence[float], ys: Sequence[float], x_label: str, y_label: str, shown: Sequence[str], right: float = NARROW - 14
+    title: str,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    x_label: str,
+    y_label: str,
+    shown: Sequence[str],
+    right: float = NARROW - 14,
 ) -> tuple[Plot, axes.Ruler | None, axes.Ruler | None]:
     return axes.frame(title, xs, ys, x_label, y_label, shown, (_LEFT, right, _HIGH))
 
@@ -132,7 +157,9 @@ def agreement(figure: Agreement, groups: Sequence[str] = ()) -> Plot:
              (figure.lower, figure.lower.label or "lower limit")]  # fmt: skip
     ends = axes.finite(v for m, _ in lines for v in (m.value, m.low, m.high))
     ys = [*off[known], *ends, 0.0] if known.any() else []
-    plot, across, up = _frame(figure.title, mean[known].tolist(), ys, figure.axis, figure.difference_axis, (), NARROW - 96)
+    plot, across, up = _frame(
+        figure.title, mean[known].tolist(), ys, figure.axis, figure.difference_axis, (), NARROW - 96
+    )
     if across is None or up is None:
         return plot
     left, right = across.axis.start, across.axis.end
@@ -168,8 +195,7 @@ def spread(places: Sequence[float], least: float) -> list[float]:
     for p in places:
         out.append(p if not out else max(p, out[-1] + least))
     shift = sum(p - q for p, q in zip(places, out, strict=True)) / max(len(out), 1)
-    moved = [q + shift for q in out] if all(b - a < 1.5 * least for a, b in zip(out, out[1:], strict=False)) else out
-    return moved
+    return [q + shift for q in out] if all(b - a < 1.5 * least for a, b in pairwise(out)) else out
 
 
 def courses(figure: Courses, groups: Sequence[str] = ()) -> Plot:
@@ -185,7 +211,7 @@ def courses(figure: Courses, groups: Sequence[str] = ()) -> Plot:
     entries = [e[2] for e in keys]
     plot = Plot(width, step * rows + axes.legend_height(entries, width), figure.title)
     known = np.isfinite(times) & np.isfinite(values)
-    bands = [m for m in figure.means.values()]
+    bands = list(figure.means.values())
     everything = [*values[known], *(v for m in bands for a in m[1:] for v in axes.finite(a))]
     if not everything:
         return axes.nothing(plot)
@@ -201,7 +227,9 @@ def courses(figure: Courses, groups: Sequence[str] = ()) -> Plot:
     return plot
 
 
-def _panel(plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.Ruler, k: int, place: int, named: bool) -> None:
+def _panel(
+    plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.Ruler, k: int, place: int, named: bool
+) -> None:
     left, right, bottom, top = across.axis.start, across.axis.end, up.axis.start, up.axis.end
     axes.across_axis(plot, across, bottom, figure.time_axis, top)
     axes.up_axis(plot, up, left, "", right)
@@ -210,7 +238,9 @@ def _panel(plot: Plot, figure: Courses, name: str, across: axes.Ruler, up: axes.
                    axes.label_lines(up.named(figure.axis), plot.width))  # fmt: skip
     members = [i for i, g in enumerate(figure.group) if g == name]
     if named:
-        plot.text(left, top - 8, axes.shortened(f"{name or 'no group'} (n = {len(members)})", NARROW - 80), "start", "name")
+        plot.text(
+            left, top - 8, axes.shortened(f"{name or 'no group'} (n = {len(members)})", NARROW - 80), "start", "name"
+        )
     shape, kind = axes.style(place)
     for i in members:
         _person(plot, figure, i, across, up, kind, shape)

@@ -15,8 +15,8 @@ from neuromyo.report.svg import Plot
 
 #: matrix: the narrowest cell whose number can be read, the highest cell, most columns drawn
 _LEAST_CELL, _CELL, _MOST_COLUMNS = 40.0, 26.0, 45
-#: chain: a box's height, the way between rows
-_BOX, _WAY = 46.0, 64.0
+#: chain: a box's height, the way between rows, how wide words beside an arrow may be
+_BOX, _WAY, _LABEL = 46.0, 64.0, 150.0
 
 
 def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
@@ -49,7 +49,11 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
             mark = figure.marks[i][j] if i < len(figure.marks) and j < len(figure.marks[i]) else ""
             tip = f"{figure.rows[i]}, {columns[j]}: {_signed(values[i, j])} {mark}".strip()
             _cell(plot, (left + cell * j, y, cell, high), values[i, j], mark, tip)
-    said = figure.axis + (f"; {len(figure.columns) - len(columns)} more columns stand in the table" if len(columns) < len(figure.columns) else "")
+    said = figure.axis + (
+        f"; {len(figure.columns) - len(columns)} more columns stand in the table"
+        if len(columns) < len(figure.columns)
+        else ""
+    )
     plot.text(left, top + high * len(names) + 20, axes.shortened(said, width - left, SMALL), "start", "tick")
     return plot
 
@@ -94,11 +98,13 @@ def chain(figure: Chain, groups: Sequence[str] = ()) -> Plot:
     rows = ranks(figure.nodes, [(a[0], a[1]) for a in arrows])
     most = max((len(r) for r in rows), default=1)
     skipping = any(_row(rows, a[1]) - _row(rows, a[0]) != 1 for a in arrows)
-    width = NARROW if most <= 2 and not (skipping and most > 1) else WIDE
-    plot = Plot(width, max(16 + len(rows) * (_BOX + _WAY) - _WAY + 16 + 20, 60.0), figure.title)
+    width = NARROW if most <= 1 else WIDE
+    lines = max((len(_interval_kept(a[2], _LABEL)) for a in arrows), default=1)
+    step = _BOX + max(_WAY, 15.0 * lines + 28)
+    plot = Plot(width, max(16 + len(rows) * step - (step - _BOX) + 36, 60.0), figure.title)
     if not figure.nodes:
         return axes.nothing(plot)
-    boxes = _boxes(rows, width, skipping)
+    boxes = _boxes(rows, width, skipping, step)
     labels: list[tuple[float, float, str, str]] = []
     for n, arrow in enumerate(arrows):
         labels.append(_arrow(plot, boxes, rows, arrow, n, width))
@@ -128,7 +134,9 @@ def _outside(boxes: dict[str, _Box]) -> float:
 
 def _interval_kept(said: str, room: float) -> list[str]:
     """Lines that fit, broken before a bracket rather than within it."""
-    parts = [said] if axes.wide_of(said, SMALL) <= room else said.replace(" (", "\n(").split("\n")
+    parts = (
+        [said] if axes.wide_of(said, SMALL) <= room else said.replace(" (", "\n(").replace("), ", "),\n").split("\n")
+    )
     return [line for part in parts for line in axes.wrapped(part, room, SMALL, 3)]
 
 
@@ -136,19 +144,24 @@ def _row(rows: list[list[str]], node: str) -> int:
     return next(i for i, r in enumerate(rows) if node in r)
 
 
-def _boxes(rows: list[list[str]], width: float, skipping: bool) -> dict[str, _Box]:
+def _boxes(rows: list[list[str]], width: float, skipping: bool, step: float) -> dict[str, _Box]:
     """Where boxes stand; room is kept at the right for arrows that pass rows by."""
     usable = width - (130 if skipping else 0)
     out = {}
     for i, row in enumerate(rows):
         share = usable / len(row)
         for j, name in enumerate(row):
-            out[name] = _Box(share * (j + 0.5), 16 + _BOX / 2 + i * (_BOX + _WAY), min(share - 16, 230.0))
+            out[name] = _Box(share * (j + 0.5), 16 + _BOX / 2 + i * step, min(share - 16, 230.0))
     return out
 
 
 def _arrow(
-    plot: Plot, boxes: dict[str, _Box], rows: list[list[str]], arrow: tuple[str, str, str, float, bool], n: int, width: float
+    plot: Plot,
+    boxes: dict[str, _Box],
+    rows: list[list[str]],
+    arrow: tuple[str, str, str, float, bool],
+    n: int,
+    width: float,
 ) -> tuple[float, float, str, str]:
     """One arrow; where its words belong: (x, y, words, whether they begin there or have their middle there)."""
     a, b = boxes[arrow[0]], boxes[arrow[1]]
@@ -163,7 +176,12 @@ def _arrow(
     else:  # around the others, each further out than the one before
         out = _outside(boxes) + 9 * (n % 5)
         down = 6 if b.y > a.y else -6
-        points = [(a.x + a.wide / 2 + 3, a.y + down), (out, a.y + down), (out, b.y - down), (b.x + b.wide / 2 + 3, b.y - down)]
+        points = [
+            (a.x + a.wide / 2 + 3, a.y + down),
+            (out, a.y + down),
+            (out, b.y - down),
+            (b.x + b.wide / 2 + 3, b.y - down),
+        ]
         end, start = points[-1], points[-2]
         middle, anchor = (out + 7, (a.y + b.y) / 2), "start"
     plot.path(points, kind)
@@ -179,7 +197,10 @@ def _labels(plot: Plot, labels: Sequence[tuple[float, float, str, str]], width: 
     for x, y, said, anchor in labels:
         if not said:
             continue
-        lines = _interval_kept(said, max(min(190.0, width - x - 8, room - x if x < room else 190.0), 60.0) if anchor == "start" else 190.0)
+        lines = _interval_kept(
+            said,
+            max(min(_LABEL, width - x - 8, room - x if x < room else _LABEL), 60.0) if anchor == "start" else _LABEL,
+        )
         wide, high = max(axes.wide_of(line, SMALL) for line in lines) + 6, 15.0 * len(lines) + 2
         left = min(max(x if anchor == "start" else x - wide / 2, 2.0), width - wide - 2)
         above = y - high / 2
@@ -231,7 +252,14 @@ def _flow_heights(arms: Sequence[tuple[tuple[str, int, tuple[tuple[str, int], ..
     return out
 
 
-def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]], x: float, y: float, room: float, heights: Sequence[float]) -> None:
+def _arm(
+    plot: Plot,
+    steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]]],
+    x: float,
+    y: float,
+    room: float,
+    heights: Sequence[float],
+) -> None:
     wide = room * 0.52
     for k, (step, high) in enumerate(zip(steps, heights, strict=False)):
         box, gone = _flow_lines(step, room)
@@ -241,7 +269,11 @@ def _arm(plot: Plot, steps: Sequence[tuple[str, int, tuple[tuple[str, int], ...]
         last = k == len(steps) - 1
         if not last:
             plot.path([(x + wide / 2, y + tall), (x + wide / 2, y + high - 2)], "arrow w0")
-            plot.path([(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)], "arrowhead", closed=True)
+            plot.path(
+                [(x + wide / 2 - 4, y + high - 9), (x + wide / 2, y + high - 1), (x + wide / 2 + 4, y + high - 9)],
+                "arrowhead",
+                closed=True,
+            )
         if gone:
             at = y + tall + 12
             plot.line(x + wide / 2, y + tall, x + wide / 2, at, "axis")

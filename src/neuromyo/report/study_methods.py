@@ -12,7 +12,16 @@ from neuromyo.report.methods_text import DOI, escaped
 
 _DOI = r"10\.\d{4,9}/(?:[^\s()\[\]<>;,]|\([^\s()]*\))+"
 #: ``Welch 1947, doi:10.1093/...`` or a bare DOI
-_SOURCE = re.compile(rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})", re.I)
+_SOURCE = re.compile(
+    rf"(?:(?P<who>[^\W\d_][^();:\[\]]*?\b(?:19|20)\d\d[a-z]?)\W{{0,3}}\s*)?(?:https?://(?:dx\.)?doi\.org/|doi:?\s*)?(?P<doi>{_DOI})",
+    re.I,
+)
+
+
+_NAME = r"[A-ZÀ-Ý][\w'’-]*"
+_NO_NAME = re.compile(r"(?:After|As|By|Following|For|From|In|See|The|With)\s+")
+#: last names one after the other, as sources are cited
+_NAMES = rf"{_NAME}(?:(?:,| and| &| et al\.?| de| van| von)*\s+{_NAME})*(?: et al\.?)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +62,11 @@ def _pieces(sentence: str, sources: dict[str, tuple[int, str, str]]) -> tuple[Pi
     out, at = [], 0
     for found in _SOURCE.finditer(sentence):
         doi = found["doi"].rstrip(".,:;")
-        who = _author(found["who"] or "")
+        before = (sentence[at : found.start()] + (found["who"] or "")).rstrip(" ,;")
+        who = _author(found["who"] or "") or _named_before(before)
         number, known, first = sources.get(doi.lower(), (len(sources) + 1, who, doi))
         sources[doi.lower()] = (number, known or who, first)
         end = found.start("doi") + len(doi)
-        before = (sentence[at : found.start()] + (found["who"] or "")).rstrip()
         out.append(Piece(before + " " * (before[-1:] not in ("", "(")), number))
         at = end
     return (*out, Piece(sentence[at:])) if sentence[at:] else tuple(out)
@@ -65,8 +74,14 @@ def _pieces(sentence: str, sources: dict[str, tuple[int, str, str]]) -> tuple[Pi
 
 def _author(text: str) -> str:
     """The last names and the year at the end of a text: ``as in Bland and Altman 1986`` -> ``Bland and Altman 1986``."""
-    found = re.search(r"[A-ZÀ-Ý][\w'’-]*(?:(?:,| and| &| et al\.?| de| van| von)*\s+[A-ZÀ-Ý][\w'’-]*)*(?: et al\.?)?,?\s+(?:19|20)\d\d[a-z]?$", text)
-    return found[0] if found else ""
+    found = re.search(rf"{_NAMES},?\s+(?:19|20)\d\d[a-z]?$", text)
+    return _NO_NAME.sub("", found[0], 1) if found else ""
+
+
+def _named_before(text: str) -> str:
+    """The same where the year stands in brackets behind the names: ``Kenward and Roger (1997`` -> ``Kenward and Roger 1997``."""
+    found = re.search(rf"({_NAMES})\s+\(((?:19|20)\d\d[a-z]?)$", text)
+    return _NO_NAME.sub("", f"{found[1]} {found[2]}", 1) if found else ""
 
 
 def methods(analyses: Sequence[Analysis], versions: Mapping[str, str] | None = None) -> str:
@@ -79,7 +94,9 @@ def methods(analyses: Sequence[Analysis], versions: Mapping[str, str] | None = N
         lines += [f"## {escaped(wording.capital(title))}", "", " ".join(_written(s) for s in sentences), ""]
     if found.references:
         lines += ["## References", ""]
-        lines += [f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)]
+        lines += [
+            f"{i}. {escaped(who) + '. ' if who else ''}<{DOI}{doi}>" for i, (who, doi) in enumerate(found.references, 1)
+        ]
         lines.append("")
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from neuromyo.report import wording
 
@@ -30,6 +31,13 @@ def decimals_of(low: float, high: float) -> int:
     return 3 if not (math.isfinite(half) and half > 0) else max(0, 1 - math.floor(math.log10(half)))
 
 
+def common_decimals(ends: Iterable[tuple[float, float]]) -> int | None:
+    """The decimals of the middle one of several intervals (low, high) of one kind; None where they differ more than a hundredfold."""
+    widths = sorted(high - low for low, high in ends if math.isfinite(high - low) and high > low)
+    middle = widths[len(widths) // 2] if widths else 0.0
+    return decimals_of(0.0, middle) if widths and widths[0] > middle / 100 and widths[-1] < 100 * middle else None
+
+
 def fixed(value: float, decimals: int) -> str:
     """With so many decimals, thousands set apart and a true minus sign; powers of ten where digits would not do."""
     if not math.isfinite(value):
@@ -49,7 +57,11 @@ def power(value: float) -> str:
 
 def plain(value: float) -> str:
     """About three figures."""
-    return power(value) if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7) else wording.number(value)
+    return (
+        power(value)
+        if value and math.isfinite(value) and (abs(value) < 1e-3 or abs(value) >= 1e7)
+        else wording.number(value)
+    )
 
 
 def interval(value: float, low: float, high: float, decimals: int | None = None) -> str:

@@ -21,7 +21,7 @@ _REASONS = ("why", "reason", "remark", "note", "missing")
 _BOUNDED = re.compile(r"(.*_)?(r|rho|tau|icc|kappa|auc|r2|r_squared|correlation)$")
 #: test statistics and their decimals; columns that tell rows of different kinds apart
 _STATISTICS = {"t": 2, "z": 2, "f": 2, "w": 2, "d": 2, "g": 2, "srm": 2, "chi2": 2, "df": 1}
-_KINDS = ("variable", "unit", "quantity", "measure", "what", "name")
+_KINDS = ("variable", "unit", "quantity", "measure", "marker", "what", "name")
 _LEVEL = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
 
@@ -75,9 +75,10 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
     for low, high in (("_low", "_high"), ("_lower", "_upper")):
         if names[i] + low in names and names[i] + high in names:
             return names.index(names[i] + low), names.index(names[i] + high)
-    after = names[i + 1 : i + 3]
-    if len(after) == 2 and re.fullmatch(r"(ci_?)?(low|lower)", after[0]) and re.fullmatch(r"(ci_?)?(high|upper)", after[1]):
-        return i + 1, i + 2
+    low, high = re.compile(r"(ci_?)?(low|lower)"), re.compile(r"(ci_?)?(high|upper)")
+    if i + 2 < len(names) and low.fullmatch(names[i + 1]) and high.fullmatch(names[i + 2]):
+        ends = re.search(r"interval|end|limit|bound|%", columns[i + 1].meaning)  # not the smallest and largest value
+        return (i + 1, i + 2) if ends else None
     return None
 
 
@@ -97,7 +98,9 @@ def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCel
     one, value = table.columns[part[0]], row[part[0]]
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
-        empty = ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+        empty = (
+            ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+        )
         return ShownCell(said, words=True) if said else empty
     if isinstance(value, bool):
         return ShownCell("yes" if value else "no")
@@ -110,7 +113,16 @@ def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCel
 
 
 def _decimals(table: Table, part: tuple[int, ...], low: float, high: float) -> int | None:
-    return 2 if _bounded(table.columns[part[0]]) and math.isfinite(low + high) else None
+    """Decimals of an estimate with its interval: two for correlations and effect sizes; where all rows are of one kind those of most
+    rows; else (None) those that its own interval bears."""
+    one = table.columns[part[0]]
+    if not math.isfinite(low + high):
+        return None
+    if _bounded(one) or _STATISTICS.get(one.name) == 2:
+        return 2
+    if any(c.name in _KINDS for c in table.columns):
+        return None
+    return numbers.common_decimals((_float(row[part[1]]), _float(row[part[2]])) for row in table.rows)
 
 
 def _number(table: Table, i: int, value: float) -> str:
@@ -145,7 +157,9 @@ def _alike(table: Table, i: int) -> int | None:
         return _STATISTICS[one.name]
     if any(c.name in _KINDS for c in table.columns):
         return None
-    alike = [k for k, c in enumerate(table.columns) if c.kind == "number" and (k == i or (one.unit and c.unit == one.unit))]
+    alike = [
+        k for k, c in enumerate(table.columns) if c.kind == "number" and (k == i or (one.unit and c.unit == one.unit))
+    ]
     values = [v for row in table.rows for k in alike if math.isfinite(v := _float(row[k]))]
     sizes = sorted(abs(v) for v in values if v)
     middle = sizes[len(sizes) // 2] if sizes else 0.0
@@ -175,7 +189,10 @@ def _why(table: Table, row: Sequence[Cell]) -> str:
 def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
-    lines += ["\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True)) for row in table.rows]
+    lines += [
+        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
+        for row in table.rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -183,7 +200,13 @@ def as_json(table: Table) -> str:
     """What the columns mean, their units, and the rows as objects; null for missing."""
     names = [c.name for c in table.columns]
     rows = [dict(zip(names, map(_finite, row), strict=True)) for row in table.rows]
-    held = {"id": table.id, "title": table.title, "note": table.note, "columns": [asdict(c) for c in table.columns], "rows": rows}
+    held = {
+        "id": table.id,
+        "title": table.title,
+        "note": table.note,
+        "columns": [asdict(c) for c in table.columns],
+        "rows": rows,
+    }
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

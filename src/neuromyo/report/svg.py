@@ -38,7 +38,9 @@ class Plot:
         template = '<path transform="translate({} {})" d="{}" class="{}"><title>{}</title></path>'
         self._add(template, _n(x), _n(y), shape, kind, tip)
 
-    def rect(self, x: float, y: float, wide: float, high: float, kind: str, opacity: float = 1.0, tip: str = "") -> None:
+    def rect(
+        self, x: float, y: float, wide: float, high: float, kind: str, opacity: float = 1.0, tip: str = ""
+    ) -> None:
         template = '<rect x="{}" y="{}" width="{}" height="{}" class="{}" fill-opacity="{}"><title>{}</title></rect>'
         self._add(template, _n(x), _n(y), _n(wide), _n(high), kind, _n(opacity), tip)
 

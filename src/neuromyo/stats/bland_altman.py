@@ -124,7 +124,7 @@ def tolerance_factor(n: int, share: float, confidence: float) -> float:
     .. math:: \int P\!\left(\chi^2_{n-1} \ge (n-1)\, r(u)^2 / k^2\right) \varphi(u)\,du = \text{confidence}, \qquad
               \Phi(u/\sqrt n + r) - \Phi(u/\sqrt n - r) = \text{share}
 
-    Cites: Wald & Wolfowitz, Ann Math Stat 1946;17:208, doi:10.1214/aoms/1177730981.
+    Cites: Wald & Wolfowitz, Ann Math Stat 1946;17:208.
     """
     r = _half_width(np.abs(_NODES) / np.sqrt(n), share)
     weights = _WEIGHTS / _WEIGHTS.sum()

@@ -18,6 +18,7 @@ doi:10.1007/BF02294183 (ranks); Phipson & Smyth, Stat Appl Genet Mol Biol 2010;9
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from itertools import permutations
 from math import inf, isfinite, nan, sqrt
 
@@ -25,6 +26,7 @@ import numpy as np
 from scipy import special, stats
 
 from neuromyo.stats.intervals import LEVEL
+from neuromyo.stats.permutation import PermutationP
 
 #: all orders are gone through up to so many people
 MOST_EXACT = 8
@@ -49,15 +51,6 @@ class Correlation:
     t: float
     df: float
     exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PermutationP:
-    """p by orders of the people: all of them (``exact``), or ``repeats`` drawn ones, (1 + as extreme) / (1 + drawn)."""
-
-    p: float
-    exact: bool
-    repeats: int
 
 
 def pearson(x: np.ndarray, y: np.ndarray, level: float = LEVEL) -> Correlation:
@@ -154,11 +147,22 @@ def permutation_p(x: np.ndarray, y: np.ndarray, repeats: int = REPEATS, seed: in
         return PermutationP(nan, False, 0)
     least = abs(float(a @ b)) / scale - _TIE
     if n <= MOST_EXACT:
-        orders = np.array(list(permutations(range(n))))
+        orders = _orders(n)
         return PermutationP(float((np.abs(b[orders] @ a) / scale >= least).mean()), True, len(orders))
-    drawn = np.random.default_rng(seed).permuted(np.broadcast_to(b, (repeats, n)), axis=1)
-    extreme = int(np.count_nonzero(np.abs(drawn @ a) / scale >= least))
+    extreme = int(np.count_nonzero(np.abs(b[_drawn(n, repeats, seed)] @ a) / scale >= least))
     return PermutationP((1 + extreme) / (1 + repeats), False, repeats)
+
+
+@cache
+def _orders(n: int) -> np.ndarray:
+    """(n!, n) all orders."""
+    return np.array(list(permutations(range(n))), dtype=np.intp)
+
+
+@lru_cache(maxsize=4)
+def _drawn(n: int, repeats: int, seed: int) -> np.ndarray:
+    """(repeats, n) orders drawn: the same for every pair of variables of as many people."""
+    return np.random.default_rng(seed).permuted(np.broadcast_to(np.arange(n), (repeats, n)), axis=1)
 
 
 def complete(*columns: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -53,7 +53,7 @@ def _noncentrality(t: float, df: float, below: float) -> float:
     """That under which a share ``below`` of noncentral t lies below t; falls as the share rises."""
 
     def excess(centre: float) -> float:
-        return float(special.nctdtr(df, centre, t)) - below
+        return _share_below(t, df, centre) - below
 
     reach = 4.0 + abs(t) / sqrt(2 * df) * 4.0
     low, high = t - reach, t + reach
@@ -62,6 +62,14 @@ def _noncentrality(t: float, df: float, below: float) -> float:
     while excess(high) > 0:
         high += reach
     return float(optimize.brentq(excess, low, high, xtol=1e-11, rtol=1e-13))  # type: ignore[arg-type]
+
+
+def _share_below(t: float, df: float, centre: float) -> float:
+    """P(T <= t) of noncentral t; where t and a centre beyond 4 have opposite signs the library may fail, and the rest is under 4e-5."""
+    found = float(special.nctdtr(df, centre, t))
+    if np.isfinite(found) or t * centre >= 0 or abs(centre) < 4:
+        return found
+    return 1.0 if t > 0 else 0.0
 
 
 def from_t(t: float, n_a: int, n_b: int, level: float = LEVEL) -> Effect:

@@ -38,12 +38,6 @@ class Estimate:
         """Whether a single estimate has an interval."""
         return bool(np.isfinite([self.value, self.low, self.high]).all())
 
-    def scaled(self, factor: float) -> Estimate:
-        """The same in another unit: times a positive factor."""
-        return Estimate(
-            *(x * factor for x in (self.value, self.se)), self.df, self.low * factor, self.high * factor, self.p
-        )
-
 
 def estimate(value: Number, se: Number, df: Number, level: float = LEVEL) -> Estimate:
     r"""value +- t(df) se, and p by Student's t; no interval where ``se`` or ``df`` is not above 0."""
@@ -52,8 +46,12 @@ def estimate(value: Number, se: Number, df: Number, level: float = LEVEL) -> Est
     safe_df, safe_se = np.where(lawful, df, np.nan), np.where(lawful, se, np.nan)
     reach = stats.t.ppf(0.5 + level / 2, safe_df) * safe_se
     p = 2 * stats.t.sf(np.abs(value / safe_se), safe_df)
-    parts = (value, se, df, value - reach, value + reach, p)
-    return Estimate(*(float(x) if np.ndim(x) == 0 else np.asarray(x) for x in parts))
+    return Estimate(_plain(value), _plain(se), _plain(df), _plain(value - reach), _plain(value + reach), _plain(p))
 
 
-NOT_KNOWN = Estimate(*[float("nan")] * 6)
+def _plain(x: Number) -> Number:
+    return float(x) if np.ndim(x) == 0 else np.asarray(x)
+
+
+_NAN = float("nan")
+NOT_KNOWN = Estimate(_NAN, _NAN, _NAN, _NAN, _NAN, _NAN)

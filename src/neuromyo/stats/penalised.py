@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-#: Newton's steps at most, and the largest step that counts as none
-_STEPS, _STILL = 60, 1e-10
+#: Newton's steps at most, the largest step that counts as none, and halvings of a step
+_STEPS, _STILL, _HALVINGS = 60, 1e-10, 30
 #: no step is longer; a coefficient per standard deviation with a larger standard error than `_VAGUE` is on its way to infinity
 _FAR, _VAGUE = 1e4, 300.0
 
@@ -64,7 +64,7 @@ def logistic(
         b, loss, moved = _downhill(design, y, w, held, b, loss, step)
         if moved < _STILL:
             break
-    b = np.where(_settled(design, w, held, b)[..., None], b, np.nan)
+    b = np.where(_settled(design, w, held, b), b, np.nan)
     return b[..., 0], b[..., 1:]
 
 
@@ -91,10 +91,10 @@ def _curve(design: np.ndarray, w: np.ndarray, held: np.ndarray, b: np.ndarray) -
 
 
 def _settled(design: np.ndarray, w: np.ndarray, held: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(...) whether the solution is finite: the data still say where each coefficient lies."""
+    """(..., 1) whether the solution is finite: the data still say where each coefficient lies."""
     _, spread = standardise(design[..., 1:], w)
     variance = np.diagonal(np.linalg.inv(_curve(design, w, held, b)), axis1=-2, axis2=-1)[..., 1:]
-    return (variance * spread**2 < _VAGUE**2).all(axis=-1)
+    return np.all(variance * spread**2 < _VAGUE**2, axis=-1, keepdims=True)
 
 
 def _downhill(
@@ -109,13 +109,20 @@ def _downhill(
     """(coefficients, loss, the largest move), halving the step of those problems that it makes worse."""
     share = np.ones(loss.shape)
     step = np.clip(step, -_FAR, _FAR)
-    for _ in range(30):
-        tried = b + share[..., None] * step
-        there = _loss(design, y, w, held, tried)
-        worse = there > loss + 1e-12 * (1 + np.abs(loss))
+    tried, there, worse = _tried(design, y, w, held, b, loss, share, step)
+    for _ in range(_HALVINGS):
         if not worse.any():
             break
         share = np.where(worse, share / 2, share)
-    better = (~worse)[..., None]
-    moved = float(np.abs(np.where(better, share[..., None] * step, 0.0)).max(initial=0.0))
-    return np.where(better, tried, b), np.where(worse, loss, there), moved
+        tried, there, worse = _tried(design, y, w, held, b, loss, share, step)
+    moved = float(np.abs(np.where(worse[..., None], 0.0, tried - b)).max(initial=0.0))
+    return np.where(worse[..., None], b, tried), np.where(worse, loss, there), moved
+
+
+def _tried(
+    design: np.ndarray, y: np.ndarray, w: np.ndarray, held: np.ndarray, b: np.ndarray, loss: np.ndarray, share: np.ndarray, step: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Coefficients after a share of the step, their loss, and whether it is worse."""
+    tried = b + share[..., None] * step
+    there = _loss(design, y, w, held, tried)
+    return tried, there, there > loss + 1e-12 * (1 + np.abs(loss))

@@ -14,8 +14,8 @@ ratio, exp(1.96 sqrt 2 s).
 
 *Assumes* normal errors of one size (or share), people independent. *Breaks* for wSD where the error grows with the value.
 
-*Cites* Bland & Altman, BMJ 1996;313:744, doi:10.1136/bmj.313.7059.744 (within-subject SD); Quan & Shih, Biometrics 1996;52:1195,
-doi:10.2307/2532835 (wCV); de Vet et al., J Clin Epidemiol 2006;59:1033, doi:10.1016/j.jclinepi.2005.10.015 (agreement and reliability).
+*Cites* Bland & Altman, BMJ 1996;313:744, doi:10.1136/bmj.313.7059.744 (within-subject SD); Quan & Shih, Biometrics 1996;52:1195
+(wCV); de Vet et al., J Clin Epidemiol 2006;59:1033, doi:10.1016/j.jclinepi.2005.10.015 (agreement and reliability).
 """
 
 from __future__ import annotations

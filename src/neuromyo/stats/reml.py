@@ -148,7 +148,7 @@ def start(data: Data) -> tuple[np.ndarray, np.ndarray]:
     count = np.einsum("qnt,dnt->dq", diagonal.astype(float), data.seen.astype(float))
     square = np.einsum("qnt,dnt->dq", diagonal.astype(float), r**2) / np.maximum(count, 1)
     size = (np.where(data.seen, data.y, 0.0) ** 2).sum((1, 2)) / np.maximum(data.seen.sum((1, 2)), 1)
-    spread = np.where(own, square > 1e-20 * size[:, None], True).all(1)
+    spread = np.asarray(np.where(own, square > 1e-20 * size[:, None], True).all(1))
     return np.where(own, np.where(spread[:, None], square, 1.0), 0.0), spread
 
 

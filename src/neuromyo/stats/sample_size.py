@@ -130,10 +130,12 @@ def sd_limit(sd: float, df: float, confidence: float) -> float:
     return float(sd * np.sqrt(df / stats.chi2.ppf(1 - confidence, df)))
 
 
-def assurance(srm: float, n_pilot: int, df: float, power: Callable[[np.ndarray], np.ndarray]) -> float:
+def assurance(srm: float, se: float, df: float, power: Callable[[np.ndarray], np.ndarray]) -> float:
     r"""The power to be expected, the pilot's mean and SD being as uncertain as they are: its mean over
 
-    .. math:: \delta = SRM \sqrt{\chi^2_{df} / df} + z / \sqrt{n_{pilot}}
+    .. math:: \delta = SRM \sqrt{\chi^2_{df} / df} + z\,se
+
+    se : standard error of the pilot's mean in standard deviations, 1 / sqrt(n)
 
     ``power`` takes SRMs (m,) above 0; where delta has the other sign a success counts for nothing. It lies below the power planned, and
     does not reach 1 with any number of people.
@@ -142,6 +144,6 @@ def assurance(srm: float, n_pilot: int, df: float, power: Callable[[np.ndarray],
     """
     u = (1 + _U) / 2
     scale = np.sqrt(special.chdtri(df, 1 - u) / df)
-    delta = abs(srm) * scale[:, None] + special.ndtri(u)[None, :] / np.sqrt(n_pilot)
+    delta = abs(srm) * scale[:, None] + special.ndtri(u)[None, :] * se
     reached = np.where(delta > 0, power(np.maximum(delta, 1e-9).ravel()).reshape(delta.shape), 0.0)
     return float((_W / 2) @ reached @ (_W / 2))

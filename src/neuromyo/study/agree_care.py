@@ -32,13 +32,17 @@ def findings(j: Judgement, word: str) -> list[Finding]:
             )
     if j.precision.readers_p < TELL:
         other = interval(j.precision.any_readers, j.read.variable.unit)
+        level = f"{word}s differ in level ({p_value(j.precision.readers_p)}, F test)"
+        remedy = "keep one of them through a study, or correct the level"
+        if word == "visit":
+            remedy = "if people may have changed between visits, these are no repeats: see `study change`"
         found.append(
             Finding(
                 "warn",
                 "W-SPREAD",
                 name,
-                f"{word}s differ in level ({p_value(j.precision.readers_p)}, F test)",
-                "keep one of them through a study, or correct the level",
+                level,
+                remedy,
                 f"wSD holds for these {word}s; for others, drawn from many, it is {other}",
             )
         )

@@ -16,6 +16,8 @@ from neuromyo.study.agree_methods import methods
 from neuromyo.study.agree_readings import Readings
 from neuromyo.study.agree_words import counted, interval
 
+#: with more variables than this limits of agreement stand in the table alone, not in sentences
+MOST_TOLD = 4
 Judged = tuple[tuple[str, ...], tuple[Table, ...], tuple[Figure, ...], tuple[str, ...], tuple[Finding, ...]]
 
 
@@ -24,7 +26,8 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
     form: Form = next(f for f in FORMS if f == options.form)
     found = [judgement(r, options) for r in read]
     together = pooled(read, options) if options.pool else ()
-    summary = [s for j in found for s in _sentences(j, form, options, word)]
+    few = len(found) <= MOST_TOLD
+    summary = [s for j in found for s in _sentences(j, form, options, word)[: None if few else 2]]
     summary += [_limits_sentence(p, "all places together", read[0].variable.unit, options, word) for p in together]
     tables = agree_tables.of_numbers(found, together, form, options.log, word)
     figures: list[Figure] = [
@@ -51,7 +54,7 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
 
 def _sentences(j: Judgement, form: Form, options: Asked, word: str) -> list[str]:
     name, unit, level = j.read.variable.name, j.read.variable.unit, options.level
-    who = f"{counted(j.read.n, 'person', 'people')} read by {counted(len(j.read.readers), word)}"
+    who = f"{counted(j.read.n, 'person', 'people')}, {counted(len(j.read.readers), word)}"
     error = j.precision
     if error.wsd.value == 0:
         return [

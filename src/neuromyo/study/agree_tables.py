@@ -34,54 +34,62 @@ def of_numbers(
     found: Sequence[Judgement], pooled: Sequence[Pair], form: Form, log: bool, word: str
 ) -> tuple[Table, ...]:
     """Reliability (a line a variable), ICC by form, limits of agreement and proportional bias (a line for each two readers)."""
-    return _reliability(found, form, word), _icc(found, log), _limits(found, pooled, log), _proportion(found)
+    return (
+        _reliability(found, form),
+        _icc(found, log),
+        _limits(found, pooled, log),
+        _proportion(found),
+        _precision(found, word),
+    )
 
 
-def _reliability(found: Sequence[Judgement], form: Form, word: str) -> Table:
+def _reliability(found: Sequence[Judgement], form: Form) -> Table:
+    """The numbers that people look for; the others are in `_precision`."""
     told = columns(
         ("variable", "what was read", "", "text"),
-        ("unit", "unit of mean, SD, wSD and MDC95", "", "text"),
+        ("n_people", "people", "", "count"),
+        *three("icc", f"ICC({form})"),
+        *three("mdc95", "minimal detectable change, or repeatability coefficient"),
+        ("unit", "unit of MDC95", "", "text"),
+    )
+    rows = [
+        (j.read.variable.name, j.precision.n, *of(j.icc[form]), *of(j.precision.mdc95), j.read.variable.unit)
+        for j in found
+    ]
+    note = "MDC95 = 1.96 sqrt(2) wSD. The ICC depends on how different the people are; the error of a reading does not."
+    return Table("reliability", "Reliability and the change that can be told from error", told, tuple(rows), note)
+
+
+def _precision(found: Sequence[Judgement], word: str) -> Table:
+    told = columns(
+        ("variable", "what was read", "", "text"),
+        ("unit", "unit of mean, SD and wSD", "", "text"),
         ("n_people", "people", "", "count"),
         ("n_readers", f"{word}s", "", "count"),
         ("mean", "mean of all readings"),
         ("sd_between", "standard deviation of people's means"),
-        *three("icc", f"ICC({form})"),
         *three("wsd", "within-person standard deviation, the error of one reading"),
-        *three("mdc95", "minimal detectable change, or repeatability coefficient"),
+        *three("consistency", f"the same, {word}s' levels left out"),
+        *three("any_readers", f"the same for {word}s drawn from many"),
         *three("wcv", "within-person coefficient of variation", "%"),
         *three("wcv_log", "the same by logarithms", "%"),
         *three("change_ratio", "ratio of two readings that 5 in 100 exceed without change"),
-        *three("consistency", f"error of one reading, {word}s' levels left out"),
-        *three("any_readers", f"wSD for {word}s drawn from many"),
         ("readers_p", f"that {word}s' levels are all the same, F test", "", "p"),
     )
     rows = []
     for j in found:
-        p, values = j.precision, j.read.values
-        cells = [
-            c
-            for one in (j.icc[form], p.wsd, p.mdc95, p.wcv, p.wcv_log, p.change_ratio, p.consistency, p.any_readers)
-            for c in of(one)
-        ]
-        rows.append(
-            (
-                j.read.variable.name,
-                j.read.variable.unit,
-                p.n,
-                p.k,
-                float(values.mean()),
-                cell(float(values.mean(axis=1).std(ddof=1))),
-                *cells,
-                cell(p.readers_p),
-            )
+        p, x = j.precision, j.read.values
+        each = (p.wsd, p.consistency, p.any_readers, p.wcv, p.wcv_log, p.change_ratio)
+        first = (
+            j.read.variable.name,
+            j.read.variable.unit,
+            p.n,
+            p.k,
+            float(x.mean()),
+            float(x.mean(axis=1).std(ddof=1)),
         )
-    return Table(
-        "reliability",
-        "Reliability and the error of one reading",
-        told,
-        tuple(rows),
-        "MDC95 = 1.96 sqrt(2) wSD. The ICC depends on how different the people are; the error of a reading does not.",
-    )
+        rows.append((*first, *(c for one in each for c in of(one)), cell(p.readers_p)))
+    return Table("precision", "The error of one reading", told, tuple(rows))
 
 
 def _icc(found: Sequence[Judgement], log: bool) -> Table:

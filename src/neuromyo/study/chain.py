@@ -55,7 +55,8 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     options = _understood(check(options))
     for name in options.variables:
         cohort.variable(name)
-    here, who, findings = entering.of_group(entering.at_visit(cohort, options.visit), options.group, options.reference)
+    asked = (options.group,) if options.group else ()
+    here, who, findings = entering.of_groups(entering.at_visit(cohort, options.visit), asked, options.reference)
     found = chain_join.markers(here.variables, options.variables)
     routes = chain_join.routes(found, options.nerve, options.muscle, options.movement)
     if not routes:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import special
 
 from neuromyo.stats import paths
+from neuromyo.stats.correlation import from_r
 from neuromyo.stats.intervals import Interval
 from neuromyo.study.chain_join import Limbs, Marker, Route
 
@@ -85,14 +85,11 @@ def correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray, people: int, le
     flat = [
         s <= 1e-10 * max(float(np.abs(v).max()), 1e-300) * np.sqrt(len(v)) for s, v in zip(size, (x, y), strict=True)
     ]
-    df = people - 3 - given.shape[1]
-    if any(flat) or df < 1:
+    if any(flat):
         return _unknown()
     r = float(np.clip(rest[0] @ rest[1] / (size[0] * size[1]), -1.0, 1.0))
-    if abs(r) == 1.0:
-        return Interval(r, float("nan"), float("nan"), df)
-    reach = float(special.ndtri(0.5 + level / 2)) / np.sqrt(df)
-    return Interval(r, float(np.tanh(np.arctanh(r) - reach)), float(np.tanh(np.arctanh(r) + reach)), df)
+    found = from_r(r, people, level, given.shape[1])
+    return Interval(found.r, found.low, found.high, found.df)
 
 
 def people_of(limbs: Limbs, markers: Sequence[Marker]) -> int:

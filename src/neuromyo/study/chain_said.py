@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neuromyo.core.analysis import Cell, Chain, Figure, Table, columns
+from neuromyo.stats.coverage import coverage, method_for
 from neuromyo.stats.intervals import Interval
+from neuromyo.study.agree_words import listed
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
 
@@ -46,7 +48,7 @@ class Told:
         return tuple(self._drawn_route(route) for route in self.routes[:_DRAWN])
 
     def methods(self) -> tuple[str, ...]:
-        held = f", with {_and(self.options.given)} held" if self.options.given else ""
+        held = f", with {listed(self.options.given)} held" if self.options.given else ""
         sides = {"both": "each limb of a person entering by itself", "mean": "as the mean of a person's two limbs"}
         how = sides.get(self.options.side, f"on the {self.options.side} side")
         out = [
@@ -59,10 +61,15 @@ class Told:
                 f"Where {PEOPLE} people or more had a whole chain, a recursive path model was fitted by least squares, each stage "
                 f"regressed on all before it{held} (Wright 1934, doi:10.1214/aoms/1177732676); effects are standardised.",
                 f"Intervals are bias-corrected and accelerated, from {self.options.repeats} samples of people drawn with replacement, "
-                f"both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed {self.options.seed}).",
+                f"both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed {self.options.seed}); "
+                f"that of an effect through one link: {self._covered()}.",
                 "Neither correlations nor effects were corrected for their number. The order of the stages was assumed.",
             ]
         return tuple(out)
+
+    def _covered(self) -> str:
+        """How often such intervals held the truth where that was measured, at the fewest people of a model."""
+        return str(coverage(method_for("indirect") or "bca", min(m.n_people for m in self.models), "indirect"))
 
     def _route_said(self, route: Route) -> str:
         own = [k for k in self.links if k.route is route]
@@ -98,7 +105,7 @@ class Told:
         )  # fmt: skip
         rows = [(m.route.title, i + 1, e.kind, _way(e.markers), *_cells(e.size), m.n_people, m.n_limbs)
                 for i, m in enumerate(self.models) for e in m.effects]  # fmt: skip
-        note = f"{_percent(self.options.level)} intervals by resampling people. {_CAUSE}"
+        note = f"{_percent(self.options.level)} intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
         return Table("chain-effects", "Effects along the chain, by path model", cols, tuple(rows), note)
 
     def _explained(self) -> Table:
@@ -158,7 +165,7 @@ def _drawn_model(model: Model, index: int) -> Chain:
 
 
 def _through(markers: Sequence[Marker]) -> str:
-    return _and([m.spoken for m in markers[1:-1]])
+    return listed([m.spoken for m in markers[1:-1]])
 
 
 def _way(markers: Sequence[Marker]) -> str:
@@ -197,7 +204,3 @@ def _percent(level: float) -> str:
 
 def _first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -21,7 +21,7 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.options import check
 from neuromyo.stats.multiplicity import adjust
-from neuromyo.study import change_figures, change_said, change_tables, levels
+from neuromyo.study import change_figures, change_said, change_tables, levels, missing_tables
 from neuromyo.study.change_care import FEW, cares, n_changed
 from neuromyo.study.change_figures import MOST_DRAWN
 from neuromyo.study.change_found import Found, find
@@ -36,7 +36,7 @@ __all__ = ["TITLE", "Options", "analyse"]
 TITLE = "Change from visit to visit"
 
 
-def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
+def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:  # noqa: B008
     """Change of the variables asked for.
 
     Raises E-STUDY where there is one visit only or a value is infinite, E-DATE where a later visit is dated before an earlier one,
@@ -61,10 +61,15 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     ]
     n = max(n_changed(found), along.n)
     return Analysis(
-        "change", TITLE, (*change_said.summary(found, adjusted, pairs, options), *along.summary), tuple(tables), tuple(figures),
+        "change",
+        TITLE,
+        (*change_said.summary(found, adjusted, pairs, options), *along.summary),
+        tuple(tables),
+        tuple(figures),
         change_said.methods(found, pairs, options, bool(profiles)),
-        tuple([*cares(found, options), *along.findings, *_told(cohort, courses, absent, found, options)]), exploratory=n < FEW,
-    )  # fmt: skip
+        (*cares(found, options), *along.findings, *_told(cohort, courses, absent, found, options)),
+        exploratory=n < FEW,
+    )
 
 
 def _variables(cohort: Cohort, options: Options) -> list[Variable]:
@@ -72,8 +77,13 @@ def _variables(cohort: Cohort, options: Options) -> list[Variable]:
         return [cohort.variable(name) for name in dict.fromkeys(options.variables)]
     found = [v for v in cohort.variables if v.source == "imaging"]
     if not found:
-        raise DataError("E-STUDY", where="variables of the study", needed="an imaging variable, or variables named", found="neither",
-                        remedy="name the variables whose change is asked for (--variables)")  # fmt: skip
+        raise DataError(
+            "E-STUDY",
+            where="variables of the study",
+            needed="an imaging variable, or variables named",
+            found="neither",
+            remedy="name the variables whose change is asked for (--variables)",
+        )
     return found
 
 
@@ -90,8 +100,13 @@ def _courses(
         else:
             kept.append(one)
     if not kept:
-        raise DataError("E-PEOPLE", where=named(absent), needed=f"people with a value at {visits[0]} and at a later visit", found="nobody",
-                        remedy="look whether the labels of people are the same at all visits, and whether the later visit was measured")  # fmt: skip
+        raise DataError(
+            "E-PEOPLE",
+            where=named(absent),
+            needed=f"people with a value at {visits[0]} and at a later visit",
+            found="nobody",
+            remedy="look whether the labels of people are the same at all visits, and whether the later visit was measured",
+        )
     return kept, absent
 
 
@@ -121,8 +136,14 @@ def _pairs(
 ) -> list[Pair]:
     """Each variable's change with that of each of the others, to the last visit, in every group but the reference."""
     others = [course(cohort, cohort.variable(name), visits, people) for name in options.with_variables]
-    return [pair(x, y, group, len(visits) - 1, options) for y in others for x in single if x.variable.name != y.variable.name
-            for group in x.groups if group != options.reference or len(x.groups) == 1]  # fmt: skip
+    return [
+        pair(x, y, group, len(visits) - 1, options)
+        for y in others
+        for x in single
+        if x.variable.name != y.variable.name
+        for group in x.groups
+        if group != options.reference or len(x.groups) == 1
+    ]
 
 
 def _tables(
@@ -134,10 +155,10 @@ def _tables(
         change_tables.within_table(found, options),
         change_tables.against_table(found, adjusted, options) if any(f.against for f in found) else None,
         change_tables.reliable_table(found),
-        change_tables.seen_table(found),
-        change_tables.left_table(found[0]),
-        change_tables.start_table(found),
-        change_tables.sensitivity_table(found),
+        missing_tables.seen_table(found),
+        missing_tables.left_table(found[0]),
+        missing_tables.start_table(found),
+        missing_tables.sensitivity_table(found),
         change_tables.pairs_table(pairs),
         change_tables.people_table(found, options),
     ]
@@ -150,16 +171,39 @@ def _told(
     """What was left out, and what was not asked."""
     said = []
     if absent:
-        said.append(Finding("warn", "W-ABSENT", named(absent), "nobody has a first and a later value", "look whether it was measured at the "
-                            "later visit", "left out of the analysis"))  # fmt: skip
+        said.append(
+            Finding(
+                "warn",
+                "W-ABSENT",
+                named(absent),
+                "nobody has a first and a later value",
+                "look whether it was measured at the later visit",
+                "left out of the analysis",
+            )
+        )
     left_out = [p.label for p in cohort.people.values() if not p.group]
     if left_out and any(p.group for p in cohort.people.values()) and not options.groups:
-        said.append(Finding("warn", "W-ABSENT", named(f"sub-{x}" for x in left_out), "no group in the table of people", "enter the group",
-                            "left out of the analysis"))  # fmt: skip
+        said.append(
+            Finding(
+                "warn",
+                "W-ABSENT",
+                named(f"sub-{x}" for x in left_out),
+                "no group in the table of people",
+                "enter the group",
+                "left out of the analysis",
+            )
+        )
     groups = courses[0].groups
     if options.reference not in groups:
-        said.append(Finding("note", "N-STUDY", "groups", f"no group {options.reference}: changes are not compared between groups",
-                            f"name the group to compare with (--reference; there are {', '.join(groups)})"))  # fmt: skip
+        said.append(
+            Finding(
+                "note",
+                "N-STUDY",
+                "groups",
+                f"no group {options.reference}: changes are not compared between groups",
+                f"name the group to compare with (--reference; there are {', '.join(groups)})",
+            )
+        )
     elif len(groups) > 1:
         unfit = [
             f"{f.course.variable.name} in {g}"
@@ -168,9 +212,24 @@ def _told(
             if g != options.reference and f.main(g) is None
         ]
         if unfit:
-            said.append(Finding("warn", "W-ABSENT", named(unfit), "too few people, or no spread, to compare changes", "",
-                                "two people with a change in each group are the least"))  # fmt: skip
+            said.append(
+                Finding(
+                    "warn",
+                    "W-ABSENT",
+                    named(unfit),
+                    "too few people, or no spread, to compare changes",
+                    "",
+                    "two people with a change in each group are the least",
+                )
+            )
     if len(found) > MOST_DRAWN:
-        said.append(Finding("note", "N-STUDY", "figures", f"the first {MOST_DRAWN} of {len(found)} variables are drawn", "name variables to "
-                            "have others drawn"))  # fmt: skip
+        said.append(
+            Finding(
+                "note",
+                "N-STUDY",
+                "figures",
+                f"the first {MOST_DRAWN} of {len(found)} variables are drawn",
+                "name variables to have others drawn",
+            )
+        )
     return said

@@ -12,7 +12,7 @@ from neuromyo.stats.tipping import shifted
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import people
+from neuromyo.study.change_words import change_unit, people
 from neuromyo.study.missing_visits import Sensitivity
 from neuromyo.study.visits import Course
 
@@ -48,9 +48,19 @@ def courses(one: Course, number: int, options: Options) -> Courses:
     ends = {i: one.people[k].end for i, k in enumerate(kept) if one.people[k].end and np.isnan(one.values[k, -1])}
     counts = ", ".join(f"{g} {np.isfinite(one.values[one.of(g)]).any(1).sum()}" for g in one.groups)
     bars = f" Mean of a group: mixed model with {100 * options.level:g} % interval." if means else ""
-    return Courses(f"change-courses-{number}", f"Course of {one.variable.name}", times[kept], one.values[kept],
-                   tuple(one.group[kept]), tuple(one.labels[k] for k in kept), axis, one.variable.title, means, ends,
-                   f"A line is a person ({counts}).{bars}")  # fmt: skip
+    return Courses(
+        f"change-courses-{number}",
+        f"Course of {one.variable.name}",
+        times[kept],
+        one.values[kept],
+        tuple(one.group[kept]),
+        tuple(one.labels[k] for k in kept),
+        axis,
+        one.variable.title,
+        means,
+        ends,
+        f"A line is a person ({counts}).{bars}",
+    )
 
 
 def _times(one: Course) -> tuple[np.ndarray, str]:
@@ -67,18 +77,31 @@ def _times(one: Course) -> tuple[np.ndarray, str]:
 def difference_forest(found: Found, number: int, options: Options) -> Forest:
     """A difference by every method, at the last visit."""
     v, groups = found.course.variable, dict.fromkeys(a.group for a in found.against)
-    lines = [Mean(a.found.value, a.found.low, a.found.high, f"{a.method}" + f", {g}" * (len(groups) > 1))
-             for g in groups for a in found.methods(g).values() if a.found.known]  # fmt: skip
-    return Forest(f"change-difference-{number}", f"{v.name}: change against that of {options.reference}", tuple(lines),
-                  f"difference in change ({v.unit})" if v.unit else "difference in change", 0.0,
-                  f"Change from {found.course.visits[0]} to {found.last} less that of {options.reference}, by every method; bars: "
-                  f"{100 * options.level:g} % intervals.")  # fmt: skip
+    lines = [
+        Mean(a.found.value, a.found.low, a.found.high, f"{a.method}" + f", {g}" * (len(groups) > 1))
+        for g in groups
+        for a in found.methods(g).values()
+        if a.found.known
+    ]
+    return Forest(
+        f"change-difference-{number}",
+        f"{v.name}: change against that of {options.reference}",
+        tuple(lines),
+        f"difference in change ({change_unit(v.unit)})" if v.unit else "difference in change",
+        0.0,
+        f"Change from {found.course.visits[0]} to {found.last} less that of {options.reference}, by every method; bars: "
+        f"{100 * options.level:g} % intervals.",
+    )
 
 
 def response_forest(all_found: Sequence[Found], options: Options) -> list[Forest]:
     """Response means of all variables and groups, which have no unit and hence one axis."""
-    lines = [Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.name}, {w.group} (n = {w.n})")
-             for f in all_found for w in f.within if w.visit == f.last and w.srm.known]  # fmt: skip
+    lines = [
+        Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.name}, {w.group} (n = {w.n})")
+        for f in all_found
+        for w in f.within
+        if w.visit == f.last and w.srm.known
+    ]
     if not lines:
         return []
     caption = f"Mean change over the standard deviation of changes, to the last visit; bars: exact {100 * options.level:g} % intervals."
@@ -95,10 +118,18 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
     reach = max(reach, 1.2 * abs(one.delta)) if np.isfinite(one.delta) else reach
     x = np.linspace(-reach, reach, 81)
     at = shifted(one.found, one.missing, one.n, x, options.level)
-    unit = f" ({found.course.variable.unit})" if found.course.variable.unit else ""
+    unit = f" ({change_unit(found.course.variable.unit)})" if found.course.variable.unit else ""
     result = f"change of {one.group}" + f" less that of {one.reference}" * bool(one.reference)
-    return Curves(id, f"{found.course.variable.name}: what missing values would have to be", x, {result: at.value},
-                  f"shift of each missing person{unit}", f"{result}{unit}", {result: (at.low, at.high)}, 0.0,
-                  one.points[0] if one.points else None,
-                  f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}. At 0 they went on as people who were "
-                  f"alike before; band: {100 * options.level:g} % interval.")  # fmt: skip
+    return Curves(
+        id,
+        f"{found.course.variable.name}: what missing values would have to be",
+        x,
+        {result: at.value},
+        f"shift of each missing person{unit}",
+        f"{result}{unit}",
+        {result: (at.low, at.high)},
+        0.0,
+        one.points[0] if one.points else None,
+        f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}. At 0 they went on as people who were "
+        f"alike before; band: {100 * options.level:g} % interval.",
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuromyo.stats.estimates import NOT_KNOWN, Estimate
+from neuromyo.stats.estimates import Estimate
+from neuromyo.stats.mixed import mmrm
 from neuromyo.study.change_models import MODEL, T_TEST, WELCH, Against, Within, against, within
 from neuromyo.study.change_options import Options
 from neuromyo.study.change_reliable import Limit, Reliable, limit_of, reliable
@@ -63,12 +64,14 @@ def find(one: Course, covariates: np.ndarray, given_wsd: dict[str, float], optio
     others = [g for g in one.groups if g != options.reference] if has_reference else []
     differences = tuple(a for g in others for a in against(one, g, options.reference, covariates, options))
     limits = (None, *(limit_of(one, k, given_wsd, options.reference) for k in follow_ups))
-    beyond = tuple(reliable(one, g, k, limit, options.level) for g in one.groups for k in follow_ups
-                   if (limit := limits[k]) is not None and (limit.given or g != options.reference))  # fmt: skip
-    found = Found(one, inside, differences, limits, beyond, tuple(seen(one)), tuple(at_start(one, options.level)), ())
-    return Found(
-        *(getattr(found, f) for f in found.__dataclass_fields__ if f != "sensitivity"), _sensitivity(found, options)
+    beyond = tuple(
+        reliable(one, g, k, limit, options.level)
+        for g in one.groups
+        for k in follow_ups
+        if (limit := limits[k]) is not None and (limit.given or g != options.reference)
     )
+    found = Found(one, inside, differences, limits, beyond, tuple(seen(one)), tuple(at_start(one, options.level)), ())
+    return replace(found, sensitivity=_sensitivity(found, options))
 
 
 def _sensitivity(found: Found, options: Options) -> tuple[Sensitivity, ...]:
@@ -84,8 +87,6 @@ def _sensitivity(found: Found, options: Options) -> tuple[Sensitivity, ...]:
 
 def without_each(one: Course, group: str, reference: str) -> tuple[list[str], np.ndarray]:
     """Labels, and p of Student's t of the change at the last visit without each person in turn."""
-    from neuromyo.stats.mixed import mmrm
-
     rows = np.flatnonzero(one.of(group, reference) & np.isfinite(one.change(len(one.visits) - 1)))
     inside, d = one.of(group)[rows].astype(float), one.change(len(one.visits) - 1)[rows]
     if min(inside.sum(), (1 - inside).sum()) < 3:
@@ -93,8 +94,3 @@ def without_each(one: Course, group: str, reference: str) -> tuple[list[str], np
     y = np.where(np.eye(rows.size, dtype=bool), np.nan, d)[..., None]
     p = mmrm(y, np.stack([np.ones(rows.size), inside], -1)[:, None]).test(np.array([0.0, 1.0])).p
     return [one.labels[i] for i in rows], np.asarray(p)
-
-
-def known(*found: Estimate) -> list[Estimate]:
-    """Those with an interval."""
-    return [f for f in found if f is not NOT_KNOWN and f.known]

@@ -69,12 +69,20 @@ def within(one: Course, group: str, visit: int, options: Options) -> Within:
     draws = sign_flip_draws(d[there][:, None], options.repeats, options.seed)
     first, later = (one.values[rows, k][there] for k in (0, visit))
     return Within(
-        group, one.visits[visit], int(there.sum()), _mean(first), _mean(later),
-        float(d[there].std(ddof=1)) if there.sum() > 1 else float("nan"), mean_of(d[there], options.level),
-        response(d[there], options.level), PermutationP(float(draws.p()[0]), draws.exact, draws.repeats),
-        model_change(one, group, visit, options), int(dated.sum()), _spread(gap[dated]),
+        group,
+        one.visits[visit],
+        int(there.sum()),
+        _mean(first),
+        _mean(later),
+        float(d[there].std(ddof=1)) if there.sum() > 1 else float("nan"),
+        mean_of(d[there], options.level),
+        response(d[there], options.level),
+        PermutationP(float(draws.p()[0]), draws.exact, draws.repeats),
+        model_change(one, group, visit, options),
+        int(dated.sum()),
+        _spread(gap[dated]),
         mean_of(d[dated] / gap[dated] * options.period_days, options.level),
-    )  # fmt: skip
+    )
 
 
 def mean_of(d: np.ndarray, level: float) -> Estimate:
@@ -124,8 +132,11 @@ def _simple(
     """t, Welch's t and analysis of covariance of one visit: (who counted, estimate) by method."""
     columns = np.stack([np.ones(len(change)), inside], -1)
     found = {}
-    designs = [(T_TEST, columns, None), (WELCH, columns, inside.astype(int)),
-               (ANCOVA, np.concatenate([columns, first[:, None], more], 1), None)]  # fmt: skip
+    designs = [
+        (T_TEST, columns, None),
+        (WELCH, columns, inside.astype(int)),
+        (ANCOVA, np.concatenate([columns, first[:, None], more], 1), None),
+    ]
     for method, X, strata in designs:
         y = np.where(np.isfinite(X).all(1), change, np.nan)
         fit = fitted(y[:, None], X[:, None], strata)
@@ -150,7 +161,7 @@ def _models(values: np.ndarray, inside: np.ndarray, more: np.ndarray, options: O
 
 
 def _adjusted(values: np.ndarray, columns: list[np.ndarray], strata: np.ndarray | None) -> MixedFit | None:
-    known = np.isfinite(np.stack(columns)).all(0)
+    known = np.asarray(np.isfinite(np.stack(columns)).all(0))
     y = np.where(known[:, None], values, np.nan)
     return fitted(y, by_visit(*values.shape, np.ones(len(values)), *(np.where(known, c, 0.0) for c in columns)), strata)
 
@@ -172,14 +183,17 @@ def by_visit(n: int, visits: int, *columns: np.ndarray) -> np.ndarray:
 
 
 def fitted(y: np.ndarray, X: np.ndarray, strata: np.ndarray | None = None) -> MixedFit | None:
-    """The model, where people suffice for it: at every visit, and for every two visits together, more than there are effects at a visit
-    (in each stratum, two more than none); otherwise, or where no maximum was found, none."""
+    """The model, where people suffice for it; otherwise, or where no maximum was found, none.
+
+    Every two visits need as many people who have both as there are visits, and one more for each effect at a visit (with strata: one more
+    in each stratum); with fewer the covariance between visits can be singular, and the likelihood has no maximum.
+    """
     seen = np.isfinite(y)
     keep = seen.any(1)
     effects = X.shape[-1] // y.shape[1]
     for s in np.unique(strata[keep]) if strata is not None else [None]:
         there = seen[keep if s is None else keep & (strata == s)].astype(int)
-        if not there.size or (there.T @ there).min() < (effects + 1 if s is None else 2):
+        if not there.size or (there.T @ there).min() < y.shape[1] + (effects if s is None else 1):
             return None
     try:
         fit = mmrm(y[keep], X[keep], None if strata is None else strata[keep])
@@ -193,4 +207,8 @@ def _mean(x: np.ndarray) -> float:
 
 
 def _spread(days: np.ndarray) -> tuple[float, float, float]:
-    return (float(np.median(days)), float(days.min()), float(days.max())) if days.size else (float("nan"),) * 3
+    return (
+        (float(np.median(days)), float(days.min()), float(days.max()))
+        if days.size
+        else (float("nan"), float("nan"), float("nan"))
+    )

@@ -10,6 +10,7 @@ from neuromyo.core.analysis import Scatter
 from neuromyo.stats.correlation import Correlation, PermutationP, pearson, permutation_p
 from neuromyo.stats.mixed import mmrm
 from neuromyo.study.change_options import Options
+from neuromyo.study.change_words import change_unit
 from neuromyo.study.visits import Course
 
 
@@ -36,7 +37,7 @@ def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair
     """Two courses of the same people."""
     rows = x.of(group)
     both = np.stack([x.change(visit), y.change(visit)], -1)[rows]
-    known = np.isfinite(both).all(1)
+    known = np.asarray(np.isfinite(both).all(1))
     labels = tuple(label for label, inside in zip(np.array(x.labels, dtype=object)[rows], known, strict=True) if inside)
     changes = both[known]
     permuted = permutation_p(changes[:, 0], changes[:, 1], options.repeats, options.seed)
@@ -48,10 +49,27 @@ def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair
 def scatter(one: Pair, number: int, level: float) -> Scatter:
     """A dot a person, the straight line and its band."""
     x, y = one.changes.T
-    caption = (f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
-               f"with its {100 * level:g} % band.")  # fmt: skip
-    return Scatter(f"change-pair-{number}", one.title.capitalize(), x, y, f"change in {one.x.variable.title}",
-                   f"change in {one.y.variable.title}", (one.group,) * x.size, one.labels, _line(x, y, level), caption)  # fmt: skip
+    caption = (
+        f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
+        f"with its {100 * level:g} % band."
+    )
+    return Scatter(
+        f"change-pair-{number}",
+        f"{one.title[0].upper()}{one.title[1:]}",
+        x,
+        y,
+        _axis(one.x),
+        _axis(one.y),
+        (one.group,) * x.size,
+        one.labels,
+        _line(x, y, level),
+        caption,
+    )
+
+
+def _axis(one: Course) -> str:
+    unit = change_unit(one.variable.unit)
+    return f"change in {one.variable.name}" + f" ({unit})" * bool(unit)
 
 
 def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
@@ -61,4 +79,4 @@ def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.nd
     fit = mmrm(y[:, None], np.stack([np.ones(x.size), x - centre], -1)[:, None])
     at = np.linspace(x.min(), x.max(), 41)
     on = [fit.test(np.array([1.0, a - centre]), level) for a in at]
-    return (at, *(np.array([getattr(f, name) for f in on]) for name in ("value", "low", "high")))
+    return at, np.array([f.value for f in on]), np.array([f.low for f in on]), np.array([f.high for f in on])

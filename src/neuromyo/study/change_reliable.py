@@ -52,11 +52,21 @@ def given_wsd(options: Options, names: tuple[str, ...]) -> dict[str, float]:
         except ValueError:
             value = float("nan")
         if not name or not value > 0 or not np.isfinite(value):
-            raise OptionError("E-OPTION", where="option retest_wsd", needed="NAME=NUMBER above 0, or one number for one variable",
-                              found=repr(text), remedy="write for example T2/tibialis-anterior/right=0.5")  # fmt: skip
+            raise OptionError(
+                "E-OPTION",
+                where="option retest_wsd",
+                needed="NAME=NUMBER above 0, or one number for one variable",
+                found=repr(text),
+                remedy="write for example T2/tibialis-anterior/right=0.5",
+            )
         if name not in names:
-            raise OptionError("E-UNKNOWN", where="option retest_wsd", needed="a variable of this analysis", found=name,
-                              remedy=f"there are: {', '.join(names[:8])}")  # fmt: skip
+            raise OptionError(
+                "E-UNKNOWN",
+                where="option retest_wsd",
+                needed="a variable of this analysis",
+                found=name,
+                remedy=f"there are: {', '.join(names[:8])}",
+            )
         found[name] = value
     return found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neuromyo.stats.intervals import Interval
 from neuromyo.study.change_found import Found
-from neuromyo.study.change_models import MODEL
+from neuromyo.study.change_models import MODEL, Within
 from neuromyo.study.change_options import Options
 from neuromyo.study.change_pairs import Pair
-from neuromyo.study.change_words import estimate_text, interval_text, number, p_text, people
+from neuromyo.study.change_words import change_unit, estimate_text, interval_text, number, p_text, people
 from neuromyo.study.missing_visits import Sensitivity
 
 #: variables that are each said in sentences; of more only those that changed
@@ -27,35 +28,45 @@ def summary(
     quiet = len(all_found) - len(told)
     if quiet:
         what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
-        said.append(f"{quiet} of {len(all_found)} variables {what} by no more than chance would have it, after correction; the tables "
-                    "have their numbers.")  # fmt: skip
+        said.append(
+            f"{quiet} of {len(all_found)} variables {what} by no more than chance would have it, after correction; the tables "
+            "have their numbers."
+        )
     return (*said, *(_pair(p, options) for p in pairs))
 
 
 def _of_one(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
     v, first = found.course.variable, found.course.visits[0]
+    unit = change_unit(v.unit)
     said = []
     for group in dict.fromkeys(a.group for a in found.against):
         main = found.main(group)
         if main is not None:
-            said.append(f"{v.name} changed by {estimate_text(main.found, v.unit, options.level)} more in {group} (n = {main.n}) than in "
-                        f"{main.reference} (n = {main.n_reference}) from {first} to {found.last}, by {_method(main.method)}"
-                        f"{_corrected(adjusted.get((v.name, group)), main.found.p)}.")  # fmt: skip
+            said.append(
+                f"{v.name}: from {first} to {found.last}, {group} (n = {main.n}) changed by "
+                f"{estimate_text(main.found, unit, options.level)} relative to {main.reference} (n = {main.n_reference}), by "
+                f"{_method(main.method)}{_corrected(adjusted.get((v.name, group)), main.found.p)}."
+            )
     for w in (w for w in found.within if w.visit == found.last and w.n):
         srm = f"; standardised response mean {interval_text(w.srm, '', options.level)}" if w.srm.known else ""
         corrected = "" if found.against else _corrected(adjusted.get((v.name, w.group)), w.change.p)
-        rate = (
-            f" That is {estimate_text(w.rate, f'{v.unit}/{options.period}'.lstrip('/'), options.level)} per person's own time."
-            if w.rate.known
-            else ""
+        rate = f" By each person's own days that is {_rate(w, unit, options)}." if w.rate.known else ""
+        said.append(
+            f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
+            f"{estimate_text(w.change, unit, options.level)}{corrected}{srm}.{rate}"
         )
-        said.append(f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
-                    f"{estimate_text(w.change, v.unit, options.level)}{corrected}{srm}.{rate}")  # fmt: skip
     for r in (r for r in found.reliable if r.visit == found.last and r.n):
-        said.append(f"{r.rose + r.fell} of {r.n} in {r.group} changed by more than measuring error ({number(r.limit.size, unit=v.unit)}): "
-                    f"{r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI {100 * r.share.low:.0f} to "
-                    f"{100 * r.share.high:.0f} %). Error is from {r.limit.source}.")  # fmt: skip
+        said.append(
+            f"{r.rose + r.fell} of {r.n} in {r.group} changed by more than measuring error ({number(r.limit.size, unit=unit)}): "
+            f"{r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI {100 * r.share.low:.0f} to "
+            f"{100 * r.share.high:.0f} %). Error is from {r.limit.source}."
+        )
     return said + [_tipping(s, found, options) for s in found.sensitivity]
+
+
+def _rate(w: Within, unit: str, options: Options) -> str:
+    rate = Interval(w.rate.value, w.rate.low, w.rate.high, w.rate.df)
+    return interval_text(rate, f"{unit} per {options.period}".strip(), options.level, sign=True)
 
 
 def _method(method: str) -> str:
@@ -63,14 +74,14 @@ def _method(method: str) -> str:
 
 
 def _corrected(p: float | None, plain: float) -> str:
-    return f", corrected for the number of variables {p_text(p)}" if p is not None and p != plain else ""
+    return (
+        f", corrected for the number of variables {p_text(p)}" if p is not None and p_text(p) != p_text(plain) else ""
+    )
 
 
 def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
-    unit, who = (
-        found.course.variable.unit,
-        f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}",
-    )
+    unit = change_unit(found.course.variable.unit)
+    who = f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}"
     if not one.points:
         return f"{who}: no shift of theirs would turn the result for {found.course.variable.name}."
     significant = one.found.p < 1 - options.level
@@ -78,25 +89,32 @@ def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
     where = "below" if one.points[0] < 0 else "above"
     spread = found.of(one.group).sd
     times = f" ({abs(one.points[0]) / spread:.1f} standard deviations of change)" if spread > 0 else ""
-    return (f"{who}: the result for {found.course.variable.name} {turn} if each of them were {number(abs(one.points[0]), unit=unit)} "
-            f"{where} what people who were alike before came to{times}.")  # fmt: skip
+    far = number(abs(one.points[0]), abs(one.points[0]) / 2, unit)
+    return (
+        f"{who}: the result for {found.course.variable.name} {turn} if each of them were {far} {where} what "
+        f"people who were alike before came to{times}."
+    )
 
 
 def _pair(one: Pair, options: Options) -> str:
     if one.r.n < 4:
-        return f"{one.title.capitalize()}: {people(one.r.n)} of {one.group} have both, too few for a correlation."
+        return f"{one.title[0].upper()}{one.title[1:]}: {people(one.r.n)} of {one.group} have both, too few for a correlation."
     ends = f"{100 * options.level:g} % CI {one.r.low:.2f} to {one.r.high:.2f}"
     how = "all orders" if one.permuted.exact else f"{one.permuted.repeats:,} orders"
-    return (f"In {one.group}, {one.title}: r = {one.r.r:.2f} ({ends}; n = {one.r.n}; {p_text(one.r.p)}; by {how} of the people "
-            f"{p_text(one.permuted.p)}).")  # fmt: skip
+    return (
+        f"In {one.group}, {one.title}: r = {one.r.r:.2f} ({ends}; n = {one.r.n}; {p_text(one.r.p)}; by {how} of the people "
+        f"{p_text(one.permuted.p)})."
+    )
 
 
 def methods(all_found: Sequence[Found], pairs: Sequence[Pair], options: Options, along: bool) -> tuple[str, ...]:
     """For the methods section."""
     first, *later = all_found[0].course.visits if all_found else ("", "")
-    said = [f"Change was the value at {' and '.join(later)} less that at {first} in the same person; mean changes within groups were tested by "
-            "the paired t test and by turning changes round (sign flips), with standardised response means and exact intervals by the "
-            "noncentral t distribution (Liang, Fossel & Larson 1990, doi:10.1097/00005650-199007000-00008)."]  # fmt: skip
+    said = [
+        f"Change was the value at {' and '.join(later)} less that at {first} in the same person; mean changes within groups were tested by "
+        "the paired t test and by turning changes round (sign flips), with standardised response means and exact intervals by the "
+        "noncentral t distribution (Liang, Fossel & Larson 1990, doi:10.1097/00005650-199007000-00008)."
+    ]
     if any(f.against for f in all_found):
         adjusted = f", adjusted for {', '.join(options.covariates)} at each visit" if options.covariates else ""
         spread = (
@@ -104,28 +122,43 @@ def methods(all_found: Sequence[Found], pairs: Sequence[Pair], options: Options,
             if options.spread == "by-group"
             else "one covariance for both groups"
         )
-        said.append("Changes of groups were compared by a mixed model for repeated measures fitted by restricted maximum likelihood, with visit, "
-                    f"group and their interaction{adjusted}, an unstructured covariance between visits ({spread}), and standard errors and "
-                    "degrees of freedom by Kenward and Roger (1997, doi:10.2307/2533558). People with a missing visit were kept under the "
-                    "assumption that it was missing at random. Student's and Welch's t of the change, a permutation test and analysis of "
-                    "covariance on the baseline stand beside it.")  # fmt: skip
+        said.append(
+            "Changes of groups were compared by a mixed model for repeated measures fitted by restricted maximum likelihood, with visit, "
+            f"group and their interaction{adjusted}, an unstructured covariance between visits ({spread}), and standard errors and "
+            "degrees of freedom by Kenward and Roger (1997, doi:10.2307/2533558). People with a missing visit were kept under the "
+            "assumption that it was missing at random. Student's and Welch's t of the change, a permutation test and analysis of "
+            "covariance on the baseline stand beside it."
+        )
     if any(f.sensitivity for f in all_found):
-        said.append("How far missing values would have to lie from this assumption for the result to turn was found by delta adjustment in "
-                    "closed form (tipping points; Cro et al. 2020, doi:10.1002/sim.8569).")  # fmt: skip
+        said.append(
+            "How far missing values would have to lie from this assumption for the result to turn was found by delta adjustment in "
+            "closed form (tipping points; Cro et al. 2020, doi:10.1002/sim.8569)."
+        )
     if any(f.reliable for f in all_found):
-        said.append("A person's change counted as reliable where it exceeded 1.96 √2 within-subject standard deviations (Jacobson & Truax 1991, "
-                    "doi:10.1037/0022-006X.59.1.12)" + (", Student's t replacing 1.96 where that was estimated from the reference group's "
-                    "changes" if any(not r.limit.given for f in all_found for r in f.reliable) else "") + ".")  # fmt: skip
-    rules = {"bh": "the false discovery rate (Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)",
-             "holm": "the number of tests (Holm 1979)"}  # fmt: skip
+        said.append(
+            "A person's change counted as reliable where it exceeded 1.96 √2 within-subject standard deviations (Jacobson & Truax 1991, "
+            "doi:10.1037/0022-006X.59.1.12)"
+            + (
+                ", Student's t replacing 1.96 where that was estimated from the reference group's changes"
+                if any(not r.limit.given for f in all_found for r in f.reliable)
+                else ""
+            )
+            + "."
+        )
+    rules = {
+        "bh": "the false discovery rate (Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)",
+        "holm": "the number of tests (Holm 1979)",
+    }
     if len(all_found) > 1 and options.correction in rules:
         said.append(
             f"p values of {len(all_found)} variables at the last visit were corrected for {rules[options.correction]}."
         )
     if along:
-        said.append("Along a nerve, changes were tested at every level with the largest t of all levels under sign flips or exchanges of whole "
-                    "people, which holds the chance of any false finding along the nerve (Winkler et al. 2014, "
-                    "doi:10.1016/j.neuroimage.2014.01.060).")  # fmt: skip
+        said.append(
+            "Along a nerve, changes were tested at every level with the largest t of all levels under sign flips or exchanges of whole "
+            "people, which holds the chance of any false finding along the nerve (Winkler et al. 2014, "
+            "doi:10.1016/j.neuroimage.2014.01.060)."
+        )
     if pairs:
         said.append("Changes were correlated by Pearson's r with Fisher's interval and a permutation test.")
     return tuple(said)

@@ -41,13 +41,18 @@ def estimate_text(found: Estimate, unit: str, level: float, sign: bool = True) -
     return f"{number(found.value, width, unit, sign)} ({100 * level:g} % CI {ends}; {p_text(found.p)})"
 
 
-def interval_text(found: Interval, unit: str, level: float) -> str:
+def interval_text(found: Interval, unit: str, level: float, sign: bool = False) -> str:
     """``1.06 (95 % CI 0.26 to 1.83)``."""
     if not found.known:
-        return number(found.value, unit=unit)
+        return number(found.value, unit=unit, sign=sign)
     width = (found.high - found.low) / 2
-    ends = " to ".join(number(x, width) for x in (found.low, found.high))
-    return f"{number(found.value, width, unit)} ({100 * level:g} % CI {ends})"
+    ends = " to ".join(number(x, width, sign=sign) for x in (found.low, found.high))
+    return f"{number(found.value, width, unit, sign)} ({100 * level:g} % CI {ends})"
+
+
+def change_unit(unit: str) -> str:
+    """What a change is in: of percent, percentage points, lest it be taken for a share of the value."""
+    return "percentage points" if unit == "%" else unit
 
 
 def people(n: int) -> str:

@@ -32,11 +32,10 @@ def known_groups(cohort: Cohort, asked: Sequence[str]) -> tuple[str, ...]:
     return groups
 
 
-def of_group(cohort: Cohort, group: str, reference: str) -> tuple[Cohort, str, list[Finding]]:
-    """(rows, who they are, what to be careful about) of one group, of all but the reference where none is named, or of ``all``."""
-    groups = known_groups(cohort, [group] if group not in ("", ALL) else [])
-    kept = [group] if group in groups else list(groups) if group == ALL else [g for g in groups if g != reference]
-    kept = kept or list(groups)
+def of_groups(cohort: Cohort, asked: Sequence[str], reference: str) -> tuple[Cohort, str, list[Finding]]:
+    """(rows, who they are, what to be careful about) of the groups asked for, of all but the reference where none is, or of ``all``."""
+    groups = known_groups(cohort, [g for g in asked if g != ALL])
+    kept = list(groups) if ALL in asked else list(asked) or [g for g in groups if g != reference] or list(groups)
     said = [_pooled(kept)] if len(kept) > 1 else []
     return (cohort.of_groups(kept) if kept else cohort), ", ".join(kept) or "everybody", said
 

@@ -21,7 +21,7 @@ from neuromyo.core.errors import DataError
 from neuromyo.core.options import check, option
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.stats.two_samples import FTest, welch_anova
-from neuromyo.study import group_cautions, group_figures, group_tables, group_words
+from neuromyo.study import group_cautions, group_figures, group_methods, group_tables, group_words
 from neuromyo.study.group_covariates import Covariates
 from neuromyo.study.group_people import Setting
 from neuromyo.study.group_profiles import Profile, compare_profile, families
@@ -78,7 +78,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     found = compute(cohort, options)
     tables, figures = group_tables.tables(found), group_figures.figures(found)
     cautions = group_cautions.findings(found)
-    return Analysis("group", TITLE, group_words.summary(found), tables, figures, group_words.methods(found), cautions,
+    return Analysis("group", TITLE, group_words.summary(found), tables, figures, group_methods.methods(found), cautions,
                     any(f.code == "W-EXPLORATORY" for f in cautions))  # fmt: skip
 
 

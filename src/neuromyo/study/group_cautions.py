@@ -12,17 +12,17 @@ from scipy import stats
 from neuromyo.core.errors import Finding
 from neuromyo.stats.effect_size import detectable, hedges_g
 from neuromyo.stats.two_samples import spreads_differ, without_each
-from neuromyo.study.group_covariates import TITLES, known
+from neuromyo.study.group_covariates import TITLES, known, titled
+from neuromyo.study.group_numbers import alpha_word, listed, minus, p_said, some
 from neuromyo.study.group_tests import Comparison
-from neuromyo.study.group_words import listed, minus, p_said, p_word
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Findings
 
 #: people of both groups below whom nothing is confirmed
 CONFIRMING = 20
-#: p of the test of skewness, robust standard deviations of an outlier, p and ratio of spreads, g of a covariate: from here on it is told
-SKEWED, FAR, UNEQUAL, RATIO, IMBALANCE = 0.01, 4.0, 0.05, 2.0, 0.5
+#: p of the tests of skewness, of one value far out, of unequal spreads and the ratio of these, g of a covariate: from here on it is told
+SKEWED, OUTLYING, UNEQUAL, RATIO, IMBALANCE = 0.01, 0.01, 0.05, 2.0, 0.5
 
 
 def findings(found: Findings) -> tuple[Finding, ...]:
@@ -68,7 +68,7 @@ def _absent(found: Findings) -> Iterator[Finding]:
             yield _warn(
                 "W-ABSENT",
                 f"group {g}",
-                f"{len(people)} of {len(people) + s.size(g)} people have no measurements{at}: {_some(named)}",
+                f"{len(people)} of {len(people) + s.size(g)} people have no measurements{at}: {some(named)}",
                 "say why they are missing: those who cannot be scanned may be the sickest",
             )
     if s.ungrouped:
@@ -76,7 +76,7 @@ def _absent(found: Findings) -> Iterator[Finding]:
             "W-ABSENT",
             "the table of people",
             f"{len(s.ungrouped)} with measurements{at} have no group and were left out: "
-            f"{_some([f'sub-{p}' for p in s.ungrouped])}",
+            f"{some([f'sub-{p}' for p in s.ungrouped])}",
             "give their group in participants.tsv",
         )
     holes: dict[tuple[str, tuple[str, ...]], list[str]] = {}
@@ -90,8 +90,8 @@ def _absent(found: Findings) -> Iterator[Finding]:
     for (g, missing), names in holes.items():
         yield _warn(
             "W-ABSENT",
-            _some(names),
-            f"{len(missing)} of {s.size(g)} {g} have no value: {_some([f'sub-{p}' for p in missing])}",
+            some(names),
+            f"{len(missing)} of {s.size(g)} {g} have no value: {some([f'sub-{p}' for p in missing])}",
             "look why: their flags in the table of measurements may tell",
         )
     if found.covariates.columns:
@@ -99,8 +99,8 @@ def _absent(found: Findings) -> Iterator[Finding]:
         if unknown:
             yield _warn(
                 "W-ABSENT",
-                listed(found.covariates.names),
-                f"not known of {_some(unknown)}, who "
+                listed(titled(found.covariates.names)),
+                f"not known of {some(unknown)}, who "
                 f"{'is' if len(unknown) == 1 else 'are'} left out of "
                 "what is compared at the same covariates",
                 "complete participants.tsv",
@@ -173,7 +173,7 @@ def _sites(found: Findings) -> Iterator[Finding]:
                 "W-BALANCE",
                 f"{g} against {s.reference}",
                 f"no site has people of both: {g} were measured at "
-                f"{_some(sorted(theirs))}, {s.reference} at {_some(sorted(ours))}",
+                f"{some(sorted(theirs))}, {s.reference} at {some(sorted(ours))}",
                 "measure both groups on each scanner",
                 "a difference between scanners cannot be told from one between groups",
             )
@@ -192,7 +192,7 @@ def _uncorrected(found: Findings) -> Iterator[Finding]:
             "option correction",
             f"{found.family} tests without correction: if nothing differed, "
             f"about {found.family * alpha:.1f} of them would "
-            f"still have p < {p_word(alpha)}",
+            f"still have p < {alpha_word(found.options.level)}",
             "take `bh` or `holm`",
         )
 
@@ -205,7 +205,7 @@ def _of_one(found: Findings, c: Comparison) -> Iterator[Finding]:
     yield from _skewed(c, where)
     yield from _spread(c, where)
     yield from _influence(c, where, found.options.level)
-    yield from _close(c, where, 1 - found.options.level)
+    yield from _close(c, where, found.options.level)
     if c.ranks.tied > 0.5:
         yield _warn(
             "W-TIES",
@@ -217,38 +217,33 @@ def _of_one(found: Findings, c: Comparison) -> Iterator[Finding]:
 
 
 def _skewed(c: Comparison, where: str) -> Iterator[Finding]:
-    left = [
-        (x - x.mean()) / x.std(ddof=1) * sqrt(x.size / (x.size - 1)) for x in (c.a, c.b) if x.size > 2 and np.ptp(x) > 0
-    ]
+    left = [(x - x.mean()) / x.std(ddof=1) for x in (c.a, c.b) if x.size > 2 and np.ptp(x) > 0]
     pooled = np.concatenate(left) if left else np.empty(0)
-    far = [
-        f"sub-{p}"
-        for x, who in zip((c.a, c.b), c.who, strict=True)
-        for p, d in zip(who, _distance(x), strict=True)
-        if d > FAR
-    ]
-    skewed = pooled.size >= 8 and stats.skewtest(pooled).pvalue < SKEWED
-    if skewed or far:
-        said = [f"skewness {stats.skew(pooled, bias=False):.1f} within groups"] * bool(skewed)
-        said += [
-            f"{_some(far)} {'lies' if len(far) == 1 else 'lie'} more than {FAR:g} robust standard deviations from the middle of the group"
-        ] * bool(far)
+    said = [*_far(c.a, c.who[0], c.compared, c.variable.unit), *_far(c.b, c.who[1], c.reference, c.variable.unit)]
+    if pooled.size >= 8 and stats.skewtest(pooled).pvalue < SKEWED:
+        said.append(f"values are skewed within groups (skewness {stats.skew(pooled, bias=False):.1f})")
+    if said:
         yield _warn(
             "W-SKEWED",
             where,
             "; ".join(said),
-            f"look at the dots, and read the rank test ({p_said('p', c.ranks.p)}) "
-            "and the permutation test "
-            f"({p_said('p', c.permutation.p)}) beside",
+            f"look at the dots; the rank test has {p_said('p', c.ranks.p)}, the permutation test {p_said('p', c.permutation.p)}",
             "means follow a few people, and a t test finds less",
         )
 
 
-def _distance(x: np.ndarray) -> np.ndarray:
-    """Of each value from the median, in robust standard deviations; zeros where these say nothing."""
-    away = np.abs(x - np.median(x))
-    scale = 1.4826 * float(np.median(away))
-    return away / scale if x.size >= 5 and scale > 0 else np.zeros(x.size)
+def _far(x: np.ndarray, who: list[str], group: str, unit: str) -> Iterator[str]:
+    """The value furthest from the rest of its group, where chance hardly puts one there (Grubbs)."""
+    n = x.size
+    if n < 5 or not np.ptp(x) > 0:
+        return
+    k = int(np.argmax(np.abs(x - x.mean())))
+    rest = np.delete(x, k)
+    spread = float(rest.std(ddof=1)) * sqrt(1 + 1 / (n - 1))
+    t = abs(x[k] - rest.mean()) / spread if spread > 0 else float("inf")
+    if 2 * n * stats.t.sf(t, n - 2) < OUTLYING:
+        unit_word = f" {unit}" if unit else ""
+        yield f"sub-{who[k]} of {group} has {x[k]:.4g}{unit_word}, all others {rest.min():.4g} to {rest.max():.4g}{unit_word}"
 
 
 def _spread(c: Comparison, where: str) -> Iterator[Finding]:
@@ -284,17 +279,18 @@ def _influence(c: Comparison, where: str, level: float) -> Iterator[Finding]:
     ]
     if turned:
         turned.sort(key=lambda one: one[1], reverse=low)
-        said = _some([f"without sub-{who} {p_said('p', p)}" for who, p in turned])
+        said = some([f"without sub-{who} {p_said('p', p)}" for who, p in turned])
         yield _warn(
             "W-INFLUENCE",
             where,
-            f"whether p is below {p_word(alpha)} rests on one person: {p_said('p', c.welch.p)} "
+            f"one person alone decides whether p is below {alpha_word(level)}: {p_said('p', c.welch.p)} "
             f"with everybody, {said} (Welch)",
-            "look at that person's images before believing either",
+            f"look at the images of {'that person' if len(turned) == 1 else 'these people'} before believing either",
         )
 
 
-def _close(c: Comparison, where: str, alpha: float) -> Iterator[Finding]:
+def _close(c: Comparison, where: str, level: float) -> Iterator[Finding]:
+    alpha = 1 - level
     named = [("Welch's t", c.welch.p), ("permutation", c.permutation.p), ("Mann-Whitney", c.ranks.p)]
     if c.adjusted:
         named += [
@@ -307,11 +303,6 @@ def _close(c: Comparison, where: str, alpha: float) -> Iterator[Finding]:
         yield _warn(
             "W-CLOSE",
             where,
-            f"tests lie on both sides of {p_word(alpha)}: " + ", ".join(f"{n} {p_said('p', p)}" for n, p in known_),
+            f"tests lie on both sides of {alpha_word(level)}: " + ", ".join(f"{n} {p_said('p', p)}" for n, p in known_),
             "say which one was planned, and report that one",
         )
-
-
-def _some(words: list[str], most: int = 5) -> str:
-    """A few, and how many more."""
-    return listed(words) if len(words) <= most else ", ".join(words[:most]) + f" and {len(words) - most} more"

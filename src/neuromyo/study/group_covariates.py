@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Covariates:
         rows = np.flatnonzero(pair & self.complete())
         design = np.column_stack([np.ones(len(rows)), setting.member(group)[rows], self.matrix(rows)])
         n, k = design.shape
-        named = ", ".join(self.names)
+        named = ", ".join(titled(self.names))
         if n - k < LEAST_DF:
             raise DataError(
                 "E-PEOPLE",
@@ -99,6 +100,11 @@ class Covariates:
             ):
                 return f"{name}, which everybody's group can be told from"
         return f"{', '.join(self.names)}, one of which follows from the others"
+
+
+def titled(names: Iterable[str]) -> list[str]:
+    """As they stand in sentences: ``height`` for ``height_m``."""
+    return [TITLES.get(n, (n.replace("_", " "), ""))[0] for n in names]
 
 
 def _columns(rows: Cohort, name: str) -> np.ndarray:

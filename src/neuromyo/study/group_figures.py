@@ -9,6 +9,7 @@ import numpy as np
 from neuromyo.core.analysis import Along, Dots, Figure, Forest, Mean
 from neuromyo.core.cohort import Variable
 from neuromyo.stats.intervals import mean_interval
+from neuromyo.study.group_numbers import listed
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
 
@@ -38,7 +39,7 @@ def _forests(found: Findings) -> list[Forest]:
         for c in known
     )
     caption = (
-        f"Hedges g of {_listed(found.setting.compared)} against {found.setting.reference}: the difference of means in "
+        f"Hedges g of {listed(found.setting.compared)} against {found.setting.reference}: the difference of means in "
         "standard deviations. "
         f"Bars: {100 * found.options.level:g} % intervals, of each variable alone."
     )
@@ -118,7 +119,3 @@ def _along(found: Findings, p: Profile, k: int) -> Along:
 def _band(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     found = [mean_interval(x, level=level) for x in values.T]
     return tuple(np.array([getattr(f, end) for f in found]) for end in ("value", "low", "high"))  # type: ignore[return-value]
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from neuromyo.core.analysis import Cell, Column, Table, columns
 from neuromyo.stats.intervals import Interval
-from neuromyo.study.group_covariates import TITLES, known
+from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
 
@@ -22,7 +22,7 @@ _PAIR = (
     Column("compared", "group that is compared", kind="text"),
     Column("reference", "group it is compared with", kind="text"),
 )
-_CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)", "none": "none"}
+_CORRECTIONS = {"bh": "Benjamini-Hochberg (false discovery rate)", "holm": "Holm (any false finding)"}
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
@@ -89,19 +89,21 @@ def _person_row(found: Findings, group: str, numbers: Sequence[str], there: Sequ
 
 def descriptives(found: Findings) -> Table:
     """Every variable by group, those along profiles included."""
-    of = columns(
+    of = (
         _PAIR[0],
         _PAIR[1],
-        ("group", "group", "", "text"),
-        ("n", "people with a value", "", "count"),
-        ("missing", "people of the group at this visit without one", "", "count"),
-        ("mean", "mean"),
-        ("sd", "standard deviation between people"),
-        ("median", "median"),
-        ("q25", "lower quartile"),
-        ("q75", "upper quartile"),
-        ("low", "smallest value"),
-        ("high", "largest value"),
+        *columns(
+            ("group", "group", "", "text"),
+            ("n", "people with a value", "", "count"),
+            ("missing", "people of the group at this visit without one", "", "count"),
+            ("mean", "mean"),
+            ("sd", "standard deviation between people"),
+            ("median", "median"),
+            ("q25", "lower quartile"),
+            ("q75", "upper quartile"),
+            ("low", "smallest value"),
+            ("high", "largest value"),
+        ),
     )
     every = dict.fromkeys([c.variable for c in found.comparisons] + [v for p in found.profiles for v in p.variables])
     rows = []
@@ -126,34 +128,44 @@ def descriptives(found: Findings) -> Table:
 
 def tests(found: Findings) -> Table:
     """Means compared."""
-    of = columns(
+    of = (
         *_PAIR,
-        ("n_compared", "people of the compared group", "", "count"),
-        ("n_reference", "people of the reference", "", "count"),
-        ("difference", "difference of means, compared less reference"),
-        ("low", "lower end of its interval"),
-        ("high", "upper end of its interval"),
-        ("t", "Welch's t"),
-        ("df", "its degrees of freedom"),
-        ("p", "p of Welch's t", "", "p"),
-        ("p_permutation", "p by exchanging people between groups", "", "p"),
-        ("arrangements", "how many arrangements were tried", "", "count"),
-        ("exact", "whether these were all there are", "", "text"),
-        ("p_corrected", "p of the test that counts, over all tests", "", "p"),
-        ("g", "Hedges g: the difference in standard deviations", "SD"),
-        ("g_low", "lower end of its interval", "SD"),
-        ("g_high", "upper end of its interval", "SD"),
-        ("glass_delta", "the difference in standard deviations of the reference", "SD"),
-        ("p_ranks", "p of Mann and Whitney", "", "p"),
-        ("superiority", "share of pairs in which the compared group's value is the larger", "%", "percent"),
-        ("not_tested", "why nothing was tested", "", "text"),
+        *columns(
+            ("n_compared", "people of the compared group", "", "count"),
+            ("n_reference", "people of the reference", "", "count"),
+            ("difference", "difference of means, compared less reference"),
+            ("low", "lower end of its interval"),
+            ("high", "upper end of its interval"),
+            ("t", "Welch's t"),
+            ("df", "its degrees of freedom"),
+            ("p", "p of Welch's t", "", "p"),
+            ("p_permutation", "p by exchanging people between groups", "", "p"),
+            ("arrangements", "how many arrangements were tried", "", "count"),
+            ("exact", "whether these were all there are", "", "text"),
+            ("p_corrected", "p of the test that counts, over all tests", "", "p"),
+            ("g", "Hedges g: the difference in standard deviations", "SD"),
+            ("g_low", "lower end of its interval", "SD"),
+            ("g_high", "upper end of its interval", "SD"),
+            ("glass_delta", "the difference in standard deviations of the reference", "SD"),
+            ("p_ranks", "p of Mann and Whitney", "", "p"),
+            ("superiority", "share of pairs in which the compared group's value is the larger", "%"),
+            ("not_tested", "why nothing was tested", "", "text"),
+        ),
     )
     counts = "the difference at the same covariates" if found.covariates.columns else "Welch's t"
     note = (
-        f"Intervals hold {100 * found.options.level:g} %. The test that counts is {counts}; its p is corrected over {found.family} "
-        f"test{'s' * (found.family != 1)}: {_CORRECTIONS[found.options.correction]}."
+        f"Intervals hold {100 * found.options.level:g} %. The test that counts is {counts}; its p is "
+        + corrected(found)
+        + "."
     )
     return Table("tests", "Differences between groups", of, tuple(_test_row(c) for c in found.comparisons), note)
+
+
+def corrected(found: Findings) -> str:
+    """How p are corrected."""
+    if found.options.correction == "none" or found.family < 2:
+        return "not corrected" + f", though {found.family} tests were made" * (found.family > 1)
+    return f"corrected over {found.family} tests by {_CORRECTIONS[found.options.correction]}"
 
 
 def _test_row(c: Comparison) -> tuple[Cell, ...]:
@@ -180,19 +192,21 @@ def _test_row(c: Comparison) -> tuple[Cell, ...]:
 
 def ranks(found: Findings) -> Table:
     """Tests by ranks."""
-    of = columns(
+    of = (
         *_PAIR,
-        ("u", "U of Mann and Whitney"),
-        ("p", "p of Mann and Whitney", "", "p"),
-        ("exact", "whether p is exact", "", "text"),
-        ("shift", "Hodges-Lehmann shift, compared less reference"),
-        ("low", "lower end of its interval"),
-        ("high", "upper end of its interval"),
-        ("superiority", "share of pairs in which the compared group's value is the larger", "%", "percent"),
-        ("superiority_low", "lower end of its interval", "%", "percent"),
-        ("superiority_high", "upper end of its interval", "%", "percent"),
-        ("p_brunner_munzel", "p of Brunner and Munzel: that share is 50 %", "", "p"),
-        ("tied", "share of people whose value another has, too", "%", "percent"),
+        *columns(
+            ("u", "U of Mann and Whitney"),
+            ("p", "p of Mann and Whitney", "", "p"),
+            ("exact", "whether p is exact", "", "text"),
+            ("shift", "Hodges-Lehmann shift, compared less reference"),
+            ("low", "lower end of its interval"),
+            ("high", "upper end of its interval"),
+            ("superiority", "share of pairs in which the compared group's value is the larger", "%"),
+            ("superiority_low", "lower end of its interval", "%"),
+            ("superiority_high", "upper end of its interval", "%"),
+            ("p_brunner_munzel", "p of Brunner and Munzel: that share is 50 %", "", "p"),
+            ("tied", "share of people whose value another has, too", "%"),
+        ),
     )
     rows = tuple(
         (
@@ -220,29 +234,31 @@ def ranks(found: Findings) -> Table:
 
 def adjusted(found: Findings) -> Table:
     """Differences at the same covariates."""
-    of = columns(
+    of = (
         *_PAIR,
-        ("n_compared", "people of the compared group with known covariates", "", "count"),
-        ("n_reference", "people of the reference with known covariates", "", "count"),
-        ("difference", "difference at the same covariates"),
-        ("low", "lower end of its interval"),
-        ("high", "upper end of its interval"),
-        ("t", "its t"),
-        ("df", "its degrees of freedom"),
-        ("p", "p of the ANCOVA", "", "p"),
-        ("p_permutation", "p by permuted residuals (Freedman and Lane)", "", "p"),
-        ("p_robust", "p without one spread for all (HC3)", "", "p"),
-        ("p_corrected", "p of the ANCOVA, over all tests", "", "p"),
-        ("mean_compared", "mean of the compared group at the mean covariates"),
-        ("mean_compared_low", "lower end of its interval"),
-        ("mean_compared_high", "upper end of its interval"),
-        ("mean_reference", "mean of the reference at the mean covariates"),
-        ("mean_reference_low", "lower end of its interval"),
-        ("mean_reference_high", "upper end of its interval"),
-        ("not_tested", "why there is none", "", "text"),
+        *columns(
+            ("n_compared", "people of the compared group with known covariates", "", "count"),
+            ("n_reference", "people of the reference with known covariates", "", "count"),
+            ("difference", "difference at the same covariates"),
+            ("low", "lower end of its interval"),
+            ("high", "upper end of its interval"),
+            ("t", "its t"),
+            ("df", "its degrees of freedom"),
+            ("p", "p of the ANCOVA", "", "p"),
+            ("p_permutation", "p by permuted residuals (Freedman and Lane)", "", "p"),
+            ("p_robust", "p without one spread for all (HC3)", "", "p"),
+            ("p_corrected", "p of the ANCOVA, over all tests", "", "p"),
+            ("mean_compared", "mean of the compared group at the mean covariates"),
+            ("mean_compared_low", "lower end of its interval"),
+            ("mean_compared_high", "upper end of its interval"),
+            ("mean_reference", "mean of the reference at the mean covariates"),
+            ("mean_reference_low", "lower end of its interval"),
+            ("mean_reference_high", "upper end of its interval"),
+            ("not_tested", "why there is none", "", "text"),
+        ),
     )
     rows = tuple(_adjusted_row(c) for c in found.comparisons if c.with_covariates)
-    return Table("adjusted", f"At the same {', '.join(found.covariates.names)}", of, rows)
+    return Table("adjusted", f"At the same {', '.join(titled(found.covariates.names))}", of, rows)
 
 
 def _adjusted_row(c: Comparison) -> tuple[Cell, ...]:
@@ -268,13 +284,15 @@ def _adjusted_row(c: Comparison) -> tuple[Cell, ...]:
 
 def omnibus(found: Findings) -> Table:
     """Whether any of several groups differ."""
-    of = columns(
+    of = (
         _PAIR[0],
-        ("groups", "how many groups", "", "count"),
-        ("f", "F of Welch's analysis of variance"),
-        ("df_groups", "degrees of freedom of groups"),
-        ("df_error", "degrees of freedom of error"),
-        ("p", "p that all means are the same", "", "p"),
+        *columns(
+            ("groups", "how many groups", "", "count"),
+            ("f", "F of Welch's analysis of variance"),
+            ("df_groups", "degrees of freedom of groups"),
+            ("df_error", "degrees of freedom of error"),
+            ("p", "p that all means are the same", "", "p"),
+        ),
     )
     rows = tuple(
         (v.name, len(found.setting.groups), cell(t.f), cell(t.df[0]), cell(t.df[1]), cell(t.p))
@@ -285,18 +303,20 @@ def omnibus(found: Findings) -> Table:
 
 def profiles(found: Findings) -> Table:
     """Each profile as a whole."""
-    of = columns(
-        ("profile", "what was measured along it", "", "text"),
+    of = (
+        Column("profile", "what was measured along it", kind="text"),
         *_PAIR[1:],
-        ("levels", "levels tested", "", "count"),
-        ("largest", "largest difference that was found, by its t"),
-        ("low", "lower end of its interval, of that level alone"),
-        ("high", "upper end of its interval, of that level alone"),
-        ("at", "level of it", "", "text"),
-        ("p_anywhere", "p that the groups differ at any level (max-T)", "", "p"),
-        ("p_corrected", "the same over all tests", "", "p"),
-        ("stretches", "levels at which they differ", "", "text"),
-        ("not_tested", "why nothing was tested", "", "text"),
+        *columns(
+            ("levels", "levels tested", "", "count"),
+            ("largest", "largest difference that was found, by its t"),
+            ("low", "lower end of its interval, of that level alone"),
+            ("high", "upper end of its interval, of that level alone"),
+            ("at", "level of it", "", "text"),
+            ("p_anywhere", "p that the groups differ at any level (max-T)", "", "p"),
+            ("p_corrected", "the same over all tests", "", "p"),
+            ("stretches", "levels at which they differ", "", "text"),
+            ("not_tested", "why nothing was tested", "", "text"),
+        ),
     )
     return Table(
         "profiles", "Profiles along nerves", of, tuple(_profile_row(p, found.options.level) for p in found.profiles)
@@ -330,18 +350,20 @@ def said_stretches(p: Profile, level: float) -> str:
 
 def levels(found: Findings) -> Table:
     """Each level of each profile."""
-    of = columns(
-        ("profile", "what was measured along it", "", "text"),
+    of = (
+        Column("profile", "what was measured along it", kind="text"),
         *_PAIR[1:],
-        ("level", "level", "", "text"),
-        ("n_compared", "people of the compared group", "", "count"),
-        ("n_reference", "people of the reference", "", "count"),
-        ("difference", "difference of means, compared less reference"),
-        ("low", "lower end of its interval, of this level alone"),
-        ("high", "upper end of its interval, of this level alone"),
-        ("p", "p of this level alone", "", "p"),
-        ("p_max_t", "p over all levels of the profile (max-T)", "", "p"),
-        ("differs", "whether the groups differ here", "", "text"),
+        *columns(
+            ("level", "level", "", "text"),
+            ("n_compared", "people of the compared group", "", "count"),
+            ("n_reference", "people of the reference", "", "count"),
+            ("difference", "difference of means, compared less reference"),
+            ("low", "lower end of its interval, of this level alone"),
+            ("high", "upper end of its interval, of this level alone"),
+            ("p", "p of this level alone", "", "p"),
+            ("p_max_t", "p over all levels of the profile (max-T)", "", "p"),
+            ("differs", "whether the groups differ here", "", "text"),
+        ),
     )
     return Table(
         "profile-levels",

@@ -14,7 +14,7 @@ from neuromyo.stats.linear import Ancova, ContrastTest, ancova, full_rank
 from neuromyo.stats.permutation import PermutationP, freedman_lane_draws, two_sample
 from neuromyo.stats.ranks import BrunnerMunzel, RankTest, brunner_munzel, mann_whitney
 from neuromyo.stats.two_samples import TTest, welch
-from neuromyo.study.group_covariates import Covariates
+from neuromyo.study.group_covariates import Covariates, titled
 from neuromyo.study.group_people import Setting
 
 
@@ -137,9 +137,9 @@ def adjust_for(
     columns = covariates.matrix(rows)
     design = np.column_stack([np.ones(len(rows)), in_a[rows], columns])
     if len(rows) - design.shape[1] < 2:
-        return None, f"only {len(rows)} people have a value and known {', '.join(covariates.names)}"
+        return None, f"only {len(rows)} people have a value and known {', '.join(titled(covariates.names))}"
     if not full_rank(design):
-        return None, f"among people with a value, {', '.join(covariates.names)} cannot be told from the group"
+        return None, f"among people with a value, {', '.join(titled(covariates.names))} cannot be told from the group"
     model = ancova(y[rows], in_a[rows], columns, choice.level)
     draws = freedman_lane_draws(
         y[rows][:, None], in_a[rows].astype(float), np.delete(design, 1, axis=1), choice.repeats, choice.seed

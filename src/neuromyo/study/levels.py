@@ -14,10 +14,11 @@ from neuromyo.stats.estimates import Estimate
 from neuromyo.stats.flips import sign_flip_draws
 from neuromyo.stats.multiplicity import MaxT, stretches, westfall_young
 from neuromyo.stats.permutation import two_sample_draws
+from neuromyo.stats.two_samples import welch
+from neuromyo.study.change_columns import cell
 from neuromyo.study.change_models import mean_of
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_tables import cell
-from neuromyo.study.change_words import number, p_text
+from neuromyo.study.change_words import change_unit, number, p_text
 from neuromyo.study.visits import Course
 
 #: fewer levels are so many variables, not a profile
@@ -98,8 +99,20 @@ def along(profiles: Sequence[Profile], options: Options) -> Found:
     )
     n = max(sum(len(p.changes(g)) for g in p.courses[0].groups) for p in profiles)
     holes = [f"{p.name} in {g}" for p in profiles for g in p.courses[0].groups if np.isnan(p.changes(g)).any()]
-    findings = [Finding("warn", "W-ABSENT", ", ".join(holes), "some people lack some levels", "see how far each nerve was followed",
-                        "each level counts the people who have it, so that levels are of different people")] if holes else []  # fmt: skip
+    findings = (
+        [
+            Finding(
+                "warn",
+                "W-ABSENT",
+                ", ".join(holes),
+                "some people lack some levels",
+                "see how far each nerve was followed",
+                "each level counts the people who have it, so that levels are of different people",
+            )
+        ]
+        if holes
+        else []
+    )
     return Found((_table(tested, options),), figures, tuple(_said(t, options) for t in tested), tuple(findings), n)
 
 
@@ -137,8 +150,6 @@ def _means(d: np.ndarray, options: Options) -> tuple[Estimate, ...]:
 
 
 def _differences(d: np.ndarray, controls: np.ndarray, options: Options) -> tuple[Estimate, ...]:
-    from neuromyo.stats.two_samples import welch
-
     tests = [welch(a, b, options.level) for a, b in zip(d.T, controls.T, strict=True)]
     return tuple(
         Estimate(t.difference.value, float("nan"), t.difference.df, t.difference.low, t.difference.high, t.p)
@@ -147,15 +158,38 @@ def _differences(d: np.ndarray, controls: np.ndarray, options: Options) -> tuple
 
 
 def _table(tested: Sequence[Tested], options: Options) -> Table:
-    heads = columns(("profile", "what was measured", "", "text"), ("unit", "its unit", "", "text"), ("group", "group of people", "", "text"),
-                    ("reference", "compared with; empty for the group's own change", "", "text"), ("level", "level along the nerve", "", "text"),
-                    ("n", "people with a change at any level", "", "count"), ("change", "mean change, or difference in change"),
-                    ("change_low", "lower end of its interval at this level alone"), ("change_high", "upper end of that"),
-                    ("p", "p at this level alone", "", "p"), ("p_anywhere", "p with any false finding along the nerve held", "", "p"))  # fmt: skip
-    rows = tuple((t.profile.name, c.variable.unit, t.group, t.reference, c.variable.level, t.n, cell(e.value), cell(e.low), cell(e.high),
-                  cell(float(t.test.p[k])), cell(float(t.test.adjusted[k])))
-                 for t in tested for k, (c, e) in enumerate(zip(t.profile.courses, t.means, strict=True)))  # fmt: skip
-    note = f"p by sign flips (change) or by exchanging people (difference); intervals at {100 * options.level:g} % by Student's or Welch's t."
+    heads = columns(
+        ("profile", "what was measured", "", "text"),
+        ("unit", "its unit", "", "text"),
+        ("group", "group of people", "", "text"),
+        ("reference", "compared with; empty for the group's own change", "", "text"),
+        ("level", "level along the nerve", "", "text"),
+        ("n", "people with a change at any level", "", "count"),
+        ("change", "mean change, or difference in change"),
+        ("change_low", "lower end of its interval at this level alone"),
+        ("change_high", "upper end of that"),
+        ("p", "p at this level alone", "", "p"),
+        ("p_anywhere", "p with any false finding along the nerve held", "", "p"),
+    )
+    rows = tuple(
+        (
+            t.profile.name,
+            c.variable.unit,
+            t.group,
+            t.reference,
+            c.variable.level,
+            t.n,
+            cell(e.value),
+            cell(e.low),
+            cell(e.high),
+            cell(float(t.test.p[k])),
+            cell(float(t.test.adjusted[k])),
+        )
+        for t in tested
+        for k, (c, e) in enumerate(zip(t.profile.courses, t.means, strict=True))
+    )
+    ends = f"intervals at {100 * options.level:g} % by Student's or Welch's t"
+    note = f"p by sign flips (change) or by exchanging people (difference); {ends}."
     return Table("change-along-nerve", "Change level by level", heads, rows, note)
 
 
@@ -174,24 +208,36 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
     v, c = profile.courses[0].variable, profile.courses[0]
     what = "groups differ" if any(t.reference for t in tested) else "change is not 0"
     counts = ", ".join(f"{t.group} {t.n}" for t in tested if not t.reference)
-    return Along(f"change-along-{k}", f"Change of {profile.name} along the nerve", profile.places,
-                 {g: (m[0], m[1], m[2]) for g, m in own.items()}, significant, f"level ({profile.unit})" if profile.unit else "level",
-                 f"change ({v.unit})" if v.unit else "change",
-                 f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % intervals at each level. "
-                 f"Marked: where {what}, any false finding along the nerve held.")  # fmt: skip
+    return Along(
+        f"change-along-{k}",
+        f"Change of {profile.name} along the nerve",
+        profile.places,
+        {g: (m[0], m[1], m[2]) for g, m in own.items()},
+        significant,
+        f"level ({profile.unit})" if profile.unit else "level",
+        f"change ({change_unit(v.unit)})" if v.unit else "change",
+        f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % intervals at each level. "
+        f"Marked: where {what}, any false finding along the nerve held.",
+    )
 
 
 def _said(t: Tested, options: Options) -> str:
-    what = f"the change of {t.profile.name} along the nerve differs between {t.group} and {t.reference}" if t.reference else \
-        f"{t.profile.name} changes along the nerve in {t.group}"  # fmt: skip
+    what = (
+        f"the change of {t.profile.name} along the nerve differs between {t.group} and {t.reference}"
+        if t.reference
+        else f"{t.profile.name} changes along the nerve in {t.group}"
+    )
     runs = stretches(np.nan_to_num(t.test.adjusted, nan=1.0) < 1 - options.level)
     if not runs:
-        return f"Nowhere could it be shown that {what} (n = {t.n}; smallest {p_text(t.test.anywhere) or 'p not known'}, all levels counted)."
-    unit = t.profile.courses[0].variable.unit
+        least = p_text(t.test.anywhere) or "p not known"
+        return f"Nowhere could it be shown that {what} (n = {t.n}; smallest {least}, all levels counted)."
+    unit = change_unit(t.profile.courses[0].variable.unit)
     parts = []
     for a, b in runs:
         best = max(range(a, b + 1), key=lambda j: abs(float(t.test.t[j])))
         ends = t.profile.courses[a].variable.level + f" to {t.profile.courses[b].variable.level}" * (b > a)
-        parts.append(f"{ends} (most clearly {number(t.means[best].value, unit=unit, sign=True)} at {t.profile.courses[best].variable.level}, "
-                     f"{p_text(float(t.test.adjusted[best]))})")  # fmt: skip
+        parts.append(
+            f"{ends} (most clearly {number(t.means[best].value, unit=unit, sign=True)} at {t.profile.courses[best].variable.level}, "
+            f"{p_text(float(t.test.adjusted[best]))})"
+        )
     return f"{what[0].upper()}{what[1:]} at {'; '.join(parts)} (n = {t.n}, all levels counted)."

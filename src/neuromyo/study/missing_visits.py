@@ -81,7 +81,7 @@ def seen(one: Course) -> list[Seen]:
     """Every group at every visit."""
     found = []
     for group in one.groups:
-        rows = np.flatnonzero(one.of(group))
+        rows = np.flatnonzero(one.of(group)).tolist()
         for k, visit in enumerate(one.visits):
             missing = [i for i in rows if not np.isfinite(one.values[i, k])]
             reasons = Counter(why(one, i, k) for i in missing)
@@ -110,8 +110,16 @@ def at_start(one: Course, level: float) -> list[AtStart]:
         known = np.isfinite(first)
         first, gone = first[known], gone[known]
         if gone.any() and not gone.all():
-            found.append(AtStart(group, int((~gone).sum()), int(gone.sum()), float(first[~gone].mean()), float(first[gone].mean()),
-                                 _welch(first, gone, level)))  # fmt: skip
+            found.append(
+                AtStart(
+                    group,
+                    int((~gone).sum()),
+                    int(gone.sum()),
+                    float(first[~gone].mean()),
+                    float(first[gone].mean()),
+                    _welch(first, gone, level),
+                )
+            )
     return found
 
 

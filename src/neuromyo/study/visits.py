@@ -57,15 +57,24 @@ def chosen_visits(cohort: Cohort, baseline: str, follow_ups: Sequence[str]) -> t
     """The baseline, then the follow-ups in order of time; E-STUDY where there is only one visit, E-UNKNOWN for one that is not there."""
     for one in [*([baseline] if baseline else []), *follow_ups]:
         if one not in cohort.visits:
-            raise DataError("E-UNKNOWN", where=f"visit {one}", needed="a visit of the study", found="none of that name",
-                            remedy=f"there are: {', '.join(v or '(without a name)' for v in cohort.visits)}")  # fmt: skip
+            raise DataError(
+                "E-UNKNOWN",
+                where=f"visit {one}",
+                needed="a visit of the study",
+                found="none of that name",
+                remedy=f"there are: {', '.join(v or '(without a name)' for v in cohort.visits)}",
+            )
     first = baseline or (cohort.visits[0] if cohort.visits else "")
     after = cohort.visits[cohort.visits.index(first) + 1 :] if first in cohort.visits else ()
     later = tuple(v for v in (follow_ups or after) if v != first)
     if not later:
-        raise DataError("E-STUDY", where="visits of the study", needed="a baseline and a later visit of the same people",
-                        found=f"only {first or 'one visit'}", remedy="add the tables of the later visit, or compare groups at one visit "
-                        "instead")  # fmt: skip
+        raise DataError(
+            "E-STUDY",
+            where="visits of the study",
+            needed="a baseline and a later visit of the same people",
+            found=f"only {first or 'one visit'}",
+            remedy="add the tables of the later visit, or compare groups at one visit instead",
+        )
     return (first, *later)
 
 
@@ -74,8 +83,13 @@ def chosen_people(cohort: Cohort, groups: Sequence[str]) -> tuple[Participant, .
     known = {p.group for p in cohort.people.values()}
     for one in groups:
         if one not in known:
-            raise DataError("E-UNKNOWN", where=f"group {one}", needed="a group of the study", found="none of that name",
-                            remedy=f"there are: {', '.join(sorted(g for g in known if g)) or 'no groups'}")  # fmt: skip
+            raise DataError(
+                "E-UNKNOWN",
+                where=f"group {one}",
+                needed="a group of the study",
+                found="none of that name",
+                remedy=f"there are: {', '.join(sorted(g for g in known if g)) or 'no groups'}",
+            )
     wanted = set(groups) or (known - {""} or {""})
     return tuple(p for p in cohort.people.values() if p.group in wanted)
 
@@ -85,8 +99,13 @@ def course(cohort: Cohort, variable: Variable, visits: Sequence[str], people: Se
     values = _wide(cohort, cohort.values[variable.name], visits, people)
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0]
-        raise DataError("E-STUDY", where=f"sub-{people[row].label}, ses-{visits[column]}, {variable.name}", needed="a finite number",
-                        found="infinity", remedy="correct the table, or leave the cell empty")  # fmt: skip
+        raise DataError(
+            "E-STUDY",
+            where=f"sub-{people[row].label}, ses-{visits[column]}, {variable.name}",
+            needed="a finite number",
+            found="infinity",
+            remedy="correct the table, or leave the cell empty",
+        )
     group = np.array([p.group or EVERYONE for p in people], dtype=object)
     days = _wide(cohort, cohort.days, visits, people)
     came = np.isfinite(_wide(cohort, np.ones(len(cohort)), visits, people))
@@ -108,10 +127,13 @@ def check_dates(one: Course) -> None:
         known = np.flatnonzero(np.isfinite(one.days[i]))
         for a, b in pairwise(known):
             if one.days[i, b] <= one.days[i, a]:
-                raise DataError("E-DATE", where=f"sub-{person.label}, ses-{one.visits[b]}",
-                                needed=f"a date after that of ses-{one.visits[a]} (day {one.days[i, a]:g})",
-                                found=f"day {one.days[i, b]:g}",
-                                remedy="correct the date, or give the visits in order of time")  # fmt: skip
+                raise DataError(
+                    "E-DATE",
+                    where=f"sub-{person.label}, ses-{one.visits[b]}",
+                    needed=f"a date after that of ses-{one.visits[a]} (day {one.days[i, a]:g})",
+                    found=f"day {one.days[i, b]:g}",
+                    remedy="correct the date, or give the visits in order of time",
+                )
 
 
 def named(names: Iterable[str], most: int = 4) -> str:

@@ -63,10 +63,19 @@ def decoded(address: str) -> str:
 
 def test_the_page_goes_from_people_to_results_to_methods(made):
     said = Reader(made[made.index("<main>") :]).text
-    order = ["Flow of people", "In short", "T2 of the right tibialis anterior was 5.2 ms higher", "Statistical methods", "Provenance and downloads"]
+    order = [
+        "Flow of people",
+        "In short",
+        "T2 of the right tibialis anterior was 5.2 ms higher",
+        "Statistical methods",
+        "Provenance and downloads",
+    ]
     places = [said.index(words) for words in order]
     assert places == sorted(places)
-    assert said.count("Exploratory: too few people to confirm anything") == 4 and "exploratory" in said[: said.index("Statistical methods")]
+    assert (
+        said.count("Exploratory: too few people to confirm anything") == 4
+        and "exploratory" in said[: said.index("Statistical methods")]
+    )
 
 
 def test_nothing_of_the_machine_is_printed_and_the_same_view_gives_the_same_bytes(made):
@@ -89,35 +98,75 @@ def test_an_estimate_and_its_interval_are_one_column_to_the_digit_that_it_bears(
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0.009, ".009"), (0.0004, "< .001"), (0.23, ".23"), (0.049999, ".0499"), (0.05, ".050"), (0.0501, ".0501"), (1.0, "> .99"), (0.0, "< .001"),
-     (-0.1, "–"), (1.2, "–"), (math.nan, "–")],
-)  # fmt: skip
+    [
+        (0.009, ".009"),
+        (0.0004, "< .001"),
+        (0.23, ".23"),
+        (0.049999, ".0499"),
+        (0.05, ".050"),
+        (0.0501, ".0501"),
+        (1.0, "> .99"),
+        (0.0, "< .001"),
+        (-0.1, "–"),
+        (1.2, "–"),
+        (math.nan, "–"),
+    ],
+)
 def test_p_values(p, text):
     assert numbers.p_value(p) == text
 
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [((3.21, 0.84, 5.58), "3.2 (0.8 to 5.6)"), ((-0.004, -0.0102, 0.0022), "−0.0040 (−0.0102 to 0.0022)"), ((1234.5, 1100, 1400), "1,234 (1,100 to 1,400)"),
-     ((1.2, math.nan, math.nan), "1.20"), ((math.nan, 1, 2), "–"), ((0.5, -1e6, 1e6), "0.500 (−1,000,000 to 1,000,000)"), ((5.0, 5.0, 5.0), "5.000 (5.000 to 5.000)"),
-     ((2.0, -math.inf, 3.0), "2.00 (up to 3.00)"), ((2.0, 1.0, math.inf), "2.00 (1.00 or more)"), ((2.0, -math.inf, math.inf), "2.00 (no bounds)"),
-     ((-0.0001, -4.0, 4.0), "0.0 (−4.0 to 4.0)"), ((2e-9, 1e-9, 3e-9), "2.0 × 10⁻⁹ (1.0 × 10⁻⁹ to 3.0 × 10⁻⁹)")],
-)  # fmt: skip
+    [
+        ((3.21, 0.84, 5.58), "3.2 (0.8 to 5.6)"),
+        ((-0.004, -0.0102, 0.0022), "−0.0040 (−0.0102 to 0.0022)"),
+        ((1234.5, 1100, 1400), "1,234 (1,100 to 1,400)"),
+        ((1.2, math.nan, math.nan), "1.20"),
+        ((math.nan, 1, 2), "–"),
+        ((0.5, -1e6, 1e6), "0.500 (−1,000,000 to 1,000,000)"),
+        ((5.0, 5.0, 5.0), "5.000 (5.000 to 5.000)"),
+        ((2.0, -math.inf, 3.0), "2.00 (up to 3.00)"),
+        ((2.0, 1.0, math.inf), "2.00 (1.00 or more)"),
+        ((2.0, -math.inf, math.inf), "2.00 (no bounds)"),
+        ((-0.0001, -4.0, 4.0), "0.0 (−4.0 to 4.0)"),
+        ((2e-9, 1e-9, 3e-9), "2.0 × 10⁻⁹ (1.0 × 10⁻⁹ to 3.0 × 10⁻⁹)"),
+    ],
+)
 def test_intervals(given, text):
     assert numbers.interval(*given) == text
 
 
 def test_a_missing_number_is_a_dash_with_its_reason(made):
-    assert '<span aria-hidden="true" title="no control has a value">–</span><span class="unseen">no control has a value</span>' in made
-    table = Table("t", "T", columns(("a", "", "ms"), ("b", "", "", "count"), ("c", "", "", "p"), ("d", "", "", "percent")), ((None, math.nan, -0.5, 12.345), (1.0, 3, 0.2, 100.0)))
+    assert (
+        '<span aria-hidden="true" title="no control has a value">–</span><span class="unseen">no control has a value</span>'
+        in made
+    )
+    table = Table(
+        "t",
+        "T",
+        columns(("a", "", "ms"), ("b", "", "", "count"), ("c", "", "", "p"), ("d", "", "", "percent")),
+        ((None, math.nan, -0.5, 12.345), (1.0, 3, 0.2, 100.0)),
+    )
     first, second = study_tables.shown(table).rows
-    assert [c.text for c in first] == ["–", "–", "–", "12.3 %"] and first[0].why == "no value" and [c.text for c in second][1:] == ["3", ".20", "100 %"]
+    assert (
+        [c.text for c in first] == ["–", "–", "–", "12.3 %"]
+        and first[0].why == "no value"
+        and [c.text for c in second][1:] == ["3", ".20", "100 %"]
+    )
 
 
 def test_columns_of_one_unit_have_decimals_alike():
-    table = Table("t", "T", columns(("person", "", "", "text"), ("before", "", "ms"), ("after", "", "ms"), ("t", ""), ("steps", "")),
-                  (("a", 31.23, 0.174, 0.6, 3.0), ("b", 38.04, 38.2, -12.345, 4.0)))  # fmt: skip
-    assert [[c.text for c in row] for row in study_tables.shown(table).rows] == [["a", "31.2", "0.2", "0.60", "3"], ["b", "38.0", "38.2", "−12.35", "4"]]
+    table = Table(
+        "t",
+        "T",
+        columns(("person", "", "", "text"), ("before", "", "ms"), ("after", "", "ms"), ("t", ""), ("steps", "")),
+        (("a", 31.23, 0.174, 0.6, 3.0), ("b", 38.04, 38.2, -12.345, 4.0)),
+    )
+    assert [[c.text for c in row] for row in study_tables.shown(table).rows] == [
+        ["a", "31.2", "0.2", "0.60", "3"],
+        ["b", "38.0", "38.2", "−12.35", "4"],
+    ]
 
 
 def test_every_table_and_figure_can_be_taken_away(made):
@@ -140,14 +189,28 @@ def test_every_table_and_figure_can_be_taken_away(made):
 def test_files_to_be_written_beside_the_page_have_names_of_their_own():
     twice = (example.group(), replace(example.group(), title="Again"))
     names = list(files(twice))
-    assert len(names) == len(set(names)) == 2 * (2 + 3) + 1 and "tables/group-tests-2.tsv" in names
+    assert len(names) == len(set(names)) == 2 * (2 + 3) + 1 and "tables/group-2-tests.tsv" in names
     assert "tables/tests.json" in files((example.group(),)) and "figures/t2.svg" in files((example.group(),))
 
 
 def test_hostile_words_are_neither_markup_nor_formulas():
-    bad = '<script>alert(1)</script>"\'>&'
-    table = Table("x/../y", bad, columns((bad, bad, bad, "text"), ("v", "", "ms")), (("=HYPERLINK(1)", 1.0), (bad, math.inf), ("a\tb\nc", math.nan)), bad)
-    one = Analysis(bad, bad, (bad,), (table,), (Dots(bad, bad, {bad: np.array([1.0])}, {}, bad, bad),), (bad,), (Finding("warn", bad, bad, bad, bad, bad),))
+    bad = "<script>alert(1)</script>\"'>&"
+    table = Table(
+        "x/../y",
+        bad,
+        columns((bad, bad, bad, "text"), ("v", "", "ms")),
+        (("=HYPERLINK(1)", 1.0), (bad, math.inf), ("a\tb\nc", math.nan)),
+        bad,
+    )
+    one = Analysis(
+        bad,
+        bad,
+        (bad,),
+        (table,),
+        (Dots(bad, bad, {bad: np.array([1.0])}, {}, bad, bad),),
+        (bad,),
+        (Finding("warn", bad, bad, bad, bad, bad),),
+    )
     text = page(StudyView(bad, (one, one), (bad,), None, (), {bad: bad}, {bad: bad}, {bad: "javascript:alert(1)"}))
     assert "<script" not in text and 'href="javascript' not in text and "onload" not in text
     reader = Reader(text)
@@ -159,11 +222,21 @@ def test_hostile_words_are_neither_markup_nor_formulas():
 def test_hundreds_of_rows_and_figures_are_folded():
     rows = tuple((f"p{i}", float(i)) for i in range(1000))
     big = Table("people", "Everybody", columns(("person", "", "", "text"), ("value", "", "ms")), rows)
-    one = replace(example.group(), tables=(big,), figures=example.group().figures[:1] * 20, summary=tuple(f"sentence {i}" for i in range(40)))
+    one = replace(
+        example.group(),
+        tables=(big,),
+        figures=example.group().figures[:1] * 20,
+        summary=tuple(f"sentence {i}" for i in range(40)),
+    )
     text = page(StudyView("big", (one,)))
     unfolded = re.sub(r"<details.*?</details>", "", text, flags=re.S)
     assert unfolded.count("<tr>") == 9 and unfolded.count("<figure") == 6 and unfolded.count("<li>") <= 12
-    assert "392 more rows" in text and "600 more rows are in the files" in text and "14 more figures" in text and "30 more sentences" in text
+    assert (
+        "392 more rows" in text
+        and "600 more rows are in the files" in text
+        and "14 more figures" in text
+        and "30 more sentences" in text
+    )
     assert len(decoded(Reader(text).links["people.tsv"]).splitlines()) == 1001
 
 
@@ -171,21 +244,37 @@ def test_each_sentence_and_each_source_once(made):
     text = methods(example.analyses(), {"neuromyo": "9.9"})
     assert text.count("without transformation") == 1
     assert "exact permutation of its t" in text and "(Welch 1947 [1])" in text and "(Bland and Altman 1986 [4])" in text
-    assert "1. Welch 1947. <https://doi.org/10.1093/biomet/34.1-2.28>" in text and "4. Bland and Altman 1986. <https://doi.org/10.1016/S0140-6736(86)90837-8>" in text
+    assert (
+        "1. Welch 1947. <https://doi.org/10.1093/biomet/34.1-2.28>" in text
+        and "4. Bland and Altman 1986. <https://doi.org/10.1016/S0140-6736(86)90837-8>" in text
+    )
     assert "(Fisher 1921)." in text  # a source without a DOI stays where it is
-    assert 'href="https://doi.org/10.1016/S0140-6736(86)90837-8"' in made and 'id="r4"' in made and 'href="#r5"' not in made
+    assert (
+        'href="https://doi.org/10.1016/S0140-6736(86)90837-8"' in made
+        and 'id="r4"' in made
+        and 'href="#r5"' not in made
+    )
 
 
 @pytest.mark.parametrize(
     ("sentence", "said", "source"),
     [
         ("Intervals are exact (doi:10.1234/x)", "Intervals are exact ([1]).", ""),
-        ("As in Kenward & Roger 1997, https://doi.org/10.2307/2533558.", "As in Kenward & Roger 1997 [1].", "Kenward & Roger 1997"),
+        (
+            "As in Kenward & Roger 1997, https://doi.org/10.2307/2533558.",
+            "As in Kenward & Roger 1997 [1].",
+            "Kenward & Roger 1997",
+        ),
+        ("By Kenward and Roger (1997, doi:10.1234/x)", "By Kenward and Roger (1997 [1]).", "Kenward and Roger 1997"),
         ("See 10.1234/abc.def.", "See [1].", ""),
-        ("Both (Efron 1987, doi:10.1234/x; DiCiccio and Efron 1996, doi:10.1234/y).", "Both (Efron 1987 [1]; DiCiccio and Efron 1996 [2]).", "Efron 1987"),
+        (
+            "Both (Efron 1987, doi:10.1234/x; DiCiccio and Efron 1996, doi:10.1234/y).",
+            "Both (Efron 1987 [1]; DiCiccio and Efron 1996 [2]).",
+            "Efron 1987",
+        ),
         ("No source at all", "No source at all.", None),
     ],
-)  # fmt: skip
+)
 def test_sources_are_found_in_sentences(sentence, said, source):
     found = study_methods.gathered((Analysis("a", "A", (), (), methods=(sentence,)),))
     assert "".join(p.text + (f"[{p.source}]" if p.source else "") for p in found.paragraphs[0][1][0]) == said

@@ -44,4 +44,8 @@ def test_the_page_on_a_phone_and_on_a_desk(tmp_path: Path, width: int, chromium:
     assert overflow <= 0, "no sideways scrolling of the page"
     assert min(letters) >= 8.5, "letters of figures can be read, if need be by scrolling within the figure"
     assert high < 16_000 and focused in ("A", "SUMMARY", "DIV")
-    assert taken["group-tests.tsv"].startswith("variable\tunit") and "<svg" in taken["group-t2.svg"] and taken["methods.md"].startswith("# Statistical")
+    assert (
+        taken["group-tests.tsv"].startswith("variable\tunit")
+        and "<svg" in taken["group-t2.svg"]
+        and taken["methods.md"].startswith("# Statistical")
+    )

@@ -1,4 +1,7 @@
-"""Limits of agreement, proportional bias and the error of a reading: against closed forms, scipy, published figures, simulation."""
+"""Limits of agreement, proportional bias and the error of a reading: against closed forms, scipy, published figures, simulation.
+
+The whole, with the figures: NEUROMYO_TEST_REPEATS=10000 pytest -s tests/unit/stats/test_stats_limits.py
+"""
 
 import math
 import os
@@ -17,6 +20,7 @@ REPEATS = int(os.environ.get("NEUROMYO_TEST_REPEATS", "500"))
 def held(count, share=0.95):
     """Within what chance breaks less than once in 1000."""
     low, high = stats.binom.ppf([0.0005, 0.9995], REPEATS, share)
+    print(f"{100 * count / REPEATS:.2f} % of {REPEATS} for {100 * share:g} %")
     return low <= count <= high
 
 
@@ -89,6 +93,7 @@ def test_repeated_limits_cover():
     for one in d:
         found = ba.limits_by_person(one.ravel(), person).upper
         count += found.low <= truth <= found.high
+    print(f"{100 * count / REPEATS:.2f} % of {REPEATS} for 95 %, not exact")
     assert 0.92 <= count / REPEATS <= 0.985
 
 
@@ -173,7 +178,9 @@ def test_icc_intervals_cover():
         assert held(sum(f.low <= value <= f.high for f in found)), form
     shift = rng.normal(0, 0.5, (REPEATS, 1, k))
     found = [icc(one) for one in x + shift]
-    assert 0.925 <= np.mean([f.low <= 4 / 5.25 <= f.high for f in found]) <= 0.985
+    covered = np.mean([f.low <= 4 / 5.25 <= f.high for f in found])
+    print(f"{100 * covered:.2f} % of {REPEATS} for 95 %, not exact")
+    assert 0.925 <= covered <= 0.985
 
 
 def test_icc_of_copies_and_of_people_all_alike():

@@ -6,7 +6,9 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 
 T2 = Variable("T2/tibialis-anterior/right", "ms", quantity="T2", structure="tibialis-anterior", side="right")
 T1 = Variable("T1/tibialis-anterior/right", "ms", quantity="T1", structure="tibialis-anterior", side="right")
-VOLUME = Variable("volume/tibialis-anterior/right", "ml", quantity="volume", structure="tibialis-anterior", side="right")
+VOLUME = Variable(
+    "volume/tibialis-anterior/right", "ml", quantity="volume", structure="tibialis-anterior", side="right"
+)
 CMAP = Variable("cmap.amplitude/tibialis-anterior/right", "mV", "clinical", measure="cmap")
 
 
@@ -45,6 +47,9 @@ def along(seed=3, levels=12, affected=(4, 8), size=3.0):
     noise = rng.normal(0, 1, (n, levels + 4))
     smooth = sum(noise[:, k : k + levels] for k in range(5)) / np.sqrt(5)
     smooth[:11, affected[0] : affected[1]] += size
-    made = [Variable(f"T2/tibial-nerve/right/{20 * k} mm", "ms", quantity="T2", structure="tibial-nerve", side="right", level=f"{20 * k} mm")
-            for k in range(levels)]  # fmt: skip
+    at = [f"{20 * k} mm" for k in range(levels)]
+    made = [
+        Variable(f"T2/tibial-nerve/right/{a}", "ms", quantity="T2", structure="tibial-nerve", side="right", level=a)
+        for a in at
+    ]
     return cohort({v: 60 + smooth[:, k] for k, v in enumerate(made)}, people)

@@ -33,13 +33,16 @@ def test_what_a_clinician_reads_first():
     x = read()
     found = agree.analyse(cohort(x), READER)
     first, share, pair = found.summary
-    assert NAME in first and "20 people read by 2 readers" in first and "MDC95" in first and " ms (95 % CI " in first
+    assert NAME in first and "20 people, 2 readers" in first and "MDC95" in first and " ms (95 % CI " in first
     assert f"ICC(2,1) is {icc(x).value:.2f} (95 % CI" in share
     assert "reader B reads" in pair and "than A" in pair
-    row = dict(
-        zip((c.name for c in found.table("reliability").columns), found.table("reliability").rows[0], strict=True)
+    row = {}
+    for one in (found.table("reliability"), found.table("precision")):
+        row |= dict(zip((c.name for c in one.columns), one.rows[0], strict=True))
+    assert (
+        row["mdc95"] == pytest.approx(1.96 * 2**0.5 * row["wsd"])
+        and row["mdc95_low"] < row["mdc95"] < row["mdc95_high"]
     )
-    assert row["mdc95"] == pytest.approx(1.96 * 2**0.5 * row["wsd"]) and row["wsd_low"] < row["wsd"] < row["wsd_high"]
     assert len(found.table("readings").rows) == 40 and not found.exploratory
     drawn = next(f for f in found.figures if isinstance(f, Agreement))
     assert (
@@ -104,13 +107,13 @@ def test_readers_who_give_the_same():
 def test_people_who_are_all_alike():
     found = agree.analyse(cohort([[1, 2], [2, 1], [1, 2], [1.5, 1.5]]), READER)
     assert "cannot be told: people do not differ at all" in found.summary[1]
-    assert found.table("icc").column("icc") == [None] * 6 and found.table("reliability").column("wsd")[0] > 0
+    assert found.table("icc").column("icc") == [None] * 6 and found.table("precision").column("wsd")[0] > 0
 
 
 def test_two_people():
     found = agree.analyse(cohort(read(n=2)), READER)
     assert (
-        "needs three" in found.summary[1] and found.exploratory and found.table("reliability").column("wsd_high")[0] > 0
+        "needs three" in found.summary[1] and found.exploratory and found.table("precision").column("wsd_high")[0] > 0
     )
     with pytest.raises(DataError, match=r"at least two people .* found 1") as said:
         agree.analyse(cohort(read(n=1)), READER)
@@ -179,3 +182,10 @@ def test_unknown_names_are_answered_with_known_ones():
     assert said.value.code == "E-STUDY" and "--between" in said.value.remedy
     with pytest.raises(OptionError, match="between"):
         agree.analyse(cohort(read()), Options(between="mood"))
+
+
+def test_many_variables_are_told_in_short():
+    more = {f"CSA/level-{i}": read(i) for i in range(2, 7)}
+    found = agree.analyse(cohort(read(), more=more), READER)
+    assert len(found.summary) == 12 and len(found.table("limits").rows) == 6
+    assert not any("reader B reads" in s for s in found.summary)
