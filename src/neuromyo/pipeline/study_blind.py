@@ -111,6 +111,8 @@ def load(path: Path) -> Key:
     try:
         held = json.loads(raw)
         roster = tuple(tuple(str(c) for c in row) for row in held["roster"])
+        if not all(isinstance(held[k], dict) for k in ("people", "visits", "groups", "days", "files", "sources")):
+            raise TypeError
         return Key(
             held["people"],
             held["visits"],

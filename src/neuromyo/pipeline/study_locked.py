@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import typing
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -219,12 +220,15 @@ def _changed(plan: Plan, changes: Sequence[str]) -> tuple[Plan, list[str]]:
         if not equals or not dot or name not in items:
             raise OptionError("E-OPTION", where="--set", needed=f"NAME.option=value with a NAME of the plan ({', '.join(items)})",
                               found=printable(text), remedy="correct it")  # fmt: skip
-        item = items[name]
+        item, key = items[name], option.replace("-", "_")
         kind = studying.module(item.kind).Options
-        parsed = core_options.as_dict(core_options.parse(kind, {option: value}))[option.replace("-", "_")]
+        hint = typing.get_type_hints(kind).get(key, str)
+        parsed = core_options.as_dict(
+            core_options.parse(kind, {key: study_plan.from_text(hint, value, f"--set {text}")})
+        )[key]
         new = list(parsed) if isinstance(parsed, tuple) else parsed
-        told.append(f"{name}: option {option} = {new} instead of {item.options.get(option.replace('-', '_'))}")
-        items[name] = replace(item, options={**item.options, option.replace("-", "_"): new})
+        told.append(f"{name}: option {key} = {new} instead of {item.options.get(key)}")
+        items[name] = replace(item, options={**item.options, key: new})
     return replace(plan, items=tuple(items.values())), told
 
 

@@ -63,6 +63,7 @@ def _frame(path: Path, keep: Sequence[str]) -> Frame:
                         remedy="check which table was meant")  # fmt: skip
     cells = {c: columns.get(c, [""] * n) for c in dict.fromkeys((*ABOUT, *(k for k in keep if k in columns)))}
     made = pd.DataFrame({c: np.array(v, dtype=object) for c, v in cells.items()})
+    made["unit"] = made["unit"].replace("1", "")  # a pure number has no unit on an axis
     made["value"] = _numbers(columns["value"], name)
     made["table"], made["row"] = name, np.arange(2, n + 2)
     return made
