@@ -177,12 +177,16 @@ class Told:
     def _scores(self) -> Table:
         e = self.entered
         unit = e.outcome.unit if e.outcome else ""
+        last = (
+            ("outcome", e.outcome.name, unit) if e.outcome else ("chance", f"of not being of the group {e.reference}")
+        )
         cols = columns(("participant", "who", "", "text"), ("group", "group", "", "text"),
                        ("score", "by scores made without this person", unit),
-                       ("outcome", e.outcome.name if e.outcome else "chance of not being of the reference group", unit))  # fmt: skip
-        last = special.expit(self.score) if self.groups else e.y
+                       last)  # fmt: skip
+        known = special.expit(self.score) if self.groups else e.y
         rows = [
-            (str(p), str(g), float(s), float(y)) for p, g, s, y in zip(e.person, e.group, self.score, last, strict=True)
+            (str(p), str(g), float(s), float(y))
+            for p, g, s, y in zip(e.person, e.group, self.score, known, strict=True)
         ]
         return Table("composite-scores", "Scores of people", cols, tuple(rows))
 
