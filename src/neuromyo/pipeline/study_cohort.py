@@ -65,8 +65,9 @@ def build(
         visits, told = study_time.order(visit, visit, days, calendar)
     place = {v: i for i, v in enumerate(visits)}
     sort = np.array(sorted(range(len(keys)), key=lambda i: (person[i], place[visit[i]])), dtype=int)
+    roster = dict(sorted(people.items()))
     return Cohort(
-        person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, dict(sorted(people.items())),
+        person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, roster,
         (*findings, *calendar.findings, *more, *told),
     )  # fmt: skip
 
@@ -75,7 +76,15 @@ def _place(thing: Thing) -> tuple[bool, str, str, str, float, str, tuple[tuple[s
     """Where a variable stands among others: images first, then by quantity, structure, side, and along the nerve."""
     v = thing.variable
     along = number(v.level)
-    return v.source == "clinical", thing.head, v.structure, v.side, inf if along is None else along, v.level, thing.extra
+    return (
+        v.source == "clinical",
+        thing.head,
+        v.structure,
+        v.side,
+        inf if along is None else along,
+        v.level,
+        thing.extra,
+    )
 
 
 def _imaging(frame: Frame) -> Iterator[Row]:
