@@ -79,6 +79,7 @@ def simulate(request: Request, given: Mapping[str, Any], tell: Tell = quiet) -> 
     bids, plan = out / "bids", legs.study(made, request.snr)
     write.write_heads(bids, replace(plan, people=tuple(plan.people[i] for i in keep)))
     painted = {} if request.tables_only else _images(request, out, made, keep, tell)
+    keep = sorted({number for number, _ in painted}) or keep
     tables.write_tables(bids, made, keep)
     (out / "table").mkdir(exist_ok=True)
     table.write_measurements(out / "table" / "measurements.tsv", tables.as_measured(made, keep, painted))
@@ -104,7 +105,7 @@ def analysed(cohort: Cohort, given: Mapping[str, Any]) -> tuple[Analysis, Any]:
 def _images(
     request: Request, out: Path, made: MadeCohort, keep: Sequence[int], tell: Tell
 ) -> dict[tuple[int, int], Mapping[str, float]]:
-    """All visits painted, scanned, drawn and measured; the truth by (person, visit)."""
+    """All visits painted, scanned, drawn and measured; the truth by (person, visit) of all there are."""
     from neuromyo.pipeline import als_1998_scans as scans
     from neuromyo.pipeline import pool, run
     from neuromyo.pipeline.options import RunOptions
@@ -125,7 +126,8 @@ def _images(
         raise DataError(
             failed[0].code, where=failed[0].session, found=failed[0].message, remedy="see results/record/run.json"
         )
-    return {(v.number, v.turn): scans.truth(v) for v in visits}
+    everybody = scans.visits(out, made, range(len(made.ill)), request.snr)  # those of an earlier, larger run included
+    return {(v.number, v.turn): scans.truth(v) for v in everybody if v.done}
 
 
 def _read(tables: Path, bids: Path) -> Cohort:

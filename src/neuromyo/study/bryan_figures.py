@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from neuromyo.study.bryan_said import Told
 
 _ALONG = 40
-_DRAWN = (("t2", "cmap", False), ("t2", "mvic", False), ("volume", "mvic", False), ("t2", "cmap", True))
+_DRAWN = (("t2", "cmap", False), ("t2", "mvic", False), ("t2", "cmap", True), ("volume", "mvic", False))
 
 
 def figures(told: Told) -> tuple[Figure, ...]:
-    """Groups, the correlations that the paper has, all correlations with their intervals, and global T2 against water T2 and fat."""
+    """What a reader looks for first: T2 by group, the paper's correlations, what global T2 is made of; then the rest."""
     pairs = [told.pair(*key) for key in _DRAWN]
-    made: list[Figure] = [_dots(told, key) for key in told.groups]
-    made += [_scatter(told, p) for p in pairs if p is not None]
-    made += [_forest(told)] if told.pairs else []
-    made += [_modern(told, key) for key in ("water_t2", "fat") if key in told.found.of]
-    return tuple(f for f in made if not isinstance(f, Scatter) or len(f.x))
+    dots = [_dots(told, key) for key in told.groups]
+    drawn = [_scatter(told, p) for p in pairs if p is not None]
+    modern = [_modern(told, key) for key in ("water_t2", "fat") if key in told.found.of]
+    forest = [_forest(told)] if told.pairs else []
+    return (*dots[:1], *drawn, *(f for f in modern if len(f.x)), *dots[1:], *forest)
 
 
 def _dots(told: Told, key: str) -> Dots:

@@ -133,8 +133,15 @@ def readings(abnormal: Mapping[str, bool], values: Values, level: float) -> Read
     (a, n), (b, m) = counts
     if not n:
         return None
-    p = float(stats.fisher_exact([[a, n - a], [b, m - b]])[1]) if m else float("nan")
+    p = _fisher(a, n, b, m) if m else float("nan")
     return Readings((a, n), (b, m), share_interval(a, n, level), share_interval(b, m, level), p)
+
+
+def _fisher(a: int, n: int, b: int, m: int) -> float:
+    """Fisher's exact p of a of n against b of m: of all tables with these margins, those no likelier than this one."""
+    counts = np.arange(max(0, a + b - m), min(n, a + b) + 1)
+    chance = stats.hypergeom.pmf(counts, n + m, n, a + b)
+    return min(1.0, float(chance[chance <= chance[counts == a] * (1 + 1e-9)].sum()))
 
 
 def pair(values: Values, x: str, y: str, changes: bool, level: float, repeats: int, seed: int) -> Pair | None:

@@ -8,7 +8,7 @@ from math import isfinite
 
 from neuromyo.core.analysis import Figure, Table
 from neuromyo.stats.intervals import Interval
-from neuromyo.study import bryan_figures, bryan_tables
+from neuromyo.study import bryan_figures, bryan_paper, bryan_tables
 from neuromyo.study.bryan_numbers import Change, Explained, Groups, Pair, Readings, Rival, Values
 from neuromyo.study.bryan_paper import DOI
 from neuromyo.study.bryan_variables import ROLES, Found
@@ -47,14 +47,22 @@ class Told:
         return next((p for p in self.pairs if (p.x, p.y, p.changes) == (x, y, changes)), None)
 
     def summary(self) -> tuple[str, ...]:
+        targets = dict.fromkeys(r.y for r in self.rivals)
         said = [
+            self._headline(),
             *(_group_said(self, one) for one in self.groups.values()),
             self._reading_said(),
             *(self._pairs_said(changes) for changes in (False, True)),
-            *(_rival_said(self, one) for one in self.rivals),
             *(_sum_said(one) for one in self.explained),
+            *(self._rivals_said(y) for y in targets),
         ]
         return tuple(s for s in said if s)
+
+    def _headline(self) -> str:
+        again = [row[-1] for row in bryan_paper.table(dict(self.groups), self.readings, self.pair, self.level).rows]
+        yes, no, rest = (again.count(word) for word in ("yes", "no", "not measured"))
+        left = f"; {rest} could not be looked for" if rest else ""
+        return f"Of the {len(again)} findings of Bryan et al. 1998, {yes} came up again and {no} did not{left}."
 
     def tables(self) -> tuple[Table, ...]:
         return bryan_tables.tables(self)
@@ -80,6 +88,19 @@ class Told:
         told = "; ".join(f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p)}, p {p_said(p.r.p)}" for p in own)
         head = "Change between the visits against change" if changes else "At the first visit"
         return f"{head}, {own[0].r.n} patients: {told}."
+
+    def _rivals_said(self, y: str) -> str:
+        """Global T2 against the other markers of one y."""
+        own = [r for r in self.rivals if r.y == y]
+        told = []
+        for r in own:
+            ours = r.better == "t2"
+            size, other = (r.sizes[1], r.worse) if ours else (r.sizes[0], r.better)
+            surely = "" if r.comparison.p < 0.05 else ", which may be chance"
+            told.append(f"{'more' if ours else 'less'} closely than {self.title(other)} (|r| = {size:.2f}; difference "
+                        f"{_interval(r.comparison.difference, 2)}, p {p_said(r.comparison.p)}{surely})")  # fmt: skip
+        first = own[0].sizes[0] if own[0].better == "t2" else own[0].sizes[1]
+        return f"Global T2 followed {self.title(y)} (|r| = {first:.2f}, {own[0].n} patients) {', and '.join(told)}."
 
     def methods(self) -> tuple[str, ...]:
         out = [
@@ -113,14 +134,6 @@ def _group_said(told: Told, one: Groups) -> str:
     return (f"{_capital(told.title(one.key))} {verdict} between {one.welch.n[0]} patients and {one.welch.n[1]} controls: "
             f"{one.means[0].value:.1f} against {one.means[1].value:.1f} {unit}, difference {_interval(d, 1)} {unit}, "
             f"p {p_said(one.welch.p)}, g = {_interval(one.g, 2)}.")  # fmt: skip
-
-
-def _rival_said(told: Told, one: Rival) -> str:
-    d, c = one.comparison.difference, one.comparison
-    sure = "and the data can tell" if c.p < 0.05 else "but the data cannot tell"
-    return (f"{_capital(told.title(one.y))} was followed more closely by {told.title(one.better)} (|r| = {one.sizes[0]:.2f}) than by "
-            f"{told.title(one.worse)} ({one.sizes[1]:.2f}), {sure}: difference {_interval(d, 2)}, p {p_said(c.p)}, "
-            f"{one.n} patients.")  # fmt: skip
 
 
 def _sum_said(one: Explained) -> str:

@@ -76,7 +76,7 @@ def find(cohort: Cohort, named: dict[str, str], reading: str, abnormal: float) -
         if len(fitting) > 1:
             few = ", ".join(v.name for v in fitting[:6]) + " ..." * (len(fitting) > 6)
             raise DataError("E-STUDY", where=role.title, needed="one variable", found=f"{len(fitting)}: {few}",
-                            remedy=f"name one of them with --{role.key.replace('_', '-')}")  # fmt: skip
+                            remedy=f"name one of them with --{role.key.replace('_', '-')}, or a side with --sides right")  # fmt: skip
         if fitting:
             of[role.key] = fitting[0]
     if T2.key not in of:

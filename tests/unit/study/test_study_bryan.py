@@ -10,7 +10,7 @@ from scipy import stats
 from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.phantom import als_1998
-from neuromyo.study import bryan, bryan_recovered
+from neuromyo.study import bryan, bryan_numbers, bryan_recovered
 from neuromyo.study.bryan import Options, analyse, prepared
 
 MADE = als_1998.draw()
@@ -83,6 +83,12 @@ def test_the_chosen_cohort_has_all_of_the_papers_findings():
     assert all(row["n"] == 11 for row in rows(FOUND, "paper"))
 
 
+def test_the_first_sentence_counts_what_came_up_again():
+    assert FOUND.summary[0] == "Of the 8 findings of Bryan et al. 1998, 8 came up again and 0 did not."
+    fewer = analyse(cohort(leave=("T1",))).summary[0]
+    assert fewer == "Of the 8 findings of Bryan et al. 1998, 7 came up again and 0 did not; 1 could not be looked for."
+
+
 def test_a_cohort_without_disease_has_none_of_them():
     rng = np.random.default_rng(8)
     flat = {k: v.mean() + 0.05 * v.mean() * rng.normal(size=v.shape) for k, v in MADE.values.items()}
@@ -114,6 +120,15 @@ def test_groups_correlations_and_readings_are_those_of_scipy():
     assert patients["p"] == pytest.approx(stats.fisher_exact([[6, 5], [0, 8]])[1], abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("a", "n", "b", "m"), [(6, 11, 0, 8), (3, 11, 3, 8), (0, 11, 0, 8), (11, 11, 0, 8), (2, 5, 4, 9)]
+)
+def test_fishers_exact_p_is_that_of_scipy(a, n, b, m):
+    assert bryan_numbers._fisher(a, n, b, m) == pytest.approx(
+        stats.fisher_exact([[a, n - a], [b, m - b]])[1], abs=1e-12
+    )
+
+
 def test_one_person_left_out_in_turn():
     row = next(
         r for r in rows(FOUND, "correlations") if (r["x"], r["y"], r["of"]) == ("global T2", "CMAP amplitude", "change")
@@ -134,7 +149,8 @@ def test_the_marker_that_follows_most_closely_is_the_same_whichever_way_it_point
     assert [r["p"] for r in ours] == pytest.approx([r["p"] for r in theirs], abs=1e-12)
     against_volume = ours[3]
     assert against_volume["y"] == "strength" and against_volume["p"] > 0.05
-    assert any("but the data cannot tell" in s for s in FOUND.summary)
+    told = next(s for s in FOUND.summary if s.startswith("Global T2 followed strength"))
+    assert "more closely than T1 (|r| = 0.05" in told and told.count("which may be chance") == 1
 
 
 def test_shares_of_global_t2_add_up_and_are_those_of_statsmodels():
@@ -195,7 +211,7 @@ def test_two_muscles_need_a_name_unless_one_is_that_of_1998():
     soleus = replace(VARIABLES["T2"], name="T2/soleus", structure="soleus")
     people = cohort().with_variable(soleus, MADE.values["T2"].ravel() + 1)
     assert analyse(people).summary == FOUND.summary
-    assert "37.8 against 34.1 ms" in analyse(people, Options(t2="T2/soleus")).summary[0]
+    assert "37.8 against 34.1 ms" in analyse(people, Options(t2="T2/soleus")).summary[1]
     left = replace(VARIABLES["T2"], name="T2/left", side="left")
     error = refused(people.with_variable(left, MADE.values["T2"].ravel()))
     assert error.code == "E-STUDY" and "T2/left" in error.found and "--t2" in error.remedy
