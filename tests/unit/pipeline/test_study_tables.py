@@ -173,6 +173,15 @@ def test_flow_counts_people_and_reasons(tmp_path):
     assert [n for _, n, _ in found.arms["control"]] == [3, 2, 2, 2]
 
 
+def test_flow_adds_up_where_somebody_comes_back_after_a_missed_visit(tmp_path):
+    study = two_visits(4, 0)
+    study.drop("p01", "m0")
+    study.drop("p02", "m4")
+    boxes = flow(cohort_of(study, tmp_path)).arms["patient"]
+    assert [b[:2] for b in boxes] == [("enrolled", 4), ("with baseline (m0)", 3), ("with visit m4 (1 back)", 3)]
+    assert [sum(n for _, n in left) for _, _, left in boxes] == [1, 1, 0]
+
+
 # --- measurements -----------------------------------------------------------------------------------------------------
 
 
