@@ -59,7 +59,8 @@ class Told:
         return tuple(s for s in said if s)
 
     def _headline(self) -> str:
-        again = [row[-1] for row in bryan_paper.table(dict(self.groups), self.readings, self.pair, self.level).rows]
+        paper, _ = bryan_paper.tables(dict(self.groups), self.readings, self.pair, self.level)
+        again = paper.column("again")
         yes, no, rest = (again.count(word) for word in ("yes", "no", "not measured"))
         left = f"; {rest} could not be looked for" if rest else ""
         return f"Of the {len(again)} findings of Bryan et al. 1998, {yes} came up again and {no} did not{left}."
