@@ -138,10 +138,12 @@ def _group_said(told: Told, one: Groups) -> str:
 
 
 def _sum_said(one: Explained) -> str:
-    what = "its change" if one.changes else "its spread"
-    return (f"What 1998 could not show: of global T2, {what} between {one.n} people ({one.who}) was {_percent(one.share[0])} % water T2, "
-            f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms a ms "
-            f"of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat.")  # fmt: skip
+    what = "how differently global T2 changed in" if one.changes else "the spread of global T2 between"
+    return (
+        f"What 1998 could not show: of {what} {one.n} people ({one.who}), {_percent(one.share[0])} % was water T2, "
+        f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms "
+        f"a ms of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat."
+    )
 
 
 def _r(one: Pair) -> str:
