@@ -7,7 +7,7 @@ its own and exchanges files with this program; printed are the largest differenc
     python bench/study_peers.py --pingouin pg/bin/python
 
 A comparison is one entry of `OURS` and one of `RUN` in `THEIRS` under the same name: data -> list of numbers. Hedges' g differs in the
-fourth digit because pingouin approximates the correction for few people, 1 - 3 / (4 df - 1), and ours is exact; Cohen's d beside it does not.
+fourth digit, pingouin taking 1 - 3 / (4 df - 1) for the correction for few people where ours is exact; Cohen's d does not.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ OURS: dict[str, Callable[[dict], list[float]]] = {
     "partial": _held,
     "within people": _inside,
     "ICC, six forms": lambda d: [icc(np.array(d["readings"]), form).value for form in FORMS],
-    "Cohen d": lambda d: [cohens_d(np.array(d["a"]), np.array(d["b"]))],
+    "Cohen d": lambda d: [cohens_d(np.array(d["a"]), np.array(d["b"])).value],
     "Hedges g": lambda d: [hedges_g(np.array(d["a"]), np.array(d["b"])).value],
 }
 

@@ -133,6 +133,7 @@ def test_without_people_and_without_tables(made, tmp_path):
     assert nothing.status == 2 and "measurements.tsv of your run" in nothing.json["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_read_in_seconds(tmp_path):
     import time
 
@@ -155,3 +156,29 @@ def test_a_hundred_thousand_rows_are_read_in_seconds(tmp_path):
     cohort = studying.read(studying.StudyRequest((path,)))
     assert len(cohort) == 1000 and len(cohort.variables) == 100
     assert time.process_time() - start < 20  # a guard; about 2 s
+
+
+def test_real_analyses_have_their_page_and_power_needs_no_table(made, tmp_path):
+    said = neuromyo(
+        "study", "group", made["tables"], "--people", made["people"], "--variables", "T2/*/left", "-o", tmp_path / "out"
+    )
+    assert said.status == 0, said.err
+    page = (tmp_path / "out/study.html").read_text()
+    assert "11 patient" in page and "tests.tsv" in page and str(tmp_path) not in page
+    assert list((tmp_path / "out/figures").glob("*.svg"))
+    alone = neuromyo(
+        "study",
+        "power",
+        "--mean-change",
+        2,
+        "--sd-change",
+        3,
+        "--change-unit",
+        "ms",
+        "--repeats",
+        200,
+        "-o",
+        tmp_path / "power",
+    )
+    assert alone.status == 0, alone.err
+    assert (tmp_path / "power/study.html").is_file()

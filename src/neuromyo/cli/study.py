@@ -83,7 +83,7 @@ def _title(kind: str) -> str:
 def _verb(kind: str) -> Any:
     """The function of one analysis, with its flags."""
     from neuromyo.cli import study_flags
-    from neuromyo.pipeline import studying
+    from neuromyo.pipeline import study_names, studying
 
     module = studying.module(kind)
     own = {f.name for f in dataclasses.fields(module.Options)}
@@ -111,7 +111,7 @@ def _verb(kind: str) -> Any:
         own_visits = "visits" in own and bool(chosen)
         request = studying.StudyRequest(
             tuple(tables or ()), people, tuple(clinical or ()), sides, tuple(worse or ()), months, between,
-            (*(w for text in session or () for w in study_flags.split(text)), *(() if own_visits else chosen)), statistic, group_column,
+            (*(w for text in session or () for w in study_names.words(text)), *(() if own_visits else chosen)), statistic, group_column,
             keep_doubtful, dataset, kind in studying.WITHOUT_TABLES, units_of(clinical_unit or []),
         )  # fmt: skip
         typed = {
@@ -209,7 +209,9 @@ Clinical = Annotated[
         "--clinical", metavar="PATH", help="Clinical tables (cmap.csv), or a folder of them (phenotype/); repeat it."
     ),
 ]
-Sides = Annotated[str, typer.Option("--sides", help="each, mean (of both), left, right, or worse (see --worse).")]
+Sides = Annotated[
+    str, typer.Option("--sides", metavar="WORD", help="each, mean (of both), left, right, or worse (see --worse).")
+]
 Worse = Annotated[
     list[str] | None,
     typer.Option(
@@ -227,18 +229,24 @@ Visits = Annotated[
 Between = Annotated[
     str,
     typer.Option(
-        "--between", help="What tells readings of a person apart: session, reader, region_source, acquisition."
+        "--between",
+        metavar="WORD",
+        help="What tells readings of a person apart: session, reader, region_source, acquisition.",
     ),
 ]
 SessionFlag = Annotated[
     list[str] | None, typer.Option("--session", metavar="LABEL", help="Only these visits, comma-separated.")
 ]
-Statistic = Annotated[str, typer.Option("--statistic", help="Which summary of the voxels: mean, median, region-fit.")]
+Statistic = Annotated[
+    str, typer.Option("--statistic", metavar="WORD", help="Which summary of the voxels: mean, median, region-fit.")
+]
 Unit = Annotated[
     list[str] | None,
     typer.Option("--clinical-unit", metavar="COLUMN=UNIT", help="Of a clinical column that does not state it."),
 ]
-GroupColumn = Annotated[str, typer.Option("--group-column", help="Column of --people that holds the group.")]
+GroupColumn = Annotated[
+    str, typer.Option("--group-column", metavar="NAME", help="Column of --people that holds the group.")
+]
 KeepDoubtful = Annotated[
     bool, typer.Option("--keep-doubtful", help="Keep values that are flagged (cut off, swapped, lost nerve).")
 ]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neuromyo.core.errors import OptionError
+from neuromyo.pipeline import study_plan
 
 _SECTION = "Options of this analysis"
 
@@ -48,19 +48,6 @@ def function(common: Callable[..., int], extra: Sequence[inspect.Parameter], doc
     run.__annotations__ = {}
     run.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in (*shared, *extra)])  # type: ignore[attr-defined]
     return run
-
-
-def split(text: str) -> list[str]:
-    """Words divided by commas, those within brackets aside: ``T2[t2-mono,acq-a]/*,PDFF/*``."""
-    words, depth, word = [], 0, ""
-    for letter in text:
-        depth += (letter == "[") - (letter == "]")
-        if letter == "," and depth <= 0:
-            words.append(word)
-            word = ""
-        else:
-            word += letter
-    return [w.strip() for w in (*words, word) if w.strip()]
 
 
 def _parameter(f: dataclasses.Field, hint: Any) -> inspect.Parameter:
@@ -114,22 +101,6 @@ def _kinds(hint: Any) -> list[Any]:
 
 
 def _value(name: str, hint: Any, typed: Any) -> Any:
-    kind = _kinds(hint)[0]
-    if kind is bool or isinstance(typed, bool):
+    if isinstance(typed, bool):
         return typed
-    if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)[0]
-        return tuple(_number(name, inner, word) for text in typed for word in split(text))
-    return _number(name, kind, typed)
-
-
-def _number(name: str, kind: Any, word: str) -> Any:
-    if kind not in (int, float):
-        return word
-    try:
-        return kind(word)
-    except ValueError:
-        what = "a whole number" if kind is int else "a number, with a decimal point"
-        raise OptionError(
-            "E-OPTION", where=f"--{name.replace('_', '-')}", needed=what, found=repr(word), remedy="correct it"
-        ) from None
+    return study_plan.from_text(hint, typed, f"--{name.replace('_', '-')}")

@@ -107,7 +107,12 @@ def _refuse(reading: phenotype.Reading) -> None:
 def _error(stops: Sequence[Finding]) -> DataError:
     first, more = stops[0], len(stops) - 1
     rest = f" (and {more} more; `neuromyo phenotype --check` lists all)" if more else ""
-    return DataError(first.code, where=first.where, found=first.message + rest, remedy=first.remedy)
+    return DataError(first.code, where=first.where, found=first.message + rest, remedy=_here(first.remedy))
+
+
+def _here(remedy: str) -> str:
+    """A remedy of `neuromyo phenotype` in the flags of `neuromyo study`."""
+    return remedy.replace("--unit ", "--clinical-unit ").replace("leave it out with --skip", "leave out the column")
 
 
 def _sort_out(

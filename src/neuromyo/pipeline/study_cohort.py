@@ -20,12 +20,18 @@ Row = tuple[str, str, Thing, float, str]
 
 
 def build(
-    frame: Frame | None, clinical: Clinical, people: Mapping[str, Participant], calendar: study_time.Calendar
+    frame: Frame | None,
+    clinical: Clinical,
+    people: Mapping[str, Participant],
+    calendar: study_time.Calendar,
+    timed: bool = True,
 ) -> Cohort:
     """The cohort of imaging rows (columns ``subject session thing value table row``) and clinical values.
 
     E-REPEATS where a person has a variable twice at one visit. Visits that only one of the two kinds of table has are joined where each
     has a single one, which is told; else they stay apart.
+
+    timed : whether visits follow each other in time; readers and scanners do not
     """
     imaging = list(_imaging(frame)) if frame is not None else []
     words, findings = _visits(imaging, clinical)
@@ -49,8 +55,10 @@ def build(
     values = _columns(rows, names, keys)
     person = np.array([k[0] for k in keys], dtype=object)
     visit = np.array([k[1] for k in keys], dtype=object)
-    days, more = study_time.days(person, visit, calendar)
-    visits, told = study_time.order(visit, visit, days, calendar)
+    days, more, visits, told = np.full(len(keys), np.nan), (), tuple(sorted(set(visit))), ()
+    if timed:
+        days, more = study_time.days(person, visit, calendar)
+        visits, told = study_time.order(visit, visit, days, calendar)
     place = {v: i for i, v in enumerate(visits)}
     sort = np.array(sorted(range(len(keys)), key=lambda i: (person[i], place[visit[i]])), dtype=int)
     return Cohort(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from neuromyo.core.cohort import Variable
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.io.files import printable
 from neuromyo.pipeline import trusted
 from neuromyo.pipeline.comparing import first_few
 from neuromyo.pipeline.study_measured import Frame
@@ -20,6 +21,8 @@ _REPEATS = ("acquisition", "region_source")
 #: a name has a word for repeats where at least this share of the visits that have the number has several
 _MOST = 0.5
 _MANY = 4
+#: the statistic taken where none is asked for, and those that are of voxels or slices
+_USUAL, _OF_VOXELS = "mean", ("mean", "median", "max", "region-fit")
 
 
 def chosen(frame: Frame, statistic: str, keep_doubtful: bool) -> tuple[Frame, tuple[Finding, ...]]:
@@ -27,11 +30,7 @@ def chosen(frame: Frame, statistic: str, keep_doubtful: bool) -> tuple[Frame, tu
 
     What is left out is told, with the reasons and the people.
     """
-    mine = frame["statistic"] == statistic
-    has = frame["quantity"].isin(frame.loc[mine, "quantity"].unique())
-    other = frame["statistic"].isin(["region-fit", "median", "max", "subject"])
-    frame = frame[mine | (~has & ~other) | (~has & (frame["statistic"] == "subject"))]
-    findings: list[Finding] = []
+    frame, findings = _of_statistic(frame, statistic)
     missing = ~np.isfinite(frame["value"].to_numpy(dtype=float))
     doubts = {flags: trusted.doubt({"value": 0.0, "flags": flags}) for flags in frame["flags"].unique()}
     why = frame["flags"].map(doubts)
@@ -47,6 +46,33 @@ def chosen(frame: Frame, statistic: str, keep_doubtful: bool) -> tuple[Frame, tu
         findings.append(Finding("note", "W-ABSENT", people, f"{n} row{'s' * (n != 1)} without a value (n/a)"))
     kept = frame[~missing & (keep_doubtful | ~doubtful)]
     return kept.reset_index(drop=True), tuple(findings)
+
+
+def _of_statistic(frame: Frame, statistic: str) -> tuple[Frame, list[Finding]]:
+    """The rows of the statistic, and those of quantities that have one of their own (volume, length)."""
+    mine = frame["statistic"] == statistic
+    if not mine.any() and statistic != _USUAL:
+        there = first_few(sorted(frame["statistic"].unique()))
+        raise OptionError(
+            "E-UNKNOWN",
+            where=f"--statistic {printable(statistic)}",
+            needed="a statistic of the tables",
+            found="no row of it",
+            remedy=f"there are: {there}",
+        )
+    has = frame["quantity"].isin(frame.loc[mine, "quantity"].unique())
+    own = ~has & ~frame["statistic"].isin(_OF_VOXELS)
+    lost = sorted(frame.loc[~has & ~own, "quantity"].unique())
+    told = (
+        [
+            Finding(
+                "note", "N-STUDY", first_few(lost), f"left out: no {statistic} of it in the tables", "see --statistic"
+            )
+        ]
+        if lost
+        else []
+    )
+    return frame[mine | own], told
 
 
 def things(frame: Frame) -> tuple[Frame, tuple[Finding, ...]]:
@@ -77,7 +103,9 @@ def _mixed(frame: Frame, told: dict[str, set[str]]) -> list[Finding]:
     said = {"acquisition": "the same acquisition", "region_source": "regions drawn by the same hand or program"}
     found = []
     for key, words in said.items():
-        rest = frame[~frame["quantity"].isin(told[key])]
+        rest = frame[
+            ~frame["quantity"].isin(told[key]) & (frame["statistic"] != "subject")
+        ]  # calibrations say how they were made
         counts = rest.groupby("quantity", sort=True)[key].unique()
         for quantity, kinds in counts.items():
             if len(kinds) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import typing
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,7 @@ def run(request: LockedRequest) -> Done:
         inputs = study_run.hashes(reading) if request.key is None else study_lock.hashes(request.tables[0])
     _all_there(plan, cohort)
     told = [*(f"stated: {d}" for d in request.deviations), *changed, *_detected(lock, plan, cohort, request)]
-    done = _results(plan, lock, cohort, told, inputs)
+    done = _results(plan, lock, cohort, told, inputs, "" if request.deviations else "say why by --deviation")
     files = study_run.written(request.out, done)
     results = study_audit.digest(study_out.plain(study_out.numbers(done)))
     study_audit.add(
@@ -176,11 +177,13 @@ def _unblinded(lock: Lock, tables: Path) -> dict[str, str]:
     return {"seal": lock.seal, "data": study_audit.digest(study_lock.hashes(tables))}
 
 
-def _results(plan: Plan, lock: Lock, cohort: Cohort, told: Sequence[str], inputs: Mapping[str, str]) -> Results:
+def _results(
+    plan: Plan, lock: Lock, cohort: Cohort, told: Sequence[str], inputs: Mapping[str, str], remedy: str
+) -> Results:
     found = [_one(item, cohort) for item in plan.items]
     analyses = tuple(a for a, _ in found)
     first = study_primary.outcomes(plan, analyses, lock.seal, len(told))
-    findings = tuple(Finding("warn", "W-DEVIATION", "plan", said) for said in told)
+    findings = tuple(Finding("warn", "W-DEVIATION", "plan", said, remedy) for said in told)
     used = ({}, *(o for _, o in found))
     provenance = {"plan": lock.plan.hash, "seal": lock.seal, "deviations": list(told), "criteria": plan.criteria}
     results = study_run.assembled(plan.title, (first, *analyses), used, cohort, findings, provenance)
@@ -219,12 +222,15 @@ def _changed(plan: Plan, changes: Sequence[str]) -> tuple[Plan, list[str]]:
         if not equals or not dot or name not in items:
             raise OptionError("E-OPTION", where="--set", needed=f"NAME.option=value with a NAME of the plan ({', '.join(items)})",
                               found=printable(text), remedy="correct it")  # fmt: skip
-        item = items[name]
+        item, key = items[name], option.replace("-", "_")
         kind = studying.module(item.kind).Options
-        parsed = core_options.as_dict(core_options.parse(kind, {option: value}))[option.replace("-", "_")]
+        hint = typing.get_type_hints(kind).get(key, str)
+        parsed = core_options.as_dict(
+            core_options.parse(kind, {key: study_plan.from_text(hint, value, f"--set {text}")})
+        )[key]
         new = list(parsed) if isinstance(parsed, tuple) else parsed
-        told.append(f"{name}: option {option} = {new} instead of {item.options.get(option.replace('-', '_'))}")
-        items[name] = replace(item, options={**item.options, option.replace("-", "_"): new})
+        told.append(f"{name}: option {key} = {new} instead of {item.options.get(key)}")
+        items[name] = replace(item, options={**item.options, key: new})
     return replace(plan, items=tuple(items.values())), told
 
 

@@ -72,6 +72,19 @@ def _distinct(things: Sequence[Thing], keys: Sequence[str]) -> bool:
     return len(said) == len(things)
 
 
+def words(text: str) -> list[str]:
+    """Words divided by commas, those within brackets aside: ``T2[t2-mono,acq-a]/*,PDFF/*``."""
+    found, depth, word = [], 0, ""
+    for letter in text:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth <= 0:
+            found.append(word)
+            word = ""
+        else:
+            word += letter
+    return [w.strip() for w in (*found, word) if w.strip()]
+
+
 def find(asked: Sequence[str], variables: Sequence[Variable], option: str = "variables") -> tuple[str, ...]:
     """The names that are meant: each asked for as it is, by a pattern (``T2/*/right``), or without what tells it from others where only
     one is meant. In the order asked, each once. E-UNKNOWN with near names; E-STUDY with the list where several are meant."""

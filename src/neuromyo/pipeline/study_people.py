@@ -36,10 +36,13 @@ def read(path: Path, group_column: str = "group") -> tuple[dict[str, Participant
     """Everybody in a table of participants, and what was noticed. Columns ``end`` (died, withdrew, lost ...) and ``end_days`` or
     ``end_months`` tell whose observation ended; columns that are not known are further covariates.
 
-    E-TABLE and the like where the table cannot be read; E-STUDY where ``end_days`` is no number.
+    E-TABLE and the like where the table cannot be read; E-ID where somebody has two rows; E-STUDY where ``end_days`` is no number.
     """
     roster = persons.read(file_of(path), group_column=group_column)
     census = tables.census(file_of(path))
+    unclear = next((f for f in census.findings if f.code == "E-ID"), None)
+    if unclear is not None:  # who counts once cannot be guessed
+        raise DataError("E-ID", where=unclear.where, found=unclear.message, remedy=unclear.remedy)
     made = {
         who: _person(who, roster, cells, group_column) for who, cells in census.cells.items() if who in roster.bodies
     }

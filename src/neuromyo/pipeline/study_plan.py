@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from neuromyo.core import options as core_options
-from neuromyo.core.errors import DataError, NeuromyoError
+from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.io.files import printable, read_small
-from neuromyo.pipeline import studying
+from neuromyo.pipeline import study_names, studying
 from neuromyo.pipeline.study_audit import digest
 
 ROLES = ("primary", "secondary", "exploratory")
@@ -183,8 +184,31 @@ def typed(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     return out
 
 
+def from_text(hint: Any, text: str | Sequence[str], where: str) -> Any:
+    """A value as it is typed on a command line -> the type of its option; lists are divided by commas or given as several texts.
+    E-OPTION for a word where a number belongs."""
+    kind = next(k for k in _kinds(hint) if k is not type(None))
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        texts = [text] if isinstance(text, str) else text
+        return tuple(from_text(inner, word, where) for one in texts for word in study_names.words(one))
+    if not isinstance(text, str) or kind not in (int, float, bool):
+        return text
+    try:
+        return {"true": True, "yes": True, "false": False, "no": False}[text.casefold()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        what = {int: "a whole number", float: "a number, with a decimal point", bool: "yes or no"}[kind]
+        raise OptionError("E-OPTION", where=where, needed=what, found=repr(text), remedy="correct it") from None
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a hint permits."""
+    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    return typing.get_args(hint) if union else (hint,)
+
+
 def _as(hint: Any, value: Any, where: str) -> Any:
-    kinds = typing.get_args(hint) if not isinstance(hint, type) and typing.get_origin(hint) is not tuple else (hint,)
+    kinds = _kinds(hint)
     for kind in kinds:
         if typing.get_origin(kind) is tuple:
             inner = typing.get_args(kind)[0]

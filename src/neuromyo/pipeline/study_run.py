@@ -53,7 +53,7 @@ def assembled(
     provenance: Mapping[str, Any] | None = None,
 ) -> Results:  # fmt: skip
     """Finished analyses as the results of a study; ``more``: findings that come first."""
-    people = flow(cohort) if cohort.people else None
+    people = flow(cohort, variables_of(options, cohort)) if cohort.people else None
     return Results(
         title or analyses[0].title,
         tuple(analyses),
@@ -64,6 +64,13 @@ def assembled(
         {},
         provenance or {},
     )
+
+
+def variables_of(options: Sequence[Mapping[str, Any]], cohort: Cohort) -> tuple[str, ...]:
+    """The variables that options name, those of all analyses together; none where an analysis takes all."""
+    named = [value for one in options for name in studying.NAMING if (value := one.get(name))]
+    words = [w for value in named for w in ([value] if isinstance(value, str) else value)]
+    return tuple(dict.fromkeys(w for w in words if w in cohort.values))
 
 
 def design(cohort: Cohort) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from neuromyo.core import options as core_options
 from neuromyo.core.analysis import Analysis
 from neuromyo.core.cohort import Cohort
-from neuromyo.core.errors import OptionError
+from neuromyo.core.errors import Finding, OptionError
 from neuromyo.io.files import printable
 from neuromyo.pipeline import (
     study_clinical,
@@ -30,6 +30,8 @@ from neuromyo.pipeline import (
 
 #: the analyses that there can be, in the order of menus: a file of each name in `neuromyo.study`
 KINDS = ("group", "change", "correlate", "agree", "power", "chain", "composite")
+#: analyses that a plan may name though they are no verb of this name (`als-1998`)
+PLANNED = ("bryan",)
 #: fields of an analysis' options that name variables, and may be patterns
 NAMING = (
     "variables",
@@ -85,6 +87,7 @@ def read(request: StudyRequest) -> Cohort:
         return NOBODY
     months = study_time.stated(request.visits)
     clinical = study_clinical.read(request.clinical, request.units) if request.clinical else study_clinical.Clinical()
+    clinical = _of_sessions(clinical, request)
     frame, findings = _imaging(request) if request.tables or not request.clinical else (None, ())
     labels = {who for who, *_ in clinical.values} | (set(frame["subject"]) if frame is not None else set())
     known, told = (
@@ -95,9 +98,30 @@ def read(request: StudyRequest) -> Cohort:
     study_people.refuse_strangers({who for who, *_ in clinical.values} | set(clinical.traits), known, "clinical tables")
     known = study_people.with_traits(known, clinical.traits)
     calendar = study_time.read(request.dataset or study_people.dataset_of(request.people), labels, months, request.days)
-    cohort = study_cohort.build(frame, clinical, known, calendar)
+    cohort = study_cohort.build(frame, clinical, known, calendar, timed=request.between == "session")
     findings = (*told, *clinical.findings, *findings, *cohort.findings, *study_people.groups_told(known, labels))
     return study_sides.take(replace(cohort, findings=findings), request.sides, study_sides.directions(request.worse))
+
+
+def _of_sessions(clinical: study_clinical.Clinical, request: StudyRequest) -> study_clinical.Clinical:
+    """The clinical values of the visits asked for; none where readings of images are compared, which have no clinical values."""
+    if request.tables and request.between != "session" and clinical.values:
+        note = Finding(
+            "note",
+            "N-STUDY",
+            "clinical tables",
+            f"left out: they have no {request.between}",
+            "compare clinical values by themselves",
+        )
+        return replace(clinical, values=(), findings=(*clinical.findings, note))
+    if not request.sessions:
+        return clinical
+    wanted = {label.removeprefix("ses-") for label in request.sessions}
+    lost = sorted(wanted - {v for _, v, *_ in clinical.values})
+    if clinical.values and lost and not request.tables:
+        raise OptionError("E-UNKNOWN", where=f"--session {printable(lost[0])}", needed="a visit of the tables", found="none of that name",
+                          remedy=f"there are: {', '.join(sorted({v for _, v, *_ in clinical.values}))}")  # fmt: skip
+    return replace(clinical, values=tuple(row for row in clinical.values if row[1] in wanted or not row[1]))
 
 
 def _imaging(request: StudyRequest):
@@ -116,7 +140,7 @@ def kinds() -> tuple[str, ...]:
 
 def module(kind: str) -> ModuleType:
     """The file of an analysis; E-UNKNOWN for one there is none of."""
-    if kind not in kinds():
+    if kind not in kinds() and not (kind in PLANNED and importlib.util.find_spec(f"neuromyo.study.{kind}")):
         raise OptionError("E-UNKNOWN", where=f"analysis {printable(kind)}", needed=f"one of {', '.join(kinds()) or 'none'}",
                           found="another name", remedy="correct the name")  # fmt: skip
     return importlib.import_module(f"neuromyo.study.{kind}")

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from neuromyo.core import resources
 from neuromyo.core.analysis import Agreement, Along, Chain, Courses, Curves, Dots, Figure, Flow, Forest, Matrix, Scatter
+from neuromyo.report import study_figures_chain as causes
 from neuromyo.report import study_figures_lines as lines
 from neuromyo.report import study_figures_people as people
 from neuromyo.report import study_figures_webs as webs
@@ -20,7 +21,7 @@ from neuromyo.report.svg import Plot
 _DRAWN = {
     Dots: people.dots, Scatter: people.scatter, Courses: people.courses, Agreement: people.agreement,
     Forest: lines.forest, Curves: lines.curves, Along: lines.along,
-    Matrix: webs.matrix, Chain: webs.chain, Flow: webs.flow,
+    Matrix: webs.matrix, Chain: causes.chain, Flow: webs.flow,
 }  # fmt: skip
 _COUNTED = re.compile(
     r"\bn\s*=\s*\d|\d+ (people|persons|pairs|participants|patients|controls|readings)\b", re.IGNORECASE

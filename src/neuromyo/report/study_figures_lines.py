@@ -85,40 +85,48 @@ def _estimate(plot: Plot, across: axes.Ruler, one: Mean, y: float) -> None:
 
 
 def curves(figure: Curves, groups: Sequence[str] = ()) -> Plot:
-    """A line a name, each with its own dashes, and the levels to mark."""
-    x = np.asarray(figure.x, dtype=float)
-    names = list(figure.lines)
-    shown = [n + ("" if axes.finite(figure.lines[n]) else " (no value)") for n in names] if names != [""] else []
-    ys = [v for n in names for v in axes.finite(np.asarray(figure.lines[n], dtype=float))]
+    """A line a name, each with its own dashes, and the levels to mark. Bands of more than three lines are paler."""
+    lines = {name: np.asarray(values, dtype=float) for name, values in figure.lines.items()}
+    shown = [n + ("" if axes.finite(v) else " (no value)") for n, v in lines.items()] if list(lines) != [""] else []
+    ys = [v for values in lines.values() for v in axes.finite(values)]
     bands = [v for pair in figure.bands.values() for a in pair for v in axes.finite(np.asarray(a, dtype=float))]
-    marks_y = axes.finite([] if figure.mark_y is None else [figure.mark_y])
     marks_x = axes.finite([] if figure.mark_x is None else [figure.mark_x])
+    marks_y = axes.finite([] if figure.mark_y is None else [figure.mark_y])
+    x = np.asarray(figure.x, dtype=float)
     plot, across, up = _frame(figure.title, [*axes.finite(x), *marks_x] if ys else [], [*ys, *bands, *marks_y],
                               figure.x_axis, figure.axis, shown)  # fmt: skip
     if across is None or up is None:
         return plot
     xs = [across(v) for v in x]
-    for i, name in enumerate(names):
+    for i, name in enumerate(lines):
         if name in figure.bands:
             low, high = (np.asarray(a, dtype=float) for a in figure.bands[name])
-            axes.band(plot, xs, [up(v) for v in low], [up(v) for v in high], f"zone {axes.style(i)[1]}")
-    for i, name in enumerate(names):
-        heights = [up(v) for v in np.asarray(figure.lines[name], dtype=float)]
-        axes.course(plot, xs, heights, f"mean {axes.style(i)[1]}")
-        if len(xs) <= 12:
-            for a, b, v in zip(xs, heights, figure.lines[name], strict=True):
-                if math.isfinite(b) and math.isfinite(a):
-                    plot.mark(
-                        a,
-                        b,
-                        axes.style(i)[0],
-                        f"mark {axes.style(i)[1]}",
-                        f"{name}: {wording.number(float(v))}".removeprefix(": "),
-                    )
-    drawn = [(a, up(v)) for n in names for a, v in zip(xs, np.asarray(figure.lines[n], dtype=float), strict=True)]
+            kind = f"zone {axes.style(i)[1]}" + (" pale" if len(lines) > 3 else "")
+            axes.band(plot, xs, [up(v) for v in low], [up(v) for v in high], kind)
+    for i, (name, values) in enumerate(lines.items()):
+        _line(plot, xs, up, values, axes.style(i), name if len(xs) <= 12 else None)
+    drawn = [(a, up(v)) for values in lines.values() for a, v in zip(xs, values, strict=True)]
     _marks(plot, across, up, marks_x, marks_y, drawn)
     _keys(plot, [("line", f"mean {axes.style(i)[1]}", n) for i, n in enumerate(shown)])
     return plot
+
+
+def _line(
+    plot: Plot,
+    xs: Sequence[float],
+    up: axes.Ruler,
+    values: np.ndarray,
+    style: tuple[str, str],
+    name: str | None,
+    small: str = "",
+) -> None:
+    """A line, with a marker a point where it has a ``name`` to say there."""
+    shape, kind = style
+    heights = [up(v) for v in values]
+    axes.course(plot, xs, heights, f"mean {kind}")
+    for a, b, v in zip(xs, heights, values, strict=True) if name is not None else ():
+        if math.isfinite(a) and math.isfinite(b):
+            plot.mark(a, b, shape, f"mark {small}{kind}", f"{name}: {wording.number(float(v))}".removeprefix(": "))
 
 
 def _marks(
@@ -165,13 +173,8 @@ def along(figure: Along, groups: Sequence[str] = ()) -> Plot:
         _, low, high = (np.asarray(a, dtype=float) for a in figure.means[name])
         axes.band(plot, xs, [up(v) for v in low], [up(v) for v in high], f"zone {kind}")
     for name in names:
-        shape, kind = axes.style(order.index(name))
-        heights = [up(v) for v in np.asarray(figure.means[name][0], dtype=float)]
-        axes.course(plot, xs, heights, f"mean {kind}")
-        if len(xs) <= 30:
-            for a, b, v in zip(xs, heights, figure.means[name][0], strict=True):
-                if math.isfinite(a) and math.isfinite(b):
-                    plot.mark(a, b, shape, f"mark small {kind}", f"{name}: {wording.number(float(v))}")
+        values = np.asarray(figure.means[name][0], dtype=float)
+        _line(plot, xs, up, values, axes.style(order.index(name)), name if len(xs) <= 30 else None, "small ")
     gap = float(np.nanmedian(np.diff(xs))) if len(xs) > 1 else 10.0
     for piece in axes.stretches(sure & np.isfinite(levels)):
         a, b = xs[piece.start] - gap / 3, xs[piece.stop - 1] + gap / 3

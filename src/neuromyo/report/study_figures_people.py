@@ -17,6 +17,8 @@ from neuromyo.report.svg import Plot
 
 #: drawing units: left edge of the plot, its height, a dot's width
 _LEFT, _HIGH, _DOT = 62.0, 240.0, 9.0
+#: more dots than these in one column are strewn, not put beside each other
+_MOST = 400
 #: panels of courses beside each other
 _PANELS = 2
 
@@ -67,7 +69,10 @@ def _estimate(plot: Plot, up: axes.Ruler, mean: Mean, x: float, name: str) -> No
 
 
 def swarm(heights: Sequence[float], half: float, dot: float = _DOT) -> list[float]:
-    """Shifts to the sides, at most ``half``, so that dots at these heights do not overlap; the nearest free place each."""
+    """Shifts to the sides, at most ``half``, so that dots at these heights do not overlap; the nearest free place each. More than
+    `_MOST` are strewn over the column."""
+    if len(heights) > _MOST:
+        return [half * math.sin(2.4 * i) for i in range(len(heights))]
     shifts = [0.0] * len(heights)
     placed: list[int] = []
     for i in sorted(range(len(heights)), key=lambda j: (heights[j], j)):

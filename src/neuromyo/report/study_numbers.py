@@ -12,13 +12,13 @@ MISSING = "–"
 
 
 def p_value(p: float) -> str:
-    """``.009``, ``.23``, ``< .001``; never rounded across .05, and a dash for what is no probability."""
+    """``.009``, ``.23``, ``< .001`` (its space does not break); never rounded across .05, and a dash for what is no probability."""
     if not 0 <= p <= 1:
         return MISSING
     if p < 0.001:
-        return "< .001"
+        return "<\N{NO-BREAK SPACE}.001"
     if p > 0.995:
-        return "> .99"
+        return ">\N{NO-BREAK SPACE}.99"
     text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
     if text == "0.050" and p != 0.05:
         text = f"{p:.4f}" if f"{p:.4f}" != "0.0500" else "0.0499" if p < 0.05 else "0.0501"

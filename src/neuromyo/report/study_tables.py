@@ -8,13 +8,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from neuromyo.core.analysis import Cell, Column, Table
 from neuromyo.io.table import cell as file_cell
 from neuromyo.report import study_numbers as numbers
 from neuromyo.report import wording
 
 #: so many rows are shown at once; of longer tables the first few, the others folded; no page holds more than the last number
-SHOWN, FIRST, MOST = 24, 8, 400
+SHOWN, FIRST, MOST = 16, 8, 400
 #: columns that hold the reason of a missing number, in words
 _REASONS = ("why", "reason", "remark", "note", "missing")
 #: correlations and other numbers between -1 and 1 that are read with two decimals
@@ -36,9 +38,10 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """Headings (text, what it means, whether words), rows to show at once, rows to fold away, how many more only the file holds."""
+    """Headings (text, what it means, ``words`` or ``short`` for columns of texts, else empty), rows to show at once, rows to fold away,
+    how many more only the file holds."""
 
-    headings: tuple[tuple[str, str, bool], ...]
+    headings: tuple[tuple[str, str, str], ...]
     rows: tuple[tuple[ShownCell, ...], ...]
     folded: tuple[tuple[ShownCell, ...], ...]
     left_out: int
@@ -82,7 +85,7 @@ def _ends(columns: Sequence[Column], i: int) -> tuple[int, int] | None:
     return None
 
 
-def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, bool]:
+def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, str]:
     one = table.columns[part[0]]
     said = wording.region(one.name)
     if len(part) == 3:
@@ -91,19 +94,27 @@ def _heading(table: Table, part: tuple[int, ...]) -> tuple[str, str, bool]:
     unit = wording.unit(one.unit)
     if unit and not (unit == "%" and one.kind == "percent"):
         said += f", {unit}"
-    return said, one.meaning, one.kind == "text"
+    return said, one.meaning, _text_kind(table, part[0]) if one.kind == "text" else ""
+
+
+def _text_kind(table: Table, i: int) -> str:
+    """``words`` for a column of texts that may be wrapped, ``short`` for one of single words."""
+    longest = max((len(str(row[i])) for row in table.rows[:MOST] if row[i] is not None), default=0)
+    return "words" if longest > 14 else "short"
 
 
 def _shown(table: Table, row: Sequence[Cell], part: tuple[int, ...]) -> ShownCell:
-    one, value = table.columns[part[0]], row[part[0]]
+    one, value = table.columns[part[0]], _plain(row[part[0]])
+    if isinstance(value, bool):
+        return ShownCell("yes" if value else "no", words=one.kind == "text")
     if one.kind == "text" or isinstance(value, str):
         said = str(value if value is not None else "").strip()
         empty = (
-            ShownCell("", words=True) if one.name in _REASONS else ShownCell(numbers.MISSING, _why(table, row), True)
+            ShownCell("", words=True)
+            if one.name in (*_REASONS, "unit")
+            else ShownCell(numbers.MISSING, _why(table, row), True)
         )
         return ShownCell(said, words=True) if said else empty
-    if isinstance(value, bool):
-        return ShownCell("yes" if value else "no")
     if value is None or math.isnan(value):
         return ShownCell(numbers.MISSING, _why(table, row))
     if len(part) == 3:
@@ -190,7 +201,7 @@ def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
     lines += [
-        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
+        "\t".join(file_cell(_worded(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
         for row in table.rows
     ]
     return "\n".join(lines) + "\n"
@@ -210,10 +221,25 @@ def as_json(table: Table) -> str:
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def dictionary(table: Table) -> str:
+    """The data dictionary that lies beside a table's file, as BIDS has them: what each column means, with its unit."""
+    about = {c.name: {"Description": c.meaning} | ({"Units": c.unit} if c.unit else {}) for c in table.columns}
+    held = {"Title": table.title} | ({"Note": table.note} if table.note else {}) | about
+    return json.dumps(held, indent=2, ensure_ascii=False) + "\n"
+
+
 def _finite(value: Cell) -> Cell:
     """NaN and infinity as missing, NumPy's numbers as Python's."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if not math.isfinite(value):
-        return None
-    return int(value) if isinstance(value, int) else float(value)
+    value = _plain(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _worded(value: Cell) -> Cell:
+    """Infinity, which an interval may reach, in words; tables have no number for it."""
+    value = _plain(value)
+    return ("inf" if value > 0 else "-inf") if isinstance(value, float) and math.isinf(value) else value
+
+
+def _plain(value: Cell) -> Cell:
+    """A number or truth of NumPy's as Python's."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -74,7 +74,8 @@ def listing(words: list[str]) -> str:
 def capital(text: str) -> str:
     """``text`` with a capital, unless it begins with a name (a file, a code, T2) whose letters matter."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
-    return text[:1].upper() + text[1:] if first.rstrip(",;:.").replace("-", "").isalpha() else text
+    named = len(first) == 1 and first not in "aAI"  # r, p, n: a letter that stands for a number
+    return text if named or not first.rstrip(",;:.").replace("-", "").isalpha() else text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:

@@ -63,7 +63,7 @@ __all__ = [
 def interval(
     what: str, data: np.ndarray, repeats: int = REPEATS, seed: int = SEED, level: float = LEVEL
 ) -> tuple[Interval, str]:
-    """(interval, method) of one of `resampled.STATISTICS` by the method that was measured to cover best at 11 people; the interval is
+    """(interval, method) of one of `resampled.STATISTICS` by the method that was measured to cover best; the interval is
     unknown and the method empty where none covers 90 %."""
     method = method_for(what)
     if not method:

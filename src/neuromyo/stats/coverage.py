@@ -19,7 +19,6 @@ from neuromyo.core import resources
 Law = Literal["normal", "skewed"]
 #: a method is used where it covered this often at so many people, normal data
 LEAST, AT = 0.90, 11
-NOMINAL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,11 @@ def measured_coverage(method: str, n: int, what: str, law: Law = "normal") -> fl
 
 @cache
 def method_for(what: str) -> str:
-    """The method that covers a statistic closest to 95 % at 11 people, of those that cover at least 90 % on normal data and were measured
-    at every number of people; empty where none does."""
-    found = {method: rows for (name, method, law), rows in table().items() if name == what and law == "normal"}
-    sizes = max((len(rows) for rows in found.values()), default=0)
-    good = {method: rows[AT].share for method, rows in found.items()
-            if len(rows) == sizes and AT in rows and rows[AT].share >= LEAST}  # fmt: skip
-    return min(good, key=lambda m: abs(good[m] - NOMINAL)) if good else ""
+    """The method whose worst measured coverage of a statistic (over numbers of people and laws) is the best, of those that cover at
+    least 90 % at 11 people, normal data, and were measured at every number of people; empty where none does."""
+    methods = {method for name, method, _ in table() if name == what}
+    rows = {method: {law: table().get((what, method, law), {}) for law in ("normal", "skewed")} for method in methods}
+    sizes = max((len(one["normal"]) for one in rows.values()), default=0)
+    good = {method: min(found.share for by_n in one.values() for found in by_n.values()) for method, one in rows.items()
+            if len(one["normal"]) == sizes and AT in one["normal"] and one["normal"][AT].share >= LEAST}  # fmt: skip
+    return max(good, key=lambda method: good[method]) if good else ""

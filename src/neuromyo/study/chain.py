@@ -66,7 +66,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     if not any(link.r.known for link in links):
         raise _too_few(links)
     models, more = _models(routes, limbs, options)
-    findings += more + _cautions(links, models, routes, found)
+    findings += more + _cautions(links, models, routes, found, unfit=any(f.code == "N-STUDY" for f in more))
     said = chain_said.Told(TITLE, who, routes, tuple(links), tuple(models), options)
     return Analysis(
         "chain", TITLE, said.summary(), said.tables(), said.figures(), said.methods(), tuple(findings), not models
@@ -105,22 +105,40 @@ def _models(routes: Sequence[Route], limbs: Limbs, options: Options) -> tuple[li
         said.append(Finding("warn", "W-CLOSE", "path models", f"{len(wanted)} are possible; the first {MOST_MODELS} were fitted, longest "
                             "chains and most used quantities first", "name the variables that were planned with --variables",
                             "a result picked out of many is found by chance"))  # fmt: skip
+    lost = [_ways(way) for (_, way), m in zip(wanted, made, strict=False) if m is None]
+    if lost:
+        said.append(
+            _note(
+                "path models",
+                f"not fitted: {'; '.join(lost)}",
+                "leave out what does not vary or follows from the others",
+            )
+        )
     return [m for m in made if m is not None], said
 
 
+def _ways(markers: Sequence[Marker]) -> str:
+    return ", ".join(m.name for m in markers)
+
+
 def _cautions(
-    links: Sequence[Link], models: Sequence[Model], routes: Sequence[Route], found: Sequence[Marker]
+    links: Sequence[Link], models: Sequence[Model], routes: Sequence[Route], found: Sequence[Marker], unfit: bool
 ) -> list[Finding]:
     out: list[Finding] = []
     if not models:
         most, few = max(link.n_people for link in links), chain_links.PEOPLE
-        out.append(Finding("warn", "W-EXPLORATORY", "chain",
-                           f"no whole chain is known of {few} people; {most} at most have both ends of a link",
+        why = "no path model could be fitted" if unfit else f"no whole chain is known of {few} people"
+        out.append(Finding("warn", "W-EXPLORATORY", "chain", f"{why}; {most} at most have both ends of a link",
                            f"a path model needs {few} people with all of a chain",
                            "correlations are described; nothing is modelled or tested"))  # fmt: skip
     if any(link.n_limbs > link.n_people for link in links):
         out.append(_note("chain", "both limbs of a person enter",
                          consequence="intervals of correlations count people, not limbs, and are rather too wide"))  # fmt: skip
+    for m in models:
+        if m.decisive and m.effects[-1].sure:
+            out.append(Finding("warn", "W-INFLUENCE", f"sub-{m.decisive[0]}", f"without this person {m.markers[0].spoken} has an effect of "
+                               f"{m.decisive[1]:.2f} SD on {m.markers[-1].spoken}, instead of {m.effects[-1].size.value:.2f}",
+                               "look at this person's images and tables", "one person decides the result"))  # fmt: skip
     near = dict.fromkeys(r.title for r in routes if r.by_nerve)
     if near:
         out.append(_note(", ".join(near), "the motor response was recorded from another muscle of the same nerve",

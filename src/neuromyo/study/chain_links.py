@@ -54,7 +54,10 @@ class Effect:
 @dataclass(frozen=True, eq=False)
 class Model:
     """A path model through one marker of each stage; ``explained``: share of each marker's variance that the earlier ones and the
-    covariates explain."""
+    covariates explain.
+
+    decisive : (who, the total effect without that person) where one person makes or halves it
+    """
 
     route: Route
     markers: tuple[Marker, ...]
@@ -62,6 +65,7 @@ class Model:
     explained: tuple[float, ...]
     n_people: int
     n_limbs: int
+    decisive: tuple[str, float] | None = None
 
 
 def links(route: Route, limbs: Limbs, level: float) -> list[Link]:
@@ -100,11 +104,13 @@ def people_of(limbs: Limbs, markers: Sequence[Marker]) -> int:
 def model(
     route: Route, markers: tuple[Marker, ...], limbs: Limbs, repeats: int, seed: int, level: float
 ) -> Model | None:
-    """The path model of the limbs that have all of the markers; None where one of them does not vary."""
+    """The path model of the limbs that have all of the markers; None where one of them does not vary, or follows from the others."""
     person, table, given = limbs.complete(markers)
     if (np.ptp(table, axis=0) == 0).any():
         return None
     found = paths.by_people(table, given if given.shape[1] else None, person, repeats, seed)
+    if not np.isfinite(found.whole.direct).all():
+        return None
     last = len(markers) - 1
 
     def effect(kind: str, used: tuple[int, ...], of: Callable[[paths.Paths], np.ndarray]) -> Effect:
@@ -117,9 +123,16 @@ def model(
         out.append(effect("along", every, lambda p: p.through(every)))
         out.append(effect("indirect", (0, last), lambda p: p.indirect(0, last)))
         out.append(effect("total", (0, last), lambda p: p.total[..., last, 0]))
-    return Model(
-        route, markers, tuple(out), tuple(float(x) for x in found.whole.explained), found.n_people, len(person)
-    )
+    explained = tuple(float(x) for x in found.whole.explained)
+    return Model(route, markers, tuple(out), explained, found.n_people, len(person), _decisive(found, person, last))
+
+
+def _decisive(found: paths.Resampled, person: np.ndarray, last: int) -> tuple[str, float] | None:
+    """The person without whom the total effect changes most, where it then loses half of its size or more, or changes sign."""
+    total, without = float(found.whole.total[last, 0]), found.left_out.total[:, last, 0]
+    at = int(np.argmax(np.abs(without - total)))
+    kept = float(without[at]) / total if total else 0.0
+    return (str(np.unique(person)[at]), float(without[at])) if kept < 0.5 else None
 
 
 def _unknown() -> Interval:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neuromyo.core.analysis import Cell, Chain, Figure, Table, columns
-from neuromyo.stats.coverage import coverage, method_for
+from neuromyo.stats.coverage import coverage
 from neuromyo.stats.intervals import Interval
+from neuromyo.stats.paths import METHOD
 from neuromyo.study.agree_words import listed
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
@@ -40,7 +41,7 @@ class Told:
         return (*told, *([f"{more} more are in the tables."] if more > 0 else []), *([_CAUSE] if self.models else []))
 
     def tables(self) -> tuple[Table, ...]:
-        return (self._links(), *((self._effects(), self._explained()) if self.models else ()))
+        return (*((self._effects(), self._explained()) if self.models else ()), self._links())
 
     def figures(self) -> tuple[Figure, ...]:
         if self.models:
@@ -60,16 +61,16 @@ class Told:
             out += [
                 f"Where {PEOPLE} people or more had a whole chain, a recursive path model was fitted by least squares, each stage "
                 f"regressed on all before it{held} (Wright 1934, doi:10.1214/aoms/1177732676); effects are standardised.",
-                f"Intervals are bias-corrected and accelerated, from {self.options.repeats} samples of people drawn with replacement, "
-                f"both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed {self.options.seed}); "
-                f"that of an effect through one link: {self._covered()}.",
+                f"Intervals are bias-corrected and accelerated by quantiles of t, from {self.options.repeats} samples of people drawn "
+                f"with replacement, both limbs of a person together (DiCiccio and Efron 1996, doi:10.1214/ss/1032280214; seed "
+                f"{self.options.seed}); that of an effect through one link: {self._covered()}.",
                 "Neither correlations nor effects were corrected for their number. The order of the stages was assumed.",
             ]
         return tuple(out)
 
     def _covered(self) -> str:
         """How often such intervals held the truth where that was measured, at the fewest people of a model."""
-        return str(coverage(method_for("indirect") or "bca", min(m.n_people for m in self.models), "indirect"))
+        return str(coverage(METHOD, min(m.n_people for m in self.models), "indirect"))
 
     def _route_said(self, route: Route) -> str:
         own = [k for k in self.links if k.route is route]
@@ -134,8 +135,8 @@ class Told:
         arrows = tuple(
             (k.start.label, k.end.label, f"r = {_with(k.r)}, {_n(k)}", float(k.r.value), k.sure) for k in own
         )
-        caption = (f"{_first_up(route.title)}: correlations with {_percent(self.options.level)} intervals; bold where they leave out zero. "
-                   "Arrows follow the assumed order, and show no cause.")  # fmt: skip
+        caption = (f"{_first_up(route.title)}: correlations with {_percent(self.options.level)} intervals, solid where these leave out "
+                   "zero. Arrows follow the assumed order, and show no cause.")  # fmt: skip
         return Chain(f"chain-{route.id}", route.title, tuple(m.label for m in shown), arrows, caption)
 
 
@@ -160,7 +161,7 @@ def _drawn_model(model: Model, index: int) -> Chain:
     arrows = tuple((e.markers[0].label, e.markers[1].label, _with(e.size), max(-1.0, min(1.0, float(e.size.value))), e.sure)
                    for e in model.effects if e.kind == "direct")  # fmt: skip
     caption = (f"Path model of {model.n_people} people: change of each link, in SD, for one SD more of an earlier one, the others held; "
-               "bold where the interval leaves out zero. The order is assumed.")  # fmt: skip
+               "solid where the interval leaves out zero. The order is assumed.")  # fmt: skip
     return Chain(f"chain-model-{index + 1}", model.route.title, tuple(m.label for m in model.markers), arrows, caption)
 
 

@@ -30,7 +30,7 @@ from neuromyo.study.change_pairs import Pair, pair, scatter
 from neuromyo.study.change_reliable import given_wsd
 from neuromyo.study.entering import covariates
 from neuromyo.study.missing_visits import everybody_left
-from neuromyo.study.visits import Course, check_dates, chosen_people, chosen_visits, course, named
+from neuromyo.study.visits import Course, check_dates, chosen_people, chosen_visits, course, measured_visits, named
 
 __all__ = ["TITLE", "Options", "analyse"]
 TITLE = "Change from visit to visit"
@@ -63,11 +63,11 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:  # noqa: 
     return Analysis(
         "change",
         TITLE,
-        (*change_said.summary(found, adjusted, pairs, options), *along.summary),
+        change_said.summary(found, adjusted, pairs, along.summary, options),
         tuple(tables),
         tuple(figures),
         change_said.methods(found, pairs, options, bool(profiles)),
-        (*cares(found, options), *along.findings, *_told(cohort, courses, absent, found, options)),
+        (*cares(found, n, options), *along.findings, *_told(cohort, courses, more, absent, found, options)),
         exploratory=n < FEW,
     )
 
@@ -98,7 +98,7 @@ def _courses(
         if everybody_left(one, range(1, len(visits))):
             absent.append(variable.name)
         else:
-            kept.append(one)
+            kept.append(measured_visits(one))
     if not kept:
         raise DataError(
             "E-PEOPLE",
@@ -135,12 +135,13 @@ def _pairs(
     cohort: Cohort, single: Sequence[Course], visits: Sequence[str], people: Sequence[Participant], options: Options
 ) -> list[Pair]:
     """Each variable's change with that of each of the others, to the last visit, in every group but the reference."""
-    others = [course(cohort, cohort.variable(name), visits, people) for name in options.with_variables]
+    others = [measured_visits(course(cohort, cohort.variable(name), visits, people)) for name in options.with_variables]
     return [
-        pair(x, y, group, len(visits) - 1, options)
+        pair(x, y, group, visit, options)
         for y in others
         for x in single
         if x.variable.name != y.variable.name
+        for visit in [v for v in x.visits[1:] if v in y.visits[1:]][-1:]
         for group in x.groups
         if group != options.reference or len(x.groups) == 1
     ]
@@ -153,11 +154,13 @@ def _tables(
         return []
     possible = [
         change_tables.within_table(found, options),
+        change_tables.rate_table(found, options),
         change_tables.against_table(found, adjusted, options) if any(f.against for f in found) else None,
         change_tables.reliable_table(found),
         missing_tables.seen_table(found),
-        missing_tables.left_table(found[0]),
+        missing_tables.left_table(found),
         missing_tables.start_table(found),
+        missing_tables.model_table(found),
         missing_tables.sensitivity_table(found),
         change_tables.pairs_table(pairs),
         change_tables.people_table(found, options),
@@ -166,7 +169,12 @@ def _tables(
 
 
 def _told(
-    cohort: Cohort, courses: Sequence[Course], absent: Sequence[str], found: Sequence[Found], options: Options
+    cohort: Cohort,
+    courses: Sequence[Course],
+    more: np.ndarray,
+    absent: Sequence[str],
+    found: Sequence[Found],
+    options: Options,
 ) -> list[Finding]:
     """What was left out, and what was not asked."""
     said = []
@@ -181,6 +189,17 @@ def _told(
                 "left out of the analysis",
             )
         )
+    ended = [
+        c.variable.name for c in courses if c.visits[-1] != chosen_visits(cohort, options.baseline, options.visits)[-1]
+    ]
+    if ended:
+        message = "nobody was measured at the last visit"
+        said.append(Finding("warn", "W-ABSENT", named(ended), message, "", "the analysis ends at the visit before"))
+    unknown = [p.label for p, row in zip(courses[0].people, more, strict=True) if not np.isfinite(row).all()]
+    if unknown:
+        message = f"{named(options.covariates)} not known of {named(f'sub-{x}' for x in unknown)}"
+        consequence = "these people count in t of the change, not in ANCOVA and the mixed model"
+        said.append(Finding("warn", "W-ABSENT", "covariates", message, "complete the table of people", consequence))
     left_out = [p.label for p in cohort.people.values() if not p.group]
     if left_out and any(p.group for p in cohort.people.values()) and not options.groups:
         said.append(

@@ -20,11 +20,11 @@ from neuromyo.study.visits import named
 FEW = 20
 
 
-def cares(all_found: Sequence[Found], options: Options) -> list[Finding]:
-    """Of all variables; what holds for many is said once."""
+def cares(all_found: Sequence[Found], n: int, options: Options) -> list[Finding]:
+    """Of all variables; what holds for many is said once. ``n``: the most people with a change."""
     return [
         *_missing(all_found),
-        *_few(all_found),
+        *_few(n),
         *(f for one in all_found for f in _of_one(one, options)),
         *_dates(all_found),
         *_falling_back(all_found),
@@ -36,8 +36,7 @@ def n_changed(all_found: Sequence[Found]) -> int:
     return max((sum(w.n for w in f.within if w.visit == f.last) for f in all_found), default=0)
 
 
-def _few(all_found: Sequence[Found]) -> Iterator[Finding]:
-    n = n_changed(all_found)
+def _few(n: int) -> Iterator[Finding]:
     if n < FEW:
         yield Finding(
             "warn",
@@ -68,8 +67,10 @@ def _missing(all_found: Sequence[Found]) -> Iterator[Finding]:
             named(names),
             f"no value of {'; '.join(parts)}",
             "see the tables of who left and what missing values would have to be",
-            "t of the change leaves these people out; the mixed model counts what they have and takes them to have gone on as people "
-            "who were alike before" + ", those who died included: its means are of people as if nobody had died" * died,
+            "the t test of the change leaves these people out; the mixed model counts what they have and takes them to have gone on as "
+            "people who were alike before"
+            + ", those who died included: its means are of people as if nobody had died"
+            * died,
         )
 
 
@@ -197,7 +198,7 @@ def _falling_back(all_found: Sequence[Found]) -> Iterator[Finding]:
     said = []
     for f in all_found:
         limit = f.limits[-1]
-        share = falling_back(limit.repeating.wsd, f.course.values[:, 0]) if limit else float("nan")
+        share = falling_back(limit.repeating.wsd, f.course.values[:, 0]) if limit and limit.given else float("nan")
         if share > 0.05:
             said.append(f"{100 * share:.0f} % of it in {f.course.variable.name}")
     if said:

@@ -71,17 +71,23 @@ def find(one: Course, covariates: np.ndarray, given_wsd: dict[str, float], optio
         if (limit := limits[k]) is not None and (limit.given or g != options.reference)
     )
     found = Found(one, inside, differences, limits, beyond, tuple(seen(one)), tuple(at_start(one, options.level)), ())
-    return replace(found, sensitivity=_sensitivity(found, options))
+    return replace(found, sensitivity=_sensitivity(found, covariates, options))
 
 
-def _sensitivity(found: Found, options: Options) -> tuple[Sensitivity, ...]:
+def _sensitivity(found: Found, covariates: np.ndarray, options: Options) -> tuple[Sensitivity, ...]:
     rows = []
+    known = np.asarray(np.isfinite(covariates).all(1))
+    everyone = np.ones(known.size, dtype=bool)
     for group in found.course.groups:
         result = found.methods(group).get(MODEL)
         if result is not None:
-            rows.append(sensitivity(found.course, group, options.reference, result.found, options.delta, options.level))
+            rows.append(
+                sensitivity(found.course, group, options.reference, result.found, known, options.delta, options.level)
+            )
         elif not found.against:
-            rows.append(sensitivity(found.course, group, "", found.of(group).model, options.delta, options.level))
+            rows.append(
+                sensitivity(found.course, group, "", found.of(group).model, everyone, options.delta, options.level)
+            )
     return tuple(r for r in rows if r is not None)
 
 

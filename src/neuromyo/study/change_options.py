@@ -27,11 +27,11 @@ class Options:
     correction: str = option("bh", "correction of p for the number of variables", choices=("bh", "holm", "none"))
     retest_wsd: tuple[str, ...] = option(
         (),
-        "wSD from a study of repeats, in the variable's unit: NAME=NUMBER of each variable, or one number where there is one variable",
+        "within-subject standard deviation from a study of repeats, in its unit: NAME=NUMBER each, or one number for one variable",
     )
     delta: float | None = option(
         None,
-        "in the variable's unit: missing people of the group compared are taken to lie so far above what the model expects",
+        "how far missing people of the group compared are taken to lie above what the model expects, in the variable's unit",
     )
     with_variables: tuple[str, ...] = option(
         (), "variables whose change is correlated with the change of each of the others"

@@ -33,17 +33,15 @@ class Pair:
         return f"change in {self.y.variable.name} against change in {self.x.variable.name}"
 
 
-def pair(x: Course, y: Course, group: str, visit: int, options: Options) -> Pair:
-    """Two courses of the same people."""
+def pair(x: Course, y: Course, group: str, visit: str, options: Options) -> Pair:
+    """Two courses of the same people, to a visit that both have."""
     rows = x.of(group)
-    both = np.stack([x.change(visit), y.change(visit)], -1)[rows]
+    both = np.stack([x.change(x.visits.index(visit)), y.change(y.visits.index(visit))], -1)[rows]
     known = np.asarray(np.isfinite(both).all(1))
     labels = tuple(label for label, inside in zip(np.array(x.labels, dtype=object)[rows], known, strict=True) if inside)
     changes = both[known]
     permuted = permutation_p(changes[:, 0], changes[:, 1], options.repeats, options.seed)
-    return Pair(
-        x, y, group, x.visits[visit], changes, labels, pearson(changes[:, 0], changes[:, 1], options.level), permuted
-    )
+    return Pair(x, y, group, visit, changes, labels, pearson(changes[:, 0], changes[:, 1], options.level), permuted)
 
 
 def scatter(one: Pair, number: int, level: float) -> Scatter:

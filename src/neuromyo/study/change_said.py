@@ -17,51 +17,81 @@ MOST_SAID = 6
 
 
 def summary(
-    all_found: Sequence[Found], adjusted: dict[tuple[str, str], float], pairs: Sequence[Pair], options: Options
+    all_found: Sequence[Found],
+    adjusted: dict[tuple[str, str], float],
+    pairs: Sequence[Pair],
+    along: Sequence[str],
+    options: Options,
 ) -> tuple[str, ...]:
-    """Differences first, then changes, then who is beyond error, what the missing would have to be, and change against change."""
+    """Differences between groups first (changes, where none are compared), then nerves (``along``) and change against change; then
+    changes within groups, whose change is beyond error, and what missing values would have to be."""
     alpha = 1 - options.level
     told = list(all_found)
     if len(told) > MOST_SAID:
         told = [f for f in told if any(adjusted.get((f.course.variable.name, g), 1.0) < alpha for g, _ in f.answers)]
-    said = [s for f in told for s in _of_one(f, adjusted, options)]
-    quiet = len(all_found) - len(told)
-    if quiet:
-        what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
-        said.append(
-            f"{quiet} of {len(all_found)} variables {what} by no more than chance would have it, after correction; the tables "
-            "have their numbers."
-        )
-    return (*said, *(_pair(p, options) for p in pairs))
+    first, later = [], []
+    for f in told:
+        between, inside = _between(f, adjusted, options), _inside(f, adjusted, options)
+        first += between or inside
+        later += [
+            *(inside if between else []),
+            *_reliable(f, options),
+            *(_tipping(s, f, options) for s in f.sensitivity),
+        ]
+    return (*first, *_quiet(all_found, len(told), options), *along, *(_pair(p, options) for p in pairs), *later)
 
 
-def _of_one(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
-    v, first = found.course.variable, found.course.visits[0]
-    unit = change_unit(v.unit)
-    said = []
+def _quiet(all_found: Sequence[Found], told: int, options: Options) -> list[str]:
+    if told == len(all_found):
+        return []
+    what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
+    after = "" if options.correction == "none" else ", after correction for their number"
+    return [
+        f"{len(all_found) - told} of {len(all_found)} variables {what} by no more than chance would have it{after}; the tables have "
+        "their numbers."
+    ]
+
+
+def _between(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
+    v, said = found.course.variable, []
     for group in dict.fromkeys(a.group for a in found.against):
         main = found.main(group)
         if main is not None:
             said.append(
-                f"{v.name}: from {first} to {found.last}, {group} (n = {main.n}) changed by "
-                f"{estimate_text(main.found, unit, options.level)} relative to {main.reference} (n = {main.n_reference}), by "
-                f"{_method(main.method)}{_corrected(adjusted.get((v.name, group)), main.found.p)}."
+                f"{v.name}: from {found.course.visits[0]} to {found.last}, {group} (n = {main.n}) changed by "
+                f"{estimate_text(main.found, change_unit(v.unit), options.level)} relative to {main.reference} (n = {main.n_reference}), "
+                f"by {_method(main.method)}{_corrected(adjusted.get((v.name, group)), main.found.p)}."
             )
+    return said
+
+
+def _inside(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
+    v, said = found.course.variable, []
+    unit = change_unit(v.unit)
     for w in (w for w in found.within if w.visit == found.last and w.n):
         srm = f"; standardised response mean {interval_text(w.srm, '', options.level)}" if w.srm.known else ""
         corrected = "" if found.against else _corrected(adjusted.get((v.name, w.group)), w.change.p)
-        rate = f" By each person's own days that is {_rate(w, unit, options)}." if w.rate.known else ""
+        rate = (
+            f" {'That' if w.gap[1] == w.gap[2] else 'By the days of each person that'} is {_rate(w, unit, options)}."
+            if w.rate.known
+            else ""
+        )
         said.append(
             f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
             f"{estimate_text(w.change, unit, options.level)}{corrected}{srm}.{rate}"
         )
-    for r in (r for r in found.reliable if r.visit == found.last and r.n):
-        said.append(
-            f"{r.rose + r.fell} of {r.n} in {r.group} changed by more than measuring error ({number(r.limit.size, unit=unit)}): "
-            f"{r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI {100 * r.share.low:.0f} to "
-            f"{100 * r.share.high:.0f} %). Error is from {r.limit.source}."
-        )
-    return said + [_tipping(s, found, options) for s in found.sensitivity]
+    return said
+
+
+def _reliable(found: Found, options: Options) -> list[str]:
+    unit = change_unit(found.course.variable.unit)
+    return [
+        f"{r.rose + r.fell} of {r.n} in {r.group} changed in {found.course.variable.name} by more than measuring error "
+        f"({number(r.limit.size, unit=unit)}): {r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI "
+        f"{100 * r.share.low:.0f} to {100 * r.share.high:.0f} %). Error is from {r.limit.source}."
+        for r in found.reliable
+        if r.visit == found.last and r.n
+    ]
 
 
 def _rate(w: Within, unit: str, options: Options) -> str:

@@ -36,45 +36,36 @@ def within_table(all_found: Sequence[Found], options: Options) -> Table:
         p_of("p_sign_flips", "p by turning changes round"),
         Column("sd_change", "standard deviation of changes"),
         *interval_columns("srm", "standardised response mean"),
-        *interval_columns("model_change", "mean change by the mixed model, people with a missing visit included"),
-        p_of("p_model", "its p"),
-        count("n_dated", "people with both dates"),
-        Column("days_median", "days between the visits, median", "days"),
-        Column("days_least", "least", "days"),
-        Column("days_most", "most", "days"),
-        *interval_columns("rate", f"change per {options.period}, each person by their own days"),
-        p_of("p_rate", "its p"),
     )
     rows = []
-    for found in all_found:
-        v = found.course.variable
-        for w in found.within:
-            rows.append(
-                (
-                    v.name,
-                    v.unit,
-                    w.group,
-                    w.visit,
-                    w.n,
-                    cell(w.first),
-                    cell(w.later),
-                    *estimate_cells(w.change),
-                    cell(w.turned.p),
-                    cell(w.sd),
-                    *(cell(x) for x in (w.srm.value, w.srm.low, w.srm.high)),
-                    *estimate_cells(w.model),
-                    w.n_dated,
-                    *(cell(x) for x in w.gap),
-                    *estimate_cells(w.rate),
-                )
-            )
-    return Table(
-        "change-within-groups",
-        "Change within each group",
-        heads,
-        tuple(rows),
-        f"Intervals at {100 * options.level:g} %. Rates need dates: without them change is given per visit only.",
+    for v, w in ((f.course.variable, w) for f in all_found for w in f.within):
+        means = (cell(w.first), cell(w.later), *estimate_cells(w.change), cell(w.turned.p), cell(w.sd))
+        rows.append(
+            (v.name, v.unit, w.group, w.visit, w.n, *means, *(cell(x) for x in (w.srm.value, w.srm.low, w.srm.high)))
+        )
+    note = f"Intervals at {100 * options.level:g} %; that of the response mean is exact (noncentral t)."
+    return Table("change-within-groups", "Change within each group", heads, tuple(rows), note)
+
+
+def rate_table(all_found: Sequence[Found], options: Options) -> Table | None:
+    """Change per time, where dates are known."""
+    heads = (
+        *VARIABLE,
+        GROUP,
+        TO_VISIT,
+        count("n_dated", "people with both values and both dates"),
+        Column("days_median", "days between the visits, median"),
+        Column("days_least", "least days between"),
+        Column("days_most", "most days between"),
+        *interval_columns("rate", f"change per {options.period}, each person by their own days"),
+        p_of("p", "p of no change"),
     )
+    rows = tuple(
+        (v.name, v.unit, w.group, w.visit, w.n_dated, *(cell(x) for x in w.gap), *estimate_cells(w.rate))
+        for v, w in ((f.course.variable, w) for f in all_found for w in f.within)
+        if w.n_dated
+    )
+    return Table("change-per-time", f"Change per {options.period}", heads, rows) if rows else None
 
 
 def against_table(all_found: Sequence[Found], adjusted: dict[tuple[str, str], float], options: Options) -> Table:
@@ -82,7 +73,6 @@ def against_table(all_found: Sequence[Found], adjusted: dict[tuple[str, str], fl
     heads = (
         *VARIABLE,
         GROUP,
-        word("reference", "compared with"),
         TO_VISIT,
         word("method", "how it was compared"),
         count("n", "people of the group"),
@@ -99,31 +89,15 @@ def against_table(all_found: Sequence[Found], adjusted: dict[tuple[str, str], fl
         for a in found.against:
             corrected = adjusted.get((v.name, a.group)) if a is found.main(a.group) else None
             value, low, high, p = estimate_cells(a.found)
-            rows.append(
-                (
-                    v.name,
-                    v.unit,
-                    a.group,
-                    a.reference,
-                    a.visit,
-                    a.method,
-                    a.n,
-                    a.n_reference,
-                    value,
-                    low,
-                    high,
-                    cell(a.found.df),
-                    p,
-                    cell(a.permuted),
-                    corrected,
-                )
-            )
+            who = (v.name, v.unit, a.group, a.visit, a.method, a.n, a.n_reference)
+            rows.append((*who, value, low, high, cell(a.found.df), p, cell(a.permuted), corrected))
+    alike = "t and ANCOVA" if options.spread == "by-group" else "t, ANCOVA and the mixed model"
     note = (
-        "The row with a corrected p answers; the others stand beside it. t, ANCOVA and the mixed model take groups to spread alike, "
+        f"The row with a corrected p answers; the others stand beside it. {alike} take groups to spread alike, "
         "Welch's t does not. ANCOVA asks whether people who began at the same value came to differ, which is another question "
         "where groups differed from the start."
     )
-    return Table("change-between-groups", "Change of one group against another", heads, tuple(rows), note)
+    return Table("change-between-groups", f"Change against that of {options.reference}", heads, tuple(rows), note)
 
 
 def reliable_table(all_found: Sequence[Found]) -> Table | None:
@@ -177,7 +151,7 @@ def people_table(all_found: Sequence[Found], options: Options) -> Table:
         Column("baseline", "value at the baseline"),
         Column("value", "value at the visit"),
         Column("change", "the latter less the former"),
-        Column("days", "days between", "days"),
+        Column("gap", "days between the visits", "days"),
         Column("rate", f"change per {options.period}"),
         word("beyond_error", "whether that is more than measuring error"),
     )
@@ -231,5 +205,5 @@ def pairs_table(pairs: Sequence[Pair]) -> Table | None:
         )
         for p in pairs
     )
-    note = "p is not corrected for the number of pairs."
+    note = "Not corrected for the number of pairs."
     return Table("change-with-change", "Does one thing change as another does", heads, rows, note) if rows else None

@@ -23,7 +23,8 @@ _NAMED = 5
 
 @dataclass(frozen=True, eq=False)
 class Entered:
-    """Complete people in the order of their labels: markers x (n, p), outcome y (n,) (1 for the compared groups, 0 for the reference), who and where each is.
+    """Complete people in the order of their labels: markers x (n, p), outcome y (n,) (1 for the compared groups, 0 for the reference), who
+    and where each is.
 
     outcome : the variable predicted, None where groups are told apart ; compared, reference : names of the groups
     """
@@ -118,7 +119,7 @@ def _enough(found: Entered, left_out: int) -> None:
     more = f" ({left_out} more lack a value)" if left_out else ""
     if n < PEOPLE:
         raise DataError("E-PEOPLE", where="composite", needed=f"{PEOPLE} people with all markers and the outcome", found=f"{n}{more}",
-                        remedy="describe the markers one by one (`study group`, `study correlate`); a score would fit chance")  # fmt: skip
+                        remedy="take markers one by one (`neuromyo study group`, `correlate`): a score would fit chance")  # fmt: skip
     events = n if found.kind == "number" else int(min(found.y.sum(), n - found.y.sum()))
     if events < A_MARKER * p:
         whom = "people" if found.kind == "number" else "people in the smaller group"

@@ -18,7 +18,7 @@ from neuromyo.stats.intervals import UNKNOWN, Interval
 from neuromyo.stats.multiplicity import holm
 from neuromyo.study.correlate_drawn import ends, number
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_told import p_text
+from neuromyo.study.correlate_written import p_text, r_number
 
 #: markers are compared in no fewer people, and no more markers
 FEWEST, MOST = 6, 12
@@ -67,8 +67,8 @@ def sentence(one: Ranking, level: float) -> str:
         if behind and gap.known
         else ""
     )
-    lead = (f"With {one.against.name}, {name} goes most closely (r = {first.correlation.r:.2f}), then {next_} "
-            f"(r = {second.correlation.r:.2f}): a difference in size of {gap.value:.2f}{interval}. ")  # fmt: skip
+    lead = (f"With {one.against.name}, {name} goes most closely (r = {r_number(first.correlation.r)}), then {next_} "
+            f"(r = {r_number(second.correlation.r)}): a difference in size of {gap.value:.2f}{interval}. ")  # fmt: skip
     n = f"these {one.found.n} people"
     if one.found.p < 1 - level:
         return lead + f"It differs from every other marker: {n} tell it as the best."

@@ -14,7 +14,8 @@ from neuromyo.stats.coverage import coverage, method_for
 from neuromyo.stats.normality import skewness
 from neuromyo.study.correlate_pairs import FEWEST, Pair, covered
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_told import EXPLORATORY, Told, p_text
+from neuromyo.study.correlate_told import EXPLORATORY, Told
+from neuromyo.study.correlate_written import p_text, r_number
 
 #: no more findings of a kind than this; the rest is counted
 MOST_TOLD = 6
@@ -55,7 +56,7 @@ class Care:
         if not self.chosen.pooled:
             return
         top = self.known[0]
-        inside = f"{top.held.r:.2f}" if top.held is not None and isfinite(top.held.r) else "not known"
+        inside = f"{r_number(top.held.r)}" if top.held is not None and isfinite(top.held.r) else "not known"
         held = " and ".join(self.chosen.held_names)
         yield Finding(
             "warn",
@@ -63,7 +64,7 @@ class Care:
             f"groups {', '.join(self.chosen.groups)}",
             "people of several groups are taken together: a difference between the groups makes a correlation by itself",
             "take one group, or read the partial correlation, which holds group",
-            f"{top.x.name} with {top.y.name}: r = {top.r.r:.2f} over all, {inside} with {held} held",
+            f"{top.x.name} with {top.y.name}: r = {r_number(top.r.r)} over all, {inside} with {held} held",
         )
 
     def _few(self) -> Iterator[Finding]:
@@ -95,6 +96,19 @@ class Care:
             )
 
     def _absent(self) -> Iterator[Finding]:
+        nowhere = [
+            p for p in dict.fromkeys(self.cohort.person) if self.chosen.groups and not self.cohort.people[p].group
+        ]
+        if nowhere:
+            names = ", ".join(f"sub-{p}" for p in nowhere[:4]) + " ..." * (len(nowhere) > 4)
+            yield Finding(
+                "warn",
+                "W-ABSENT",
+                names,
+                f"{len(nowhere)} {'person has' if len(nowhere) == 1 else 'people have'} no group",
+                "complete the table of people",
+                "without a group nobody knows whether they are patients: left out",
+            )
         all_ = len(self.chosen.cohort)
         fewer = [one for one in self.told.pairs if one.n < all_]
         none = [one for one in self.told.pairs if not one.known]
@@ -139,7 +153,7 @@ class Care:
         for one in self.known:
             low, high = one.without
             far = isfinite(low) and max(one.r.r - low, high - one.r.r) >= MOVED
-            if not (one.changes or (far and one.r.p < alpha)):
+            if not (one.r.p < alpha and (one.changes or far)):
                 continue
             said = (
                 f"leaving out one person at a time, r goes from {low:.2f} to {high:.2f}"
@@ -150,9 +164,9 @@ class Care:
                 "warn",
                 "W-INFLUENCE",
                 f"{one.x.name} with {one.y.name}",
-                f"r = {one.r.r:.2f} rests on single people: {said}",
+                f"r = {r_number(one.r.r)} rests on single people: {said}",
                 f"look at sub-{one.who}, who moves the line most",
-                f"p crosses {alpha:.2g} without one of them" if one.changes else "",
+                f"without one of them p is no longer under {alpha:.2g}" if one.changes else "",
             )
 
     def _close(self) -> Iterator[Finding]:
@@ -162,7 +176,7 @@ class Care:
             if one.held is not None:
                 tests[f"r with {' and '.join(self.chosen.held_names)} held"] = one.held.p
             tests = {name: p for name, p in tests.items() if isfinite(p)}
-            if len({p < alpha for p in tests.values()}) < 2:
+            if not one.p < alpha or len({p < alpha for p in tests.values()}) < 2:
                 continue
             said = ", ".join(f"{name} {p_text(p)}" for name, p in tests.items())
             yield Finding(

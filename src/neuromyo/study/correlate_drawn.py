@@ -10,6 +10,7 @@ from neuromyo.core.analysis import Cell, Column, Figure, Matrix, Scatter, Table,
 from neuromyo.stats.intervals import Interval
 from neuromyo.study.correlate_pairs import Pair, band, covered
 from neuromyo.study.correlate_people import Chosen
+from neuromyo.study.correlate_written import r_number
 
 #: scatter plots are drawn of the clearest pairs, no more than these
 MOST_DRAWN = 12
@@ -36,10 +37,10 @@ def _columns(chosen: Chosen) -> tuple[Column, ...]:
         ("variable", "imaging value", "", "text"), ("against", "what it is put against", "", "text"),
         ("n", "people who have both", "", "count"), ("r", "Pearson's r"),
         ("r_low", "lower end of Fisher's interval of r"), ("r_high", "upper end of Fisher's interval of r"),
-        ("t", "Student's t of r"), ("df", "degrees of freedom", "", "count"), ("p", "p of r by t", "", "p"),
-        ("p_permutation", "p of r by orders of the people", "", "p"), ("rho", "Spearman's rho"),
+        ("p", "p of r by t", "", "p"), ("p_permutation", "p of r by orders of the people", "", "p"),
+        ("p_adjusted", "p of the method asked for, adjusted over all pairs", "", "p"), ("rho", "Spearman's rho"),
         ("rho_low", "lower end of its interval"), ("rho_high", "upper end of its interval"), ("p_rho", "p of rho by orders", "", "p"),
-        ("p_adjusted", "p of the method asked for, adjusted over all pairs", "", "p"), *partial,
+        *partial,
         ("bootstrap_low", "lower end of the bootstrap interval of r"), ("bootstrap_high", "upper end of the bootstrap interval of r"),
         ("bootstrap_coverage", "how often such intervals held the truth in normal data of so many people", "%", "percent"),
         ("slope", "change of the one it is put against per unit of the imaging value"),
@@ -47,6 +48,7 @@ def _columns(chosen: Chosen) -> tuple[Column, ...]:
         ("slope_unit", "unit of the slope", "", "text"),
         ("r_least_without", "smallest r with one person left out"), ("r_most_without", "largest r with one person left out"),
         ("most_influential", "the person with the largest Cook's distance", "", "text"),
+        ("t", "Student's t of r"), ("df", "its degrees of freedom", "", "count"),
     )  # fmt: skip
 
 
@@ -64,10 +66,11 @@ def _row(one: Pair, chosen: Chosen) -> tuple[Cell, ...]:
         held = (*numbers, ", ".join(chosen.held_names))
     share = covered(one.n).share if one.resampled.known else float("nan")
     unit = f"{one.y.unit or 'points'} per {one.x.unit or 'point'}"
-    return (one.x.name, one.y.name, one.n, number(one.r.r), number(one.r.low), number(one.r.high), number(one.r.t),
-            int(one.r.df) if one.known else None, number(one.r.p), number(one.order.p), number(one.rho.r), number(one.rho.low),
-            number(one.rho.high), number(one.rho.p), number(one.adjusted), *held, *ends(one.resampled), number(100 * share),
-            number(one.slope.value), *ends(one.slope), unit, *(number(r) for r in one.without), one.who or None)  # fmt: skip
+    df = int(one.r.df) if one.known else None
+    return (one.x.name, one.y.name, one.n, number(one.r.r), number(one.r.low), number(one.r.high), number(one.r.p),
+            number(one.order.p), number(one.adjusted), number(one.rho.r), number(one.rho.low), number(one.rho.high),
+            number(one.rho.p), *held, *ends(one.resampled), number(100 * share), number(one.slope.value), *ends(one.slope), unit,
+            *(number(r) for r in one.without), one.who or None, number(one.r.t), df)  # fmt: skip
 
 
 def figures(pairs: tuple[Pair, ...], chosen: Chosen, level: float) -> tuple[Figure, ...]:
@@ -106,6 +109,6 @@ def scatter(one: Pair, chosen: Chosen, level: float, rank: int) -> Scatter:
     """A dot a person, the straight line and its band."""
     x, y = one.points.T
     group = tuple(chosen.cohort.people[p].group for p in one.people)
-    caption = f"{one.n} people, r = {one.r.r:.2f}; straight line by least squares with the band of {100 * level:g} % for its mean."
+    caption = f"{one.n} people, r = {r_number(one.r.r)}; straight line by least squares with the band of {100 * level:g} % for its mean."
     return Scatter(f"scatter-{rank:02d}", f"{one.y.name} against {one.x.name}", x, y, one.x.title, one.y.title, group, one.people,
                    band(x, y, level), caption)  # fmt: skip

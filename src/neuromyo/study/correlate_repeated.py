@@ -15,8 +15,11 @@ from neuromyo.stats.multiplicity import adjust
 from neuromyo.stats.repeated import between, slope, within
 from neuromyo.study.correlate_drawn import MOST_DRAWN, number
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_told import CORRECTIONS, EXPLORATORY, p_text, r_text
+from neuromyo.study.correlate_told import CORRECTIONS, EXPLORATORY
+from neuromyo.study.correlate_written import p_text, r_number, r_text
 
+#: a drawing tells no more people apart than these
+MOST_TOLD_APART = 12
 METHODS = (
     "Values of several visits were correlated within people, each person having a level of his or her own (Bland and Altman 1995, "
     "doi:10.1136/bmj.310.6977.446), and between people by their means, weighted by the number of visits (Bland and Altman 1995, "
@@ -130,9 +133,11 @@ def _scatter(one: Course, chosen: Chosen, rank: int) -> Scatter:
     both = np.isfinite(x) & np.isfinite(y)
     who = tuple(str(p) for p in chosen.cohort.person[both])
     labels = tuple(f"{p} {v}".strip() for p, v in zip(who, chosen.cohort.visit[both], strict=True))
-    caption = f"A dot a visit, a colour a person ({len(set(who))} people); within people r = {one.inside.r:.2f}."
+    many = len(set(who)) > MOST_TOLD_APART
+    group = tuple(chosen.cohort.people[p].group for p in who) if many else who
+    caption = f"A dot a visit{'' if many else ', a colour a person'} ({len(set(who))} people); within people r = {r_number(one.inside.r)}."
     return Scatter(f"within-{rank:02d}", f"{one.y.name} against {one.x.name}, all visits", x[both], y[both], one.x.title, one.y.title,
-                   who, labels, None, caption)  # fmt: skip
+                   group, labels, None, caption)  # fmt: skip
 
 
 def _findings(found: list[Course], chosen: Chosen, n: int) -> list[Finding]:

@@ -9,6 +9,7 @@ from math import isfinite
 from neuromyo.stats.coverage import method_for
 from neuromyo.study.correlate_pairs import Pair, covered
 from neuromyo.study.correlate_people import Chosen
+from neuromyo.study.correlate_written import p_text, r_number, r_text
 
 #: under so many people bootstrap intervals suggest, and do not confirm
 EXPLORATORY = 20
@@ -19,19 +20,6 @@ TESTS = {
     "partial": "the partial r",
 }
 CORRECTIONS = {"bh": "false discovery rate (Benjamini and Hochberg)", "holm": "Holm's method", "none": "no correction"}
-
-
-def p_text(p: float) -> str:
-    """``p = 0.038``, ``p < 0.001``; ``p not known``."""
-    if not isfinite(p):
-        return "p not known"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2f}" if p >= 0.095 else f"p = {p:.2g}"
-
-
-def r_text(value: float, low: float, high: float, level: float) -> str:
-    """``-0.63 (95 % interval -0.89 to -0.05)``."""
-    inside = f" ({100 * level:g} % interval {low:.2f} to {high:.2f})" if isfinite(low) else ""
-    return f"{value:.2f}{inside}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +63,10 @@ class Told:
             f", {p_text(top.adjusted).replace('p ', 'adjusted p ', 1)}" if many and self.correction != "none" else ""
         )
         whom = self.chosen.whom if top.n == len(self.chosen.cohort) else f"{top.n} of {self.chosen.whom}"
+        lead = f"The clearest of {len(self.known)} correlations in {whom}:" if many else f"In {whom},"
         ps = f"{p_text(top.r.p)} (by permutation {p_text(top.order.p)}){adjusted}"
-        yield (f"In {whom}, {top.y.name} {way} as {top.x.name} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
-               f"{ps}; Spearman's rho {top.rho.r:.2f}, {p_text(top.rho.p)}.")  # fmt: skip
+        yield (f"{lead} {top.y.name} {way} as {top.x.name} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
+               f"{ps}; Spearman's rho {r_number(top.rho.r)}, {p_text(top.rho.p)}.")  # fmt: skip
         if top.held is not None and isfinite(top.held.r):
             yield (
                 f"With {' and '.join(self.chosen.held_names)} held, it is r = "
@@ -103,7 +92,10 @@ class Told:
         if self.chosen.held_names:
             yield f"Partial correlations hold {', '.join(self.chosen.held_names)} (words as levels), on n - 2 - k degrees of freedom."
         if any(one.resampled.known for one in self.pairs):
-            yield (f"Bootstrap intervals of r are bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410), of "
+            source = "Efron 1987, doi:10.1080/01621459.1987.10478410"
+            expanded = ", with quantiles of t (Hesterberg 2015, doi:10.1080/00031305.2015.1089789)"
+            expanded *= method_for("correlation") == "bca-t"
+            yield (f"Bootstrap intervals of r are bias-corrected and accelerated ({source}){expanded}, of "
                    f"{self.repeats:,} samples of people; their coverage was measured by simulation.")  # fmt: skip
         yield (
             "Skewness was tested against its law in normal samples; the influence of single people was judged by leaving out each in turn "

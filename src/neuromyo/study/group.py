@@ -55,7 +55,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class Compared:
     """All that was computed: what tables, figures and sentences are made of."""
 
     setting: Setting
@@ -82,7 +82,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
                     any(f.code == "W-EXPLORATORY" for f in cautions))  # fmt: skip
 
 
-def compute(cohort: Cohort, options: Options) -> Findings:
+def compute(cohort: Cohort, options: Options) -> Compared:
     """The numbers alone."""
     variables = chosen(cohort, options.variables)
     setting = Setting.of(cohort, options.reference, options.compared, options.visit)
@@ -97,7 +97,7 @@ def compute(cohort: Cohort, options: Options) -> Findings:
     omnibus = [(v, welch_anova([setting.values(v, g) for g in setting.groups])) for v in plain if several]
     adjusted = adjust(np.array([*(c.p for c in comparisons), *(p.p for p in profiles)]), options.correction)
     split = len(comparisons)
-    return Findings(setting, covariates, options,
+    return Compared(setting, covariates, options,
                     tuple(c.corrected(float(q)) for c, q in zip(comparisons, adjusted[:split], strict=True)),
                     tuple(p.corrected(float(q)) for p, q in zip(profiles, adjusted[split:], strict=True)), tuple(omnibus))  # fmt: skip
 

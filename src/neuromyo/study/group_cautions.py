@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite, sqrt
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from neuromyo.core.errors import Finding
 from neuromyo.stats.effect_size import detectable, hedges_g
-from neuromyo.stats.two_samples import spreads_differ, without_each
+from neuromyo.study.group_cautions_one import of_one, warn
 from neuromyo.study.group_covariates import TITLES, known, titled
-from neuromyo.study.group_numbers import alpha_word, listed, minus, p_said, some
-from neuromyo.study.group_tests import Comparison
+from neuromyo.study.group_numbers import alpha_word, listed, some
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: people of both groups below whom nothing is confirmed
 CONFIRMING = 20
-#: p of the tests of skewness, of one value far out, of unequal spreads and the ratio of these, g of a covariate: from here on it is told
-SKEWED, OUTLYING, UNEQUAL, RATIO, IMBALANCE = 0.01, 0.01, 0.05, 2.0, 0.5
+#: share of people at whose covariate both groups have people, below which that is told
+OVERLAP = 1 / 3
+#: Hedges g of a covariate between groups, from which on that is told
+IMBALANCE = 0.5
 
 
-def findings(found: Findings) -> tuple[Finding, ...]:
+def findings(found: Compared) -> tuple[Finding, ...]:
     """In the order in which they matter."""
     return (
         *_few(found),
@@ -35,20 +35,16 @@ def findings(found: Findings) -> tuple[Finding, ...]:
         *_sites(found),
         *_constant(found),
         *_uncorrected(found),
-        *(f for c in found.comparisons if not c.why for f in _of_one(found, c)),
+        *(f for c in found.comparisons if not c.why for f in of_one(found, c)),
     )
 
 
-def _warn(code: str, where: str, message: str, remedy: str = "", consequence: str = "") -> Finding:
-    return Finding("note" if code.startswith("N-") else "warn", code, where, minus(message), remedy, consequence)
-
-
-def _few(found: Findings) -> Iterator[Finding]:
+def _few(found: Compared) -> Iterator[Finding]:
     s = found.setting
     for g in s.compared:
         n, m = s.size(g), s.size(s.reference)
         if n + m < CONFIRMING:
-            yield _warn(
+            yield warn(
                 "W-EXPLORATORY",
                 f"{g} against {s.reference}",
                 f"{n + m} people ({n} against {m}): a difference has "
@@ -59,20 +55,20 @@ def _few(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _absent(found: Findings) -> Iterator[Finding]:
+def _absent(found: Compared) -> Iterator[Finding]:
     s, at = found.setting, f" at visit {found.setting.visit}" * bool(found.setting.visit)
     for g, people in s.absent.items():
         if people:
             why = [s.rows.people[p].end for p in people]
             named = [f"sub-{p}" + f" ({w})" * bool(w) for p, w in zip(people, why, strict=True)]
-            yield _warn(
+            yield warn(
                 "W-ABSENT",
                 f"group {g}",
                 f"{len(people)} of {len(people) + s.size(g)} people have no measurements{at}: {some(named)}",
                 "say why they are missing: those who cannot be scanned may be the sickest",
             )
     if s.ungrouped:
-        yield _warn(
+        yield warn(
             "W-ABSENT",
             "the table of people",
             f"{len(s.ungrouped)} with measurements{at} have no group and were left out: "
@@ -88,16 +84,17 @@ def _absent(found: Findings) -> Iterator[Finding]:
             if missing:
                 holes.setdefault((g, missing), []).append(v.name)
     for (g, missing), names in holes.items():
-        yield _warn(
+        has = "has" if len(missing) == 1 else "have"
+        yield warn(
             "W-ABSENT",
             some(names),
-            f"{len(missing)} of {s.size(g)} {g} have no value: {some([f'sub-{p}' for p in missing])}",
+            f"{len(missing)} of {s.size(g)} people of {g} {has} no value: {some([f'sub-{p}' for p in missing])}",
             "look why: their flags in the table of measurements may tell",
         )
     if found.covariates.columns:
         unknown = [f"sub-{p}" for p, whole in zip(s.rows.person, found.covariates.complete(), strict=True) if not whole]
         if unknown:
-            yield _warn(
+            yield warn(
                 "W-ABSENT",
                 listed(titled(found.covariates.names)),
                 f"not known of {some(unknown)}, who "
@@ -107,10 +104,10 @@ def _absent(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _untested(found: Findings) -> Iterator[Finding]:
+def _untested(found: Compared) -> Iterator[Finding]:
     for c in found.comparisons:
         if c.why or c.why_not:
-            yield _warn(
+            yield warn(
                 "N-STUDY",
                 c.variable.name,
                 f"{c.compared} and {c.reference} were not compared" + " at the same "
@@ -118,10 +115,20 @@ def _untested(found: Findings) -> Iterator[Finding]:
             )
     for p in found.profiles:
         if p.why:
-            yield _warn("N-STUDY", p.name, f"{p.compared} and {p.reference} were not compared along levels: {p.why}")
+            yield warn("N-STUDY", p.name, f"{p.compared} and {p.reference} were not compared along levels: {p.why}")
+            continue
+        there = int(np.isfinite(p.values).any(axis=1).sum())
+        if sum(p.n_tested) < there:
+            held = listed(titled(found.covariates.names))
+            yield warn(
+                "N-STUDY",
+                p.name,
+                f"{sum(p.n_tested)} of {there} people have all levels tested and known {held}; "
+                "the others are left out of the profile's test",
+            )
 
 
-def _imbalance(found: Findings) -> Iterator[Finding]:
+def _imbalance(found: Compared) -> Iterator[Finding]:
     rows, s = found.setting.rows, found.setting
     for name in [n for n in known(rows) if n not in ("sex", "site", *found.covariates.names)]:
         x = rows.covariate(name)
@@ -131,16 +138,45 @@ def _imbalance(found: Findings) -> Iterator[Finding]:
             apart = hedges_g(a, b)
             if isfinite(apart.value) and abs(apart.value) > IMBALANCE:
                 unit_word = f" {unit}" if unit else ""
-                yield _warn(
+                yield warn(
                     "W-BALANCE",
                     f"{g} against {s.reference}",
                     f"{word} differs: {_mean(a)} against {_mean(b)}{unit_word} on average (g {apart.value:.1f})",
                     f"compare at the same {word} (`--covariates {name}`)",
                     "part of a difference may be of that",
                 )
+    yield from _extrapolated(found)
     if "sex" in known(rows) and "sex" not in found.covariates.names:
         for g in s.compared:
             yield from _sexes(found, g)
+
+
+def _extrapolated(found: Compared) -> Iterator[Finding]:
+    """Covariates that are held, but at which hardly anybody of both groups can be compared."""
+    rows, s = found.setting.rows, found.setting
+    for name in [n for n in found.covariates.names if n not in ("sex", "site")]:
+        x = rows.covariate(name)
+        for g in s.compared:
+            a, b = (v[np.isfinite(v)] for v in (x[s.member(g)], x[s.member(s.reference)]))
+            if not (a.size and b.size):
+                continue
+            low, high = max(a.min(), b.min()), min(a.max(), b.max())
+            both = np.concatenate([a, b])
+            inside = int(((both >= low) & (both <= high)).sum())
+            word, unit = TITLES.get(name, (name.replace("_", " "), ""))
+            if inside < both.size * OVERLAP:
+                yield warn(
+                    "W-BALANCE",
+                    f"{g} against {s.reference}",
+                    f"{word} of the groups overlaps in {inside} of {both.size} people: {g} {_range(a, unit)}, "
+                    f"{s.reference} {_range(b, unit)}",
+                    f"compare people of one {word}",
+                    "what is said of groups at the same covariates rests on the straight line between them",
+                )
+
+
+def _range(x: np.ndarray, unit: str) -> str:
+    return f"{x.min():.3g} to {x.max():.3g} {unit}".rstrip()
 
 
 def _mean(x: np.ndarray) -> str:
@@ -149,13 +185,13 @@ def _mean(x: np.ndarray) -> str:
     return f"{x.mean():.{0 if spread >= 3 else 1 if spread >= 0.3 else 2}f}"
 
 
-def _sexes(found: Findings, group: str) -> Iterator[Finding]:
+def _sexes(found: Compared, group: str) -> Iterator[Finding]:
     s, sex = found.setting, found.setting.rows.words("sex")
     (f, m), (rf, rm) = (
         ((sex[s.member(g)] == "F").sum(), (sex[s.member(g)] == "M").sum()) for g in (group, s.reference)
     )
     if f + m and rf + rm and abs(f / (f + m) - rf / (rf + rm)) > 0.25:
-        yield _warn(
+        yield warn(
             "W-BALANCE",
             f"{group} against {s.reference}",
             f"sexes differ: {f} of {f + m} against {rf} of {rf + rm} are women",
@@ -164,12 +200,12 @@ def _sexes(found: Findings, group: str) -> Iterator[Finding]:
         )
 
 
-def _sites(found: Findings) -> Iterator[Finding]:
+def _sites(found: Compared) -> Iterator[Finding]:
     s, site = found.setting, found.setting.rows.words("site")
     for g in s.compared:
         theirs, ours = ({str(w) for w in site[s.member(one)] if w} for one in (g, s.reference))
         if theirs and ours and len(theirs | ours) > 1 and not theirs & ours:
-            yield _warn(
+            yield warn(
                 "W-BALANCE",
                 f"{g} against {s.reference}",
                 f"no site has people of both: {g} were measured at "
@@ -179,130 +215,19 @@ def _sites(found: Findings) -> Iterator[Finding]:
             )
 
 
-def _constant(found: Findings) -> Iterator[Finding]:
+def _constant(found: Compared) -> Iterator[Finding]:
     for name in found.covariates.constant:
-        yield _warn("N-STUDY", "option covariates", f"{name} is the same in everybody, and was left out")
+        yield warn("N-STUDY", "option covariates", f"{name} is the same in everybody, and was left out")
 
 
-def _uncorrected(found: Findings) -> Iterator[Finding]:
+def _uncorrected(found: Compared) -> Iterator[Finding]:
     if found.options.correction == "none" and found.family > 1:
         alpha = 1 - found.options.level
-        yield _warn(
-            "W-EXPLORATORY",
+        yield warn(
+            "W-CLOSE",
             "option correction",
             f"{found.family} tests without correction: if nothing differed, "
             f"about {found.family * alpha:.1f} of them would "
             f"still have p < {alpha_word(found.options.level)}",
             "take `bh` or `holm`",
-        )
-
-
-# --- of one variable
-
-
-def _of_one(found: Findings, c: Comparison) -> Iterator[Finding]:
-    where = c.variable.name + f", {c.compared}" * (len(found.setting.compared) > 1)
-    yield from _skewed(c, where)
-    yield from _spread(c, where)
-    yield from _influence(c, where, found.options.level)
-    yield from _close(c, where, found.options.level)
-    if c.ranks.tied > 0.5:
-        yield _warn(
-            "W-TIES",
-            where,
-            f"{100 * c.ranks.tied:.0f} % of people share their value with another",
-            "",
-            "tests by ranks are weak; their p are right",
-        )
-
-
-def _skewed(c: Comparison, where: str) -> Iterator[Finding]:
-    left = [(x - x.mean()) / x.std(ddof=1) for x in (c.a, c.b) if x.size > 2 and np.ptp(x) > 0]
-    pooled = np.concatenate(left) if left else np.empty(0)
-    said = [*_far(c.a, c.who[0], c.compared, c.variable.unit), *_far(c.b, c.who[1], c.reference, c.variable.unit)]
-    if pooled.size >= 8 and stats.skewtest(pooled).pvalue < SKEWED:
-        said.append(f"values are skewed within groups (skewness {stats.skew(pooled, bias=False):.1f})")
-    if said:
-        yield _warn(
-            "W-SKEWED",
-            where,
-            "; ".join(said),
-            f"look at the dots; the rank test has {p_said('p', c.ranks.p)}, the permutation test {p_said('p', c.permutation.p)}",
-            "means follow a few people, and a t test finds less",
-        )
-
-
-def _far(x: np.ndarray, who: list[str], group: str, unit: str) -> Iterator[str]:
-    """The value furthest from the rest of its group, where chance hardly puts one there (Grubbs)."""
-    n = x.size
-    if n < 5 or not np.ptp(x) > 0:
-        return
-    k = int(np.argmax(np.abs(x - x.mean())))
-    rest = np.delete(x, k)
-    spread = float(rest.std(ddof=1)) * sqrt(1 + 1 / (n - 1))
-    t = abs(x[k] - rest.mean()) / spread if spread > 0 else float("inf")
-    if 2 * n * stats.t.sf(t, n - 2) < OUTLYING:
-        unit_word = f" {unit}" if unit else ""
-        yield f"sub-{who[k]} of {group} has {x[k]:.4g}{unit_word}, all others {rest.min():.4g} to {rest.max():.4g}{unit_word}"
-
-
-def _spread(c: Comparison, where: str) -> Iterator[Finding]:
-    a, b = float(c.a.std(ddof=1)), float(c.b.std(ddof=1))
-    p = spreads_differ(c.a, c.b) if min(c.a.size, c.b.size) > 2 else float("nan")
-    ratio = max(a, b) / min(a, b) if min(a, b) > 0 else float("inf")
-    if ratio > RATIO and (p < UNEQUAL or not min(a, b) > 0):
-        wide, narrow = (c.compared, c.reference) if a > b else (c.reference, c.compared)
-        unit = f" {c.variable.unit}" if c.variable.unit else ""
-        times = f"{ratio:.1f} times as much as" if isfinite(ratio) else "and there is no spread at all in"
-        glass = (
-            f"in standard deviations of {c.reference} the difference is {c.glass.value:.1f}" if c.glass.known else ""
-        )
-        yield _warn(
-            "W-SPREAD",
-            where,
-            f"{wide} vary {times} {narrow} (standard deviation {max(a, b):.3g} against {min(a, b):.3g}{unit})",
-            "",
-            "Welch's t and the permutation test allow for that; Mann-Whitney, ANCOVA and Hedges g take one spread"
-            + f"; {glass}" * bool(glass),
-        )
-
-
-def _influence(c: Comparison, where: str, level: float) -> Iterator[Finding]:
-    if not c.welch.known:
-        return
-    alpha, low = 1 - level, c.welch.p < 1 - level
-    people = [*c.who[0], *c.who[1]]
-    turned = [
-        (who, t.p)
-        for who, t in zip(people, without_each(c.a, c.b), strict=True)
-        if isfinite(t.p) and (t.p < alpha) != low
-    ]
-    if turned:
-        turned.sort(key=lambda one: one[1], reverse=low)
-        said = some([f"without sub-{who} {p_said('p', p)}" for who, p in turned])
-        yield _warn(
-            "W-INFLUENCE",
-            where,
-            f"one person alone decides whether p is below {alpha_word(level)}: {p_said('p', c.welch.p)} "
-            f"with everybody, {said} (Welch)",
-            f"look at the images of {'that person' if len(turned) == 1 else 'these people'} before believing either",
-        )
-
-
-def _close(c: Comparison, where: str, level: float) -> Iterator[Finding]:
-    alpha = 1 - level
-    named = [("Welch's t", c.welch.p), ("permutation", c.permutation.p), ("Mann-Whitney", c.ranks.p)]
-    if c.adjusted:
-        named += [
-            ("at the same covariates", c.adjusted.model.difference.p),
-            ("the same by permutation", c.adjusted.permutation),
-        ]
-    named += [("corrected for all tests", c.p_corrected)]
-    known_ = [(n, p) for n, p in named if isfinite(p)]
-    if any(p < alpha for _, p in known_) and any(p >= alpha for _, p in known_):
-        yield _warn(
-            "W-CLOSE",
-            where,
-            f"tests lie on both sides of {alpha_word(level)}: " + ", ".join(f"{n} {p_said('p', p)}" for n, p in known_),
-            "say which one was planned, and report that one",
         )

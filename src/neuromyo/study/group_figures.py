@@ -9,12 +9,13 @@ import numpy as np
 from neuromyo.core.analysis import Along, Dots, Figure, Forest, Mean
 from neuromyo.core.cohort import Variable
 from neuromyo.stats.intervals import mean_interval
+from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import listed
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: no more than so many variables are drawn dot by dot: those with the smallest p
 MOST_DOTS = 12
@@ -22,7 +23,7 @@ MOST_DOTS = 12
 MOST_LINES = 60
 
 
-def figures(found: Findings) -> tuple[Figure, ...]:
+def figures(found: Compared) -> tuple[Figure, ...]:
     """Effect sizes of all variables, the values themselves, and profiles."""
     return (
         *_forests(found),
@@ -31,7 +32,7 @@ def figures(found: Findings) -> tuple[Figure, ...]:
     )
 
 
-def _forests(found: Findings) -> list[Forest]:
+def _forests(found: Compared) -> list[Forest]:
     several = len(found.setting.compared) > 1
     known = [c for c in found.comparisons if c.effect.g.known]
     lines = tuple(
@@ -57,7 +58,7 @@ def _forests(found: Findings) -> list[Forest]:
     ]
 
 
-def _dots(found: Findings) -> list[Dots]:
+def _dots(found: Compared) -> list[Dots]:
     smallest: dict[str, tuple[float, Comparison]] = {}
     for c in found.comparisons:
         p = c.p if np.isfinite(c.p) else 2.0
@@ -68,7 +69,7 @@ def _dots(found: Findings) -> list[Dots]:
     return [_dots_of(found, c.variable, k, left) for k, (_, c) in enumerate(ordered)]
 
 
-def _dots_of(found: Findings, variable: Variable, k: int, left: int) -> Dots:
+def _dots_of(found: Compared, variable: Variable, k: int, left: int) -> Dots:
     groups = {g: found.setting.values(variable, g) for g in found.setting.groups}
     level = found.options.level
     means = {}
@@ -81,7 +82,7 @@ def _dots_of(found: Findings, variable: Variable, k: int, left: int) -> Dots:
     return Dots(f"group-{k + 1}", variable.name, groups, means, variable.title, caption)
 
 
-def _along(found: Findings, p: Profile, k: int) -> Along:
+def _along(found: Compared, p: Profile, k: int) -> Along:
     means = {
         p.reference: _band(p.values[~p.in_a], found.options.level),
         p.compared: _band(p.values[p.in_a], found.options.level),
@@ -93,10 +94,11 @@ def _along(found: Findings, p: Profile, k: int) -> Along:
         if p.place_unit or p.variables[0].level == f"{p.places[0]:g}"
         else " Levels: " + ", ".join(v.level for v in p.variables) + "."
     )
+    held = f" at the same {listed(titled(found.covariates.names))}" * bool(found.covariates.columns)
     said = (
-        "Marked: levels where the groups differ, over all levels (max-T)."
+        f"Marked: levels where the groups differ{held}, over all levels (max-T)."
         if marked.any()
-        else "The groups differ at no level (max-T)."
+        else f"The groups differ at no level{held} (max-T)."
     )
     caption = (
         f"Mean by group with its {100 * found.options.level:g} % interval, level by level ({p.compared} n = {n_a}, "

@@ -9,7 +9,7 @@ from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_numbers import listed
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 _SOURCES = {
     "bh": "for the false discovery rate (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)",
@@ -17,7 +17,7 @@ _SOURCES = {
 }
 
 
-def methods(found: Findings) -> tuple[str, ...]:
+def methods(found: Compared) -> tuple[str, ...]:
     """Only of what was done."""
     made = [c for c in found.comparisons if not c.why]
     said = [*_means(found)] if made else []
@@ -32,7 +32,7 @@ def methods(found: Findings) -> tuple[str, ...]:
     return (*said, *_correction(found))
 
 
-def _means(found: Findings) -> Iterator[str]:
+def _means(found: Compared) -> Iterator[str]:
     o = found.options
     yield (
         f"Means of {listed(found.setting.compared)} were compared with {found.setting.reference} by Welch's t test, which lets spreads "
@@ -56,19 +56,19 @@ def _means(found: Findings) -> Iterator[str]:
     )
 
 
-def _ranged(found: Findings) -> str:
+def _ranged(found: Compared) -> str:
     """Where variables differ much in who was measured."""
     drawn = any(not c.permutation.exact for c in found.comparisons if not c.why)
     rest = f", else in {found.options.repeats:,} random ones (seed {found.options.seed})" if drawn else ""
     return f"all arrangements where they were no more than 200,000{rest}"
 
 
-def _never_zero(found: Findings) -> str:
+def _never_zero(found: Compared) -> str:
     drawn = any(not c.permutation.exact for c in found.comparisons if not c.why)
     return "; p of random ones never zero: Phipson and Smyth 2010, doi:10.2202/1544-6115.1585" if drawn else ""
 
 
-def _covariates(found: Findings) -> str:
+def _covariates(found: Compared) -> str:
     return (
         f"Analysis of covariance held {listed(titled(found.covariates.names))} alike, with slopes taken as the same in both groups; "
         "adjusted means are at the pooled means of the covariates; p by permutation are of "
@@ -77,7 +77,7 @@ def _covariates(found: Findings) -> str:
     )
 
 
-def _profiles(found: Findings) -> str:
+def _profiles(found: Compared) -> str:
     what = "residuals of the model without group were permuted" if found.covariates.columns else "people were exchanged"
     tried = sorted({(p.result.exact, p.result.repeats) for p in found.profiles if p.result}, reverse=True)
     how = " or ".join(f"all {n:,} arrangements" if exact else f"{n:,} random arrangements" for exact, n in tried[:2])
@@ -87,7 +87,7 @@ def _profiles(found: Findings) -> str:
     )
 
 
-def _correction(found: Findings) -> Iterator[str]:
+def _correction(found: Compared) -> Iterator[str]:
     if found.family < 2:
         return
     if found.options.correction == "none":

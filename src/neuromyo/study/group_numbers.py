@@ -35,6 +35,11 @@ def decimals(one: Interval) -> int:
     return min(max(1 - floor(log10(half)), 0), 6) if isfinite(half) and half > 0 else 2
 
 
+def unit_word(unit: str) -> str:
+    """Of a difference, with the space before it: of percents it is in percentage points."""
+    return " percentage points" if unit == "%" else f" {unit}" if unit else ""
+
+
 def listed(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -21,6 +21,8 @@ from neuromyo.study.group_tests import Choice
 
 #: fewest people of a group at a level
 LEAST_AT_LEVEL = 3
+#: share of people who are to have a level, for it to be tested with covariates
+MOST_HAVE = 0.9
 _NUMBER = re.compile(r"^\s*([-+]?\d+(?:\.\d+)?)\s*([a-z%]*)\s*$")
 
 
@@ -31,6 +33,7 @@ class Profile:
     variables : of the levels, in order along the nerve; places : (m,) where they are drawn, in ``place_unit``
     values : (n, m) of the people in ``in_a`` (n,) true for the compared group, false for the reference
     differences : compared less reference, at the same covariates where these were asked for
+    level_p : p of each level alone, of the same test; n_tested : people of the compared group and the reference in ``result``
     result : max-T over the levels tested; NaN at the others; None where none could be
     """
 
@@ -43,7 +46,8 @@ class Profile:
     values: np.ndarray
     in_a: np.ndarray
     differences: tuple[Interval, ...]
-    welch_p: np.ndarray
+    level_p: np.ndarray
+    n_tested: tuple[int, int]
     result: MaxT | None
     why: str = ""
     p_corrected: float = nan
@@ -122,24 +126,30 @@ def title(family: Sequence[Variable]) -> str:
 def compare_profile(
     setting: Setting, covariates: Covariates, family: Sequence[Variable], group: str, choice: Choice
 ) -> Profile:
-    """One profile of the group against the setting's reference."""
+    """One profile of the group against the setting's reference.
+
+    Without covariates each person counts at the levels that he or she has. With them, people count who have all levels tested, and
+    levels are tested that nine people in ten have.
+    """
     pair = np.flatnonzero(setting.member(group) | setting.member(setting.reference))
     values = np.column_stack([setting.rows.values[v.name][pair] for v in family])
     values = np.where(np.isfinite(values), values, np.nan)
     in_a = setting.member(group)[pair]
-    enough = _enough(values, in_a)
-    rows = np.flatnonzero(np.isfinite(values[:, enough]).any(axis=1)) if enough.any() else np.empty(0, dtype=np.intp)
-    design = np.ones((len(in_a), 1))
-    why = "" if enough.any() else f"at no level have {LEAST_AT_LEVEL} people of each group a value that varies"
+    used, rows = _enough(values, in_a), np.flatnonzero(np.isfinite(values).any(axis=1))
+    why = "" if used.any() else f"at no level have {LEAST_AT_LEVEL} people of each group a value that varies"
+    design = None
     if covariates.columns and not why:
-        rows = np.flatnonzero(np.isfinite(values[:, enough]).all(axis=1) & covariates.complete()[pair])
+        known = covariates.complete()[pair]
+        used &= np.isfinite(values[known]).mean(axis=0) >= MOST_HAVE if known.any() else False
+        rows = np.flatnonzero(np.isfinite(values[:, used]).all(axis=1) & known)
         design = np.column_stack([np.ones(len(rows)), covariates.matrix(pair[rows])])
-        why = _why_not(design, in_a[rows])
+        why = _why_not(design, in_a[rows]) if used.any() else "no level is known of nine people in ten"
     differences, p = _each_level(setting, covariates, values, in_a, pair, choice)
-    result = None if why else _max_t(values[rows], in_a[rows], enough, design if covariates.columns else None, choice)
+    result = None if why else _max_t(values[rows], in_a[rows], used, design, choice)
     at, unit = places(family)
+    n = (int(in_a[rows].sum()), int((~in_a[rows]).sum()))
     return Profile(
-        title(family), tuple(family), at, unit, group, setting.reference, values, in_a, differences, p, result, why
+        title(family), tuple(family), at, unit, group, setting.reference, values, in_a, differences, p, n, result, why
     )
 
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuromyo.study.group_covariates import titled
-from neuromyo.study.group_numbers import alpha_word, decimals, listed, minus, p_said
+from neuromyo.study.group_numbers import alpha_word, decimals, listed, minus, p_said, unit_word
 from neuromyo.study.group_profiles import Profile
-from neuromyo.study.group_tables import said_stretches
+from neuromyo.study.group_tables_profiles import said_stretches
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
-    from neuromyo.study.group import Findings
+    from neuromyo.study.group import Compared
 
 #: differences that get a sentence of their own; the others are in the tables
 MOST_SENTENCES = 6
 _RULES = {"bh": "Benjamini-Hochberg", "holm": "Holm", "none": ""}
 
 
-def summary(found: Findings) -> tuple[str, ...]:
+def summary(found: Compared) -> tuple[str, ...]:
     """The first sentence is what a clinician reads; then the clearest differences, profiles, and what was not shown."""
     tested = sorted((c for c in found.comparisons if c.tested), key=lambda c: c.p)
     shown = [c for c in tested if _shown(found, c)]
@@ -36,11 +36,11 @@ def summary(found: Findings) -> tuple[str, ...]:
     return tuple(s for s in said if s)
 
 
-def _shown(found: Findings, c: Comparison) -> bool:
+def _shown(found: Compared, c: Comparison) -> bool:
     return c.p_corrected < 1 - found.options.level
 
 
-def _overall(found: Findings, shown: int, tested: int) -> str:
+def _overall(found: Compared, shown: int, tested: int) -> str:
     if tested == 0:
         return (
             ""
@@ -54,18 +54,18 @@ def _overall(found: Findings, shown: int, tested: int) -> str:
     return f"Of {tested} {what} between {_who(found)}, {differ} at p < {alpha_word(found.options.level)}{corrected}."
 
 
-def _who(found: Findings) -> str:
+def _who(found: Compared) -> str:
     groups = [f"{g} (n = {found.setting.size(g)})" for g in (*found.setting.compared, found.setting.reference)]
     at = f" at visit {found.setting.visit}" * bool(found.setting.visit)
     return f"{listed(groups)}{at}"
 
 
-def _difference(found: Findings, c: Comparison) -> str:
+def _difference(found: Compared, c: Comparison) -> str:
     """``T2/... was 3.9 ms higher in als (n = 11) than in control (n = 8): 95 % CI 1.1 to 6.7 ms, p = .009 ...``."""
     d, level = c.difference, f"{100 * found.options.level:g} % CI"
     n = c.adjusted.n if c.with_covariates and c.adjusted else (c.a.size, c.b.size)
     digits = decimals(d)
-    unit = f" {c.variable.unit}" if c.variable.unit else ""
+    unit = unit_word(c.variable.unit)
     way = "higher" if d.value > 0 else "lower"
     same = f" at the same {listed(titled(found.covariates.names))}" * bool(c.with_covariates and c.adjusted)
     tests = [p_said("p", c.p)]
@@ -82,15 +82,17 @@ def _difference(found: Findings, c: Comparison) -> str:
     return minus(f"{head} ({level} {d.low:.{digits}f} to {d.high:.{digits}f}{unit}; {', '.join(tests)}{size}){end}.")
 
 
-def _profile(found: Findings, p: Profile) -> str:
+def _profile(found: Compared, p: Profile) -> str:
     between = f"between {p.compared} and {p.reference}"
+    if found.covariates.columns:
+        between += f" at the same {listed(titled(found.covariates.names))}"
     if p.result is None:
         return f"{p.name} could not be compared {between} along its levels: {p.why}."
     where = said_stretches(p, found.options.level)
     said = f"differs {between} at {where}" if where else f"was not shown to differ {between} at any level"
     top = int(np.nanargmax(np.abs(p.result.t)))
     d = p.differences[top]
-    digits, unit = decimals(d), f" {p.unit}" if p.unit else ""
+    digits, unit = decimals(d), unit_word(p.unit)
     most = (
         f"clearest at {p.variables[top].level}: {d.value:+.{digits}f}{unit}, {100 * found.options.level:g} % CI of that level alone "
         f"{d.low:.{digits}f} to {d.high:.{digits}f}{unit}"

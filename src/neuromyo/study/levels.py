@@ -189,7 +189,7 @@ def _table(tested: Sequence[Tested], options: Options) -> Table:
         for k, (c, e) in enumerate(zip(t.profile.courses, t.means, strict=True))
     )
     ends = f"intervals at {100 * options.level:g} % by Student's or Welch's t"
-    note = f"p by sign flips (change) or by exchanging people (difference); {ends}."
+    note = f"Tested by sign flips (change) or by exchanging people (difference); {ends}."
     return Table("change-along-nerve", "Change level by level", heads, rows, note)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neuromyo.core.analysis import Column, Table
 from neuromyo.study.change_columns import (
     GROUP,
+    TO_VISIT,
     VARIABLE,
     cell,
     count,
@@ -46,8 +47,9 @@ def seen_table(all_found: Sequence[Found]) -> Table:
     return Table("change-who-was-measured", "Who was measured at which visit", heads, rows)
 
 
-def left_table(found: Found) -> Table | None:
-    """Who did not come to the last visit; of the whole study, hence from any one variable."""
+def left_table(all_found: Sequence[Found]) -> Table | None:
+    """Who did not come to the last visit; of the variable that was measured longest."""
+    longest = max((f.course for f in all_found), key=lambda c: len(c.visits))
     heads = (
         word("participant", "person"),
         GROUP,
@@ -56,9 +58,7 @@ def left_table(found: Found) -> Table | None:
         word("reason", "why no later visit"),
         Column("end_day", "when observation ended", "days"),
     )
-    rows = tuple(
-        (w.label, w.group, w.last, cell(w.last_days), w.reason, cell(w.end_days)) for w in leavers(found.course)
-    )
+    rows = tuple((w.label, w.group, w.last, cell(w.last_days), w.reason, cell(w.end_days)) for w in leavers(longest))
     return Table("change-who-left", "Who did not come to the last visit", heads, rows) if rows else None
 
 
@@ -134,4 +134,38 @@ def sensitivity_table(all_found: Sequence[Found]) -> Table | None:
     note = "No shift is given where none turns the result. Shifts are in the variable's unit, beyond what people who began alike did."
     return (
         Table("change-sensitivity", "What missing values would have to be", heads, tuple(rows), note) if rows else None
+    )
+
+
+def model_table(all_found: Sequence[Found]) -> Table | None:
+    """Changes of groups by the mixed model, of variables that somebody is missing in."""
+    heads = (
+        *VARIABLE,
+        GROUP,
+        TO_VISIT,
+        count("n", "people with both values"),
+        *interval_columns("change", "their mean change (paired t)"),
+        *interval_columns("model_change", "mean change by the mixed model, people with a missing visit included"),
+        p_of("p", "p of no change, by the model"),
+    )
+    rows = tuple(
+        (
+            f.course.variable.name,
+            f.course.variable.unit,
+            w.group,
+            w.visit,
+            w.n,
+            *estimate_cells(w.change)[:3],
+            *estimate_cells(w.model),
+        )
+        for f in all_found
+        if any(s.measured < s.enrolled for s in f.seen)
+        for w in f.within
+        if w.model.known
+    )
+    note = "The model takes people who are missing to have gone on as people who were alike before."
+    return (
+        Table("change-with-the-missing", "Change with people who have a missing visit", heads, rows, note)
+        if rows
+        else None
     )

@@ -74,7 +74,9 @@ def why(one: Course, person: int, visit: int) -> str:
     planned = float(np.median(usual[np.isfinite(usual)])) if np.isfinite(usual).any() else np.nan
     if who.end and not who.end_days > planned:
         return who.end
-    return "visit missed" if one.came[person, visit:].any() else "not seen again"
+    if one.came[person, visit:].any() or one.came_after[person]:
+        return "visit missed"
+    return "not seen again" if one.came[person].any() else "never came"
 
 
 def seen(one: Course) -> list[Seen]:
@@ -131,10 +133,11 @@ def _welch(values: np.ndarray, inside: np.ndarray, level: float) -> Estimate:
 
 
 def sensitivity(
-    one: Course, group: str, reference: str, found: Estimate, delta: float | None, level: float
+    one: Course, group: str, reference: str, found: Estimate, counted: np.ndarray, delta: float | None, level: float
 ) -> Sensitivity | None:
-    """Of a result at the last visit; None where nobody of the group is missing then, or the model gave nothing."""
-    values = one.values[one.of(group)]
+    """Of a result at the last visit, in which the people ``counted`` (n,) entered; None where nobody of the group is missing
+    then, or the model gave nothing."""
+    values = one.values[one.of(group) & counted]
     values = values[np.isfinite(values).any(1)]
     missing = int(np.isnan(values[:, -1]).sum()) if len(values) else 0
     if not missing or not found.known:

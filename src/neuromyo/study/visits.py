@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +20,7 @@ class Course:
     """values, days : (n_people, n_visits), NaN where missing; ``visits[0]`` is the baseline; everyone enrolled has a row.
 
     came : (n_people, n_visits) whether there is anything at all of the person at that visit
+    came_after : (n_people,) whether there is at a visit after the last of these
     """
 
     variable: Variable
@@ -29,6 +30,7 @@ class Course:
     values: np.ndarray
     days: np.ndarray
     came: np.ndarray
+    came_after: np.ndarray
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -109,7 +111,10 @@ def course(cohort: Cohort, variable: Variable, visits: Sequence[str], people: Se
     group = np.array([p.group or EVERYONE for p in people], dtype=object)
     days = _wide(cohort, cohort.days, visits, people)
     came = np.isfinite(_wide(cohort, np.ones(len(cohort)), visits, people))
-    return Course(variable, tuple(visits), tuple(people), group, values, days, came)
+    order = list(cohort.visits)
+    after = [v for v in order[order.index(visits[-1]) + 1 :] if v not in visits]
+    came_after = np.asarray(np.isfinite(_wide(cohort, np.ones(len(cohort)), after, people)).any(1))
+    return Course(variable, tuple(visits), tuple(people), group, values, days, came, came_after)
 
 
 def _wide(cohort: Cohort, column: np.ndarray, visits: Sequence[str], people: Sequence[Participant]) -> np.ndarray:
@@ -119,6 +124,19 @@ def _wide(cohort: Cohort, column: np.ndarray, visits: Sequence[str], people: Seq
         if person in row and visit in at:
             out[row[person], at[visit]] = x
     return out
+
+
+def measured_visits(one: Course) -> Course:
+    """Without the follow-up visits at which nobody has a value: a variable ends where it was last measured."""
+    kept = [0, *(k for k in range(1, len(one.visits)) if np.isfinite(one.values[:, k]).any())]
+    return replace(
+        one,
+        visits=tuple(one.visits[k] for k in kept),
+        values=one.values[:, kept],
+        days=one.days[:, kept],
+        came=one.came[:, kept],
+        came_after=one.came_after | one.came[:, kept[-1] + 1 :].any(1),
+    )
 
 
 def check_dates(one: Course) -> None:

@@ -189,6 +189,25 @@ def test_two_biomarkers_and_two_scans_of_all_are_told_apart_by_name(tmp_path):
     } <= names
 
 
+def test_pure_numbers_have_no_unit_and_calibrations_of_a_person_are_told_nowhere(tmp_path):
+    study = two_visits(2, 0, visits=("m0",))
+    study.measured = [{**r, "unit": "1", "quantity": "FA"} for r in study.measured if r["quantity"] == "T2"]
+    study.measured += [{**r, "quantity": "FatT2", "unit": "ms", "side": "", "region": "subject", "statistic": "subject",
+                        "region_source": f"median of {i} voxels"} for i, r in enumerate(study.measured[::2])]  # fmt: skip
+    cohort = cohort_of(study, tmp_path)
+    assert cohort.variable("FA/tibialis-anterior/left").title == "FA/tibialis-anterior/left"
+    assert "FatT2/subject" in cohort.values and not said(cohort.findings, "FatT2")
+
+
+def test_sites_that_scan_otherwise_are_one_variable_and_told(tmp_path):
+    study = two_visits(2, 0, visits=("m0",))
+    for row in study.measured:
+        row["acquisition"] = f"acq-{row['subject']}"
+    cohort = cohort_of(study, tmp_path)
+    assert np.isfinite(cohort.values["T2/tibialis-anterior/left"]).all()
+    assert said(cohort.findings, "T2", "not all values are from the same acquisition", "acq-p01, acq-p02")
+
+
 def test_readers_become_the_occasions_of_agreement(tmp_path):
     study = two_visits(3, 0, visits=("m0",))
     study.measured = [{**r, "region_source": who} for r in study.measured for who in ("anna", "bert")]
@@ -245,6 +264,26 @@ def test_clinical_values_without_visits_join_a_single_visit_and_no_other(tmp_pat
         studying.read(StudyRequest((two["tables"],), two["people"], (two["clinical"] / "cmap.tsv",)))
 
 
+def test_a_visit_that_is_chosen_holds_for_clinical_values_too(tmp_path):
+    made = two_visits(2, 1).write(tmp_path)
+    both = StudyRequest((made["tables"],), made["people"], (made["clinical"],), sessions=("ses-m4",))
+    cohort = studying.read(both)
+    assert cohort.visits == ("m4",) and np.isfinite(cohort.values["mvic.force/ankle-dorsiflexion/left"]).all()
+    alone = studying.read(StudyRequest((), made["people"], (made["clinical"],), sessions=("m0",)))
+    assert alone.visits == ("m0",) and len(alone) == 3
+    with pytest.raises(NeuromyoError, match="there are: m0, m4"):
+        studying.read(StudyRequest((), made["people"], (made["clinical"],), sessions=("m9",)))
+
+
+def test_clinical_values_are_no_readings_of_images(tmp_path):
+    made = two_visits(2, 1, visits=("m0",)).write(tmp_path)
+    cohort = studying.read(
+        StudyRequest((made["tables"],), made["people"], (made["clinical"],), between="region_source")
+    )
+    assert cohort.visits == ("drawn",) and {v.source for v in cohort.variables} == {"imaging"}
+    assert said(cohort.findings, "they have no region_source")
+
+
 def test_disease_tells_covariates_and_grades_count_by_their_place(tmp_path):
     study = two_visits(2, 0, visits=("m0",))
     made = study.write(tmp_path)
@@ -286,3 +325,68 @@ def test_an_empty_cohort_serves_what_needs_no_tables():
             Cohort(np.zeros(0, object), np.zeros(0, object), np.zeros(0), (), {}, (), {"a": Participant("a")})
         ).arms["no group"][0][2]
     )
+
+
+# --- outcomes of a plan -----------------------------------------------------------------------------------------------
+
+
+def planned(items, multiplicity="holm"):
+    from neuromyo.pipeline.study_plan import Plan
+
+    return Plan("title", "none", multiplicity, 0.05, tuple(items))
+
+
+def an_analysis():
+    from neuromyo.core.analysis import Analysis, Table, columns
+
+    words = Table(
+        "people", "People", columns(("group", "group", "", "text"), ("n", "people", "", "count")), (("patient", 11),)
+    )
+    heads = columns(
+        ("variable", "variable", "", "text"),
+        ("method", "test", "", "text"),
+        ("p", "p value", "", "p"),
+        ("p_rank", "by ranks", "", "p"),
+    )
+    tests = Table(
+        "tests", "Tests", heads, (("T2", "t", 0.02, 0.03), ("T2", "model", 0.04, 0.05), ("FF", "t", None, 0.2))
+    )
+    return Analysis("group", "Groups", ("said",), (words, tests))
+
+
+def test_primary_outcomes_are_the_rows_that_the_plan_names():
+    from neuromyo.pipeline.study_plan import Item
+
+    items = [Item("a", "primary", "group", {}, "tests.p_rank", {"method": "t"}), Item("b", "secondary", "group", {})]
+    found = study_primary.outcomes(planned(items), [an_analysis(), an_analysis()], "0" * 64, 0)
+    assert found.tables[0].rows == (("a", "T2 t", 0.03, 0.06, "no"), ("a", "FF t", 0.2, 0.2, "no"))
+    assert "0 of 2 primary outcomes" in found.summary[0] and "No deviation" in found.summary[0]
+    every = study_primary.outcomes(planned([Item("a", "primary", "group", {})]), [an_analysis()], "0" * 64, 2)
+    assert [r[2:] for r in every.tables[0].rows] == [
+        (0.02, 0.04, "yes"),
+        (0.04, 0.04, "yes"),
+        (None, None, "not known"),
+    ]
+    assert "2 deviations" in every.summary[0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "where", "word"),
+    [("test.p", {}, "people, tests"), ("tests.q", {}, "p_rank"), ("tests.p", {"side": "left"}, "side")],
+)
+def test_an_outcome_that_the_analysis_does_not_give_is_refused(outcome, where, word):
+    from neuromyo.pipeline.study_plan import Item
+
+    with pytest.raises(NeuromyoError, match=word) as error:
+        study_primary.outcomes(
+            planned([Item("a", "primary", "group", {}, outcome, where)]), [an_analysis()], "0" * 64, 0
+        )
+    assert error.value.code == "E-PLAN"
+
+
+def test_somebody_with_two_rows_is_refused(tmp_path):
+    study = two_visits(2, 0)
+    study.people.append({**study.people[0], "group": "control"})
+    with pytest.raises(NeuromyoError, match="sub-p01") as error:
+        cohort_of(study, tmp_path)
+    assert error.value.code == "E-ID"

@@ -100,13 +100,13 @@ def test_an_estimate_and_its_interval_are_one_column_to_the_digit_that_it_bears(
     ("p", "text"),
     [
         (0.009, ".009"),
-        (0.0004, "< .001"),
+        (0.0004, "<\xa0.001"),
         (0.23, ".23"),
         (0.049999, ".0499"),
         (0.05, ".050"),
         (0.0501, ".0501"),
-        (1.0, "> .99"),
-        (0.0, "< .001"),
+        (1.0, ">\xa0.99"),
+        (0.0, "<\xa0.001"),
         (-0.1, "–"),
         (1.2, "–"),
         (math.nan, "–"),
@@ -154,6 +154,19 @@ def test_a_missing_number_is_a_dash_with_its_reason(made):
         and first[0].why == "no value"
         and [c.text for c in second][1:] == ["3", ".20", "100 %"]
     )
+
+
+def test_truths_and_numbers_of_numpy_are_words_and_numbers():
+    table = Table(
+        "t",
+        "T",
+        columns(("a", "", "", "text"), ("b", ""), ("c", "", "", "count")),
+        ((np.True_, np.float64(1.5), np.int64(3)), (False, np.nan, 4)),
+    )
+    assert [[c.text for c in row] for row in study_tables.shown(table).rows] == [["yes", "1.50", "3"], ["no", "–", "4"]]
+    assert study_tables.tsv(table) == "a\tb\tc\ntrue\t1.5\t3\nfalse\tn/a\t4\n" and json.loads(
+        study_tables.as_json(table)
+    )["rows"][1] == {"a": False, "b": None, "c": 4}
 
 
 def test_columns_of_one_unit_have_decimals_alike():

@@ -9,7 +9,7 @@ import pytest
 from neuromyo.report.study import page
 from tests.unit.report import study_example as example
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("width", [390, 1200])

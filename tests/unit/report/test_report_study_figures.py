@@ -15,8 +15,8 @@ from neuromyo.core.analysis import Agreement, Along, Chain, Courses, Curves, Dot
 from neuromyo.report import study_axes as axes
 from neuromyo.report.study import drawing, standalone
 from neuromyo.report.study_figures import caption, told
+from neuromyo.report.study_figures_chain import ranks
 from neuromyo.report.study_figures_people import spread, swarm
-from neuromyo.report.study_figures_webs import ranks
 from tests.unit.report import study_example as example
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -370,3 +370,4 @@ def test_a_swarm_is_as_wide_as_it_must_be_and_no_wider():
     assert swarm([0.0, 100.0], 30) == [0.0, 0.0]
     shifts = swarm([0.0] * 50, 30)
     assert max(map(abs, shifts)) <= 30 and len(set(shifts)) > 20
+    assert max(map(abs, swarm([0.0] * 5000, 30))) <= 30

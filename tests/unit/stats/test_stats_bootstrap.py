@@ -1,7 +1,9 @@
 """Bootstrap intervals: against scipy's on the same samples, against closed forms, and against the packaged table of their coverage."""
 
 import os
+import runpy
 from dataclasses import astuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +124,14 @@ def test_between_sizes_the_smaller_ones_coverage_is_told():
     said = str(coverage(method, 11, "mean"))
     assert said.startswith("measured coverage 9") and said.endswith("% at n = 11 (normal data)")
     assert "not measured" in str(coverage(method, 5, "mean"))
+
+
+def test_the_page_of_coverages_is_that_of_the_table():
+    project = Path(__file__).resolve().parents[3]
+    page = runpy.run_path(str(project / "bench/bootstrap_coverage.py"))["page"]()
+    assert (project / "docs/accuracy/bootstrap.md").read_text(encoding="utf-8") == page, (
+        "run: python bench/bootstrap_coverage.py --page"
+    )
 
 
 @pytest.mark.slow

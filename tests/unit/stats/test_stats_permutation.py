@@ -147,6 +147,16 @@ def test_max_t_by_hand():
     assert found.p == pytest.approx([np.mean(size[:, j] >= own[j] * (1 - 1e-9)) for j in range(3)])
 
 
+def test_p_does_not_fall_on_the_way_down():
+    block = np.array([[9.0, 0.1], [-9.0, 0.2], [0.3, 5.0], [2.0, 1.9]] + [[0.1, 0.1]] * 6)
+    found = multiplicity.westfall_young(permutation.Draws(np.array([2.0, -1.9]), True, 10, lambda: iter([block])))
+    assert found.p == pytest.approx([0.3, 0.2]) and found.adjusted == pytest.approx([0.4, 0.4])  # 0.2 by itself
+    drawn = multiplicity.westfall_young(
+        permutation.Draws(np.array([2.0, -1.9]), False, 10, lambda: iter([block[:4], block[4:]]))
+    )
+    assert drawn.p == pytest.approx([4 / 11, 3 / 11]) and drawn.repeats == 10
+
+
 def test_max_t_of_copies_is_one_test_and_of_nothing_is_nothing():
     rng = np.random.default_rng(9)
     one, in_a = rng.normal(0, 1, 12), np.arange(12) < 7

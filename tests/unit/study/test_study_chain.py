@@ -206,7 +206,34 @@ def test_a_constant_variable_has_no_correlation_and_no_model():
     found = analyse(flat)
     ours = [r for r in rows(found, "chain-links") if "FF" in r["from"] + r["to"]]
     assert ours and all(r["r"] is None and r["r_low"] is None for r in ours)
-    assert found.exploratory
+    assert found.exploratory and any("not fitted" in f.message for f in found.findings)
+    double = replace(
+        MANY, values={**MANY.values, "FF/tibialis-anterior/right": 3 - 2 * MANY.values["T2/fibular-nerve/right"]}
+    )
+    found = analyse(double)
+    assert found.exploratory and "nan" not in " ".join(found.summary)
+    assert [r["r"] for r in rows(found, "chain-links") if "FF" in r["to"] and "T2" in r["from"]] == pytest.approx([-1])
+
+
+def test_one_person_who_decides_is_named():
+    """Noise, and one person far out in nerve and strength."""
+    rng, far = np.random.default_rng(8), np.arange(44) == 5
+    values = {v.name: 10 + rng.normal(size=44) for v in MANY.variables}
+    values["T2/fibular-nerve/right"] = np.where(far, 40.0, values["T2/fibular-nerve/right"])
+    values["mvic.force/ankle-dorsiflexion/right"] = np.where(far, -20.0, values["mvic.force/ankle-dorsiflexion/right"])
+    found = analyse(replace(MANY, values=values), Options(repeats=500))
+    said = [f for f in found.findings if f.code == "W-INFLUENCE"]
+    total = next(e for e in rows(found, "chain-effects") if e["effect"] == "total")
+    assert bool(said) == (total["size_high"] < 0)
+    assert not any(f.code == "W-INFLUENCE" for f in analyse(MANY).findings)
+    from neuromyo.study import chain_join as join
+    from neuromyo.study import chain_links as links
+
+    made = join.markers(MANY.variables)
+    route = join.routes(made)[0]
+    limbs = join.limbs(replace(MANY, values=values), made, np.empty((44, 0)), "both")
+    model = links.model(route, route.models()[0], limbs, 200, 1, 0.95)
+    assert model.decisive[0] == "05" and abs(model.decisive[1]) < 0.5 * abs(model.effects[-1].size.value)
 
 
 def test_more_models_than_were_planned_are_told(monkeypatch):

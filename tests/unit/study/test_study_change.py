@@ -1,6 +1,5 @@
-"""Change from visit to visit: known answers, who is missing, what is refused and what is told."""
+"""Change from visit to visit: known answers, who is missing, nerves."""
 
-import json
 import math
 
 import numpy as np
@@ -8,54 +7,11 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from neuromyo.core.analysis import Along, Courses, Curves, Forest, Scatter
-from neuromyo.core.cohort import YEAR_DAYS, Cohort, Participant, Variable
+from neuromyo.core.analysis import Along, Courses, Curves, Scatter
+from neuromyo.core.cohort import YEAR_DAYS
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.study.change import Options, analyse
-
-T2, CMAP = "T2/tibialis-anterior/right", "cmap.amplitude/tibialis-anterior/right"
-
-
-def cohort(values, groups, days=None, visits=("m0", "m4", "m8"), units=None, ends=None, levels=None, more=None):
-    """values : variable -> (n, V), NaN where missing; days : (n, V), a NaN day with no value at all is a visit that was not made."""
-    names = list(values)
-    n, V = next(iter(values.values())).shape
-    visits = visits[:V]
-    days = np.tile(np.arange(V) * 120.0, (n, 1)) if days is None else days
-    came = np.any([np.isfinite(values[k]) for k in names], axis=0)
-    labels = [f"{i + 1:02d}" for i in range(n)]
-    at = [(i, k) for i in range(n) for k in range(V) if came[i, k]]
-    people = {}
-    for i, label in enumerate(labels):
-        end, end_days = (ends or {}).get(i, ("", math.nan))
-        people[label] = Participant(label, groups[i], end=end, end_days=end_days, more=(more or [{}] * n)[i])
-    variables = tuple(
-        Variable(k, (units or {}).get(k, "ms"), "clinical" if k == CMAP else "imaging", quantity=k.split("/")[0],
-                 structure=[*k.split("/"), ""][1], level=(levels or {}).get(k, ""))
-        for k in names
-    )  # fmt: skip
-    return Cohort(np.array([labels[i] for i, _ in at], dtype=object), np.array([visits[k] for _, k in at], dtype=object),
-                  np.array([days[i, k] for i, k in at]), variables,
-                  {name: np.array([values[name][i, k] for i, k in at]) for name in names}, visits, people)  # fmt: skip
-
-
-GROUPS = ["als"] * 11 + ["control"] * 8
-
-
-def two_visits(seed=1, gain=1.2):
-    rng = np.random.default_rng(seed)
-    first = rng.normal(33, 1.5, 19) + np.r_[np.full(11, 4.0), np.zeros(8)]
-    return np.stack([first, first + rng.normal(0, 1, 19) + np.r_[np.full(11, gain), np.zeros(8)]], 1)
-
-
-def row(table, **equal):
-    names = [c.name for c in table.columns]
-    found = [dict(zip(names, r, strict=True)) for r in table.rows]
-    return next(r for r in found if all(r[k] == v for k, v in equal.items()))
-
-
-def codes(analysis):
-    return {f.code for f in analysis.findings}
+from tests.unit.study.change_cohorts import CMAP, GROUPS, T2, along_nerve, cohort, row, two_visits, with_leavers
 
 
 def test_two_complete_visits_agree_with_scipy_and_statsmodels():
@@ -69,8 +25,9 @@ def test_two_complete_visits_agree_with_scipy_and_statsmodels():
     assert [inside["change_low"], inside["change_high"]] == pytest.approx(list(paired.confidence_interval()), rel=1e-8)
     assert inside["p_sign_flips"] == pytest.approx(stats.permutation_test((d[als],), np.mean, permutation_type="samples", n_resamples=9999,
                                                    rng=1).pvalue, abs=0.01)  # fmt: skip
+    inside = row(found.table("change-per-time"), group="als")
     rate = d[als] / days[als, 1] * YEAR_DAYS
-    assert inside["rate"] == pytest.approx(rate.mean()) and inside["p_rate"] == pytest.approx(
+    assert inside["rate"] == pytest.approx(rate.mean()) and inside["p"] == pytest.approx(
         stats.ttest_1samp(rate, 0).pvalue
     )
     assert (inside["days_median"], inside["days_least"], inside["days_most"]) == (
@@ -134,14 +91,6 @@ def test_change_with_change_as_published():
     assert any("r = -0.63 (95 % CI -0.89 to -0.05; n = 11; p = 0.038" in s for s in found.summary)
 
 
-def with_leavers(seed=6):
-    rng = np.random.default_rng(seed)
-    y = rng.multivariate_normal([34, 35, 36], [[4, 3.5, 3.2], [3.5, 4.2, 3.7], [3.2, 3.7, 4.6]], 19)
-    y[11:] -= [0, 2, 4]
-    y[2, 1:], y[7, 2], y[15, 1] = np.nan, np.nan, np.nan
-    return y
-
-
 def test_who_left_is_counted_and_kept():
     y = with_leavers()
     found = analyse(cohort({T2: y}, GROUPS, ends={2: ("died", 90.0), 7: ("withdrew", math.nan)}), Options(delta=1.0))
@@ -160,11 +109,27 @@ def test_who_left_is_counted_and_kept():
     model = row(found.table("change-between-groups"), method="mixed model", visit="m8")
     t = row(found.table("change-between-groups"), method="t of the change", visit="m8")
     assert (model["n"], t["n"]) == (11, 9)
+    beside = row(found.table("change-with-the-missing"), group="als", visit="m8")
+    assert (
+        beside["n"] == 9
+        and beside["model_change"] != beside["change"]
+        and abs(beside["model_change"] - beside["change"]) < 1
+    )
     courses = next(f for f in found.figures if isinstance(f, Courses))
     assert courses.ends == {2: "died", 7: "withdrew"} and set(courses.means) == {"als", "control"}
     told = next(f for f in found.findings if f.code == "W-ABSENT" and "2 of 11 in als at m8" in f.message)
     assert "as if nobody had died" in told.consequence
     assert "change-start-of-leavers" in [t.id for t in found.tables]
+
+
+def test_reasons_of_those_who_never_came_or_were_not_measured():
+    y, other = two_visits(), two_visits(2)
+    y[0], other[0], y[1, 1] = np.nan, np.nan, np.nan
+    found = analyse(cohort({T2: y, "T1/muscle": other}, GROUPS))
+    seen = found.table("change-who-was-measured")
+    assert row(seen, variable=T2, visit="m4", group="als")["reasons"] == "came, not measured: 1, never came: 1"
+    assert row(seen, variable="T1/muscle", visit="m0", group="als")["reasons"] == "never came: 1"
+    assert "That is " in " ".join(found.summary) and "days of each" not in " ".join(found.summary)
 
 
 def test_tipping_point_turns_the_result():
@@ -247,18 +212,6 @@ def test_many_variables_are_corrected():
     assert sum(f.code == "W-ABSENT" for f in none.findings) == 0
 
 
-def along_nerve(seed=9, n=(9, 8), gain=0.05):
-    rng = np.random.default_rng(seed)
-    names = [f"FA/tibial/{k}" for k in (40, 0, 120, 80, 160)]
-    values = {}
-    for name in names:
-        first = rng.normal(0.5, 0.03, sum(n))
-        drop = gain * (int(name.split("/")[-1]) >= 120) * (np.arange(sum(n)) < n[0])
-        values[name] = np.stack([first, first - drop + rng.normal(0, 0.012, sum(n))], 1)
-    return cohort(values, ["als"] * n[0] + ["control"] * n[1], levels={k: k.split("/")[-1] + " mm" for k in names},
-                  units=dict.fromkeys(names, ""))  # fmt: skip
-
-
 def test_levels_of_a_nerve_are_one_profile():
     found = analyse(along_nerve())
     table = found.table("change-along-nerve")
@@ -278,9 +231,8 @@ def test_levels_of_a_nerve_are_one_profile():
 def test_without_dates_nothing_is_given_per_time():
     y = two_visits()
     found = analyse(cohort({T2: y}, GROUPS, np.full(y.shape, np.nan)))
-    assert set(found.table("change-within-groups").column("rate")) == {None} and set(
-        found.table("change-of-each-person").column("days")
-    ) == {None}
+    assert "change-per-time" not in [t.id for t in found.tables]
+    assert set(found.table("change-of-each-person").column("gap")) == {None}
     assert any(f.where == "dates of visits" for f in found.findings) and "per year" not in " ".join(found.summary)
     courses = next(f for f in found.figures if isinstance(f, Courses))
     assert courses.time_axis == "visit (0: m0, 1: m4)" and courses.times[0].tolist() == [0, 1]
@@ -289,125 +241,6 @@ def test_without_dates_nothing_is_given_per_time():
 def test_rates_can_be_a_month():
     y = two_visits()
     years, months = (
-        analyse(cohort({T2: y}, GROUPS), Options(unit_of_time=u)).table("change-within-groups")
-        for u in ("years", "months")
+        analyse(cohort({T2: y}, GROUPS), Options(unit_of_time=u)).table("change-per-time") for u in ("years", "months")
     )
     assert years.column("rate")[0] == pytest.approx(12 * months.column("rate")[0])
-
-
-def test_one_person_or_one_method_deciding_is_told():
-    y = two_visits(seed=10, gain=0.0)
-    y[:11, 1] = y[:11, 0] + 0.45 + np.linspace(-0.8, 0.8, 11)
-    y[11:, 1] = y[11:, 0] + np.linspace(-0.8, 0.8, 8)
-    y[3, 1] += 1.2
-    assert "W-INFLUENCE" in codes(analyse(cohort({T2: y}, GROUPS)))
-    y = two_visits(seed=11, gain=0.0)
-    y[:, 1] = y[:, 0] + 0.6 * (y[:, 0] - 35) + np.random.default_rng(1).normal(0, 0.3, 19)
-    close = next(f for f in analyse(cohort({T2: y}, GROUPS)).findings if f.code == "W-CLOSE")
-    assert "ANCOVA" in close.message and "another question" in close.consequence
-
-
-def test_spreads_that_differ_and_uneven_gaps_are_told():
-    y = two_visits()
-    y[11:, 1] = y[11:, 0] + np.linspace(-0.05, 0.05, 8)
-    days = np.stack([np.zeros(19), np.linspace(60, 240, 19)], 1)
-    found = analyse(cohort({T2: y}, GROUPS, days))
-    assert "W-SPREAD" in codes(found) and any(
-        "60 to" in f.message for f in found.findings if f.where == "dates of visits"
-    )
-
-
-def test_falling_back_to_the_mean_is_told():
-    found = analyse(cohort({T2: two_visits()}, GROUPS), Options(retest_wsd=("1.2",)))
-    assert any("measuring error" in f.message and "back" in f.message for f in found.findings if f.code == "N-STUDY")
-
-
-def test_nobody_varies_and_one_person_alone():
-    same = np.tile([30.0, 31.0], (8, 1))
-    found = analyse(cohort({T2: same}, ["als"] * 7 + ["control"]))
-    assert {"W-TIES", "W-ABSENT"} <= codes(found)
-    one = row(found.table("change-within-groups"), group="als")
-    assert one["change"] == 1.0 and one["p"] is None and one["srm"] is None
-    assert "change-between-groups" not in [t.id for t in found.tables]
-    assert any("one person only" in f.message for f in found.findings) and any(
-        "too few people" in f.message for f in found.findings
-    )
-
-
-def test_a_variable_without_follow_up_is_left_out_and_told():
-    y = two_visits()
-    gone = y.copy()
-    gone[:, 1] = np.nan
-    found = analyse(cohort({T2: y, "T1/muscle": gone}, GROUPS))
-    assert any(f.code == "W-ABSENT" and f.where == "T1/muscle" for f in found.findings)
-    with pytest.raises(NeuromyoError, match="E-PEOPLE") as caught:
-        analyse(cohort({"T1/muscle": gone, T2: y}, GROUPS), Options(variables=("T1/muscle",)))
-    assert caught.value.needed and caught.value.found == "nobody" and "labels" in caught.value.remedy
-
-
-def backwards():
-    days = np.tile([0.0, 120.0], (19, 1))
-    days[4, 1] = -10
-    return cohort({T2: two_visits()}, GROUPS, days)
-
-
-def infinite():
-    y = two_visits()
-    y[1, 1] = np.inf
-    return cohort({T2: y, "T1/muscle": two_visits()}, GROUPS)
-
-
-REFUSED = {
-    "one visit": (lambda: cohort({T2: two_visits()[:, :1]}, GROUPS), Options(), "E-STUDY", "a baseline and a later visit"),
-    "dates run backwards": (backwards, Options(), "E-DATE", "sub-05"),
-    "no such visit": (lambda: cohort({T2: two_visits()}, GROUPS), Options(visits=("m6",)), "E-UNKNOWN", "m0, m4"),
-    "no such group": (lambda: cohort({T2: two_visits()}, GROUPS), Options(groups=("sma",)), "E-UNKNOWN", "als, control"),
-    "no such variable": (lambda: cohort({T2: two_visits()}, GROUPS), Options(variables=("T3",)), "E-UNKNOWN", T2),
-    "no such covariate": (lambda: cohort({T2: two_visits()}, GROUPS), Options(covariates=("shoe",)), "E-UNKNOWN", "shoe"),
-    "infinite": (infinite, Options(), "E-STUDY", "infinity"),
-    "nothing imaged": (lambda: cohort({CMAP: two_visits()}, GROUPS), Options(), "E-STUDY", "variables"),
-    "a wrong choice": (lambda: cohort({T2: two_visits()}, GROUPS), Options(correction="bonferoni"), "E-OPTION", "holm"),
-    "a wrong level": (lambda: cohort({T2: two_visits()}, GROUPS), Options(level=95.0), "E-OPTION", "level"),
-    "baseline after all": (lambda: cohort({T2: two_visits()}, GROUPS), Options(baseline="m4"), "E-STUDY", "later visit"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    given, options, code, words = REFUSED[name]
-    with pytest.raises(NeuromyoError) as caught:
-        analyse(given(), options)
-    error = caught.value
-    assert error.code == code and words in str(error) and error.remedy and error.needed and error.found
-
-
-SMALL = {
-    "two people": (["als", "control"], 2),
-    "two and two": (["als", "als", "control", "control"], 2),
-    "three and one": (["als", "als", "als", "control"], 3),
-    "no groups": ([""] * 5, 2),
-    "three groups": (["als", "als", "als", "sma", "sma", "control", "control", "control"], 3),
-    "some without": (["als"] * 4 + [""] + ["control"] * 4, 2),
-}
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_few_people_give_what_can_be_given(name):
-    groups, visits = SMALL[name]
-    y = np.random.default_rng(12).normal(30, 2, (len(groups), visits))
-    found = analyse(cohort({T2: y}, groups), Options(with_variables=(T2,), delta=1.0))
-    assert found.exploratory and "W-EXPLORATORY" in codes(found) and found.summary and found.methods
-    for table in found.tables:
-        assert not any(isinstance(x, float) and not math.isfinite(x) for r in table.rows for x in r), table.id
-    json.dumps(found.as_dict(), allow_nan=False)
-
-
-def test_the_same_again_and_with_rows_in_another_order():
-    given = cohort({T2: with_leavers(), CMAP: with_leavers(13)}, GROUPS, ends={2: ("died", 90.0)})
-    options = Options(variables=(T2, CMAP), with_variables=(CMAP,), delta=1.0)
-    once = json.dumps(analyse(given, options).as_dict(), allow_nan=False)
-    order = np.random.default_rng(14).permutation(len(given))
-    assert json.dumps(analyse(given.rows(order), options).as_dict()) == once
-    forests = [f for f in analyse(given, options).figures if isinstance(f, Forest)]
-    assert {f.id for f in forests} == {"change-difference-1", "change-difference-2", "change-response"}
-    assert len({f.id for f in analyse(given, options).figures}) == len(analyse(given, options).figures)

@@ -1,6 +1,7 @@
 """`study correlate` on made-up studies: who is taken, what is told, what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.stats.correlation import pearson
 from neuromyo.study.correlate import Options, analyse
+from neuromyo.study.correlate_written import r_number
 
 T2, VOLUME = Variable("T2/tibialis-anterior/right", "ms"), Variable("volume/tibialis-anterior/right", "ml")
 CMAP, SCORE = Variable("cmap.amplitude", "mV", source="clinical"), Variable("alsfrs", source="clinical")
@@ -54,9 +56,11 @@ def test_patients_alone_are_taken_and_the_table_holds_their_correlation():
     assert (table.column("n")[0], table.column("r")[0], table.column("p")[0]) == (11, exact.r, exact.p)
     assert len(table.rows) == 4 and found.kind == "correlate" and found.exploratory
     assert table.column("slope_unit")[:2] == ["mV per ms", "points per ms"]
+    lead = "The clearest of 4 correlations in 11 people (als, visit v0): cmap.amplitude fell as T2/tibialis-anterior/right rose: r = -0."
+    assert found.summary[0].startswith(lead)
+    single = analyse(cohort, Options(variables=(T2.name,), against=(CMAP.name,), **FAST))
     assert (
-        "In 11 people (als, visit v0), cmap.amplitude fell as T2/tibialis-anterior/right rose: r = -0."
-        in found.summary[0]
+        single.summary[0].startswith("In 11 people (als, visit v0), cmap.amplitude fell") and len(single.summary) == 1
     )
     assert "95 % interval" in found.summary[0] and "W-EXPLORATORY" in codes(found)
 
@@ -156,6 +160,14 @@ def test_missing_values_and_what_does_not_vary_are_told_and_stay_empty():
     assert "9 of 11 people" in absent and "does not vary" in absent
 
 
+def test_people_without_a_group_are_left_out_and_named():
+    cohort = study()
+    people = {**cohort.people, "03": replace(cohort.people["03"], group="")}
+    found = analyse(replace(cohort, people=people), Options(**FAST))
+    assert found.table("correlations").column("n")[0] == 10
+    assert any(f.code == "W-ABSENT" and f.where == "sub-03" for f in found.findings)
+
+
 def test_visits_are_not_mixed_unless_within_people():
     cohort = study(visits=3)
     once = analyse(cohort, Options(**FAST))
@@ -168,6 +180,16 @@ def test_visits_are_not_mixed_unless_within_people():
     assert (table.column("people")[0], table.column("rows")[0], table.column("df")[0]) == (11, 33, 21)
     assert inside.summary[0].startswith("Within people") and any(s.startswith("Between people") for s in inside.summary)
     assert isinstance(inside.figures[0], Scatter) and len(set(inside.figures[0].group)) == 11
+
+
+def test_no_correlation_is_rounded_to_a_perfect_one():
+    assert [r_number(r) for r in (-0.997, 0.9997, 0.5, 1.0, -0.99999)] == [
+        "-0.997",
+        "0.9997",
+        "0.50",
+        "1.00",
+        "-1.0000",
+    ]
 
 
 def test_drawings_hold_every_pair_and_the_clearest_first():
