@@ -17,7 +17,8 @@ R = TypeVar("R")
 def each(work: Callable[[J], R], jobs: Sequence[J], nprocs: int) -> Iterator[tuple[J, R]]:
     """(job, what ``work`` made of it) as they end; ``work`` is a function of a module, ``jobs`` and results can be pickled.
 
-    An error of a job is raised here, E-MEMORY where a process was killed, and jobs that have not begun are then left undone. One job, or one process, stays in this one.
+    An error of a job is raised here, E-MEMORY where a process was killed, and jobs that have not begun are then left undone. One job, or
+    one process, stays in this one.
     """
     if nprocs < 2 or len(jobs) < 2:
         for job in jobs:
