@@ -59,7 +59,8 @@ class Told:
         return tuple(s for s in said if s)
 
     def _headline(self) -> str:
-        again = [row[-1] for row in bryan_paper.table(dict(self.groups), self.readings, self.pair, self.level).rows]
+        paper, _ = bryan_paper.tables(dict(self.groups), self.readings, self.pair, self.level)
+        again = paper.column("again")
         yes, no, rest = (again.count(word) for word in ("yes", "no", "not measured"))
         left = f"; {rest} could not be looked for" if rest else ""
         return f"Of the {len(again)} findings of Bryan et al. 1998, {yes} came up again and {no} did not{left}."
@@ -137,10 +138,12 @@ def _group_said(told: Told, one: Groups) -> str:
 
 
 def _sum_said(one: Explained) -> str:
-    what = "its change" if one.changes else "its spread"
-    return (f"What 1998 could not show: of global T2, {what} between {one.n} people ({one.who}) was {_percent(one.share[0])} % water T2, "
-            f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms a ms "
-            f"of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat.")  # fmt: skip
+    what = "how differently global T2 changed in" if one.changes else "the spread of global T2 between"
+    return (
+        f"What 1998 could not show: of {what} {one.n} people ({one.who}), {_percent(one.share[0])} % was water T2, "
+        f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms "
+        f"a ms of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat."
+    )
 
 
 def _r(one: Pair) -> str:
