@@ -207,6 +207,22 @@ def test_one_group_written_in_two_ways_is_never_compared_with_itself(tmp_path):
     )
 
 
+def test_a_group_of_one_with_nearly_the_name_of_another(tmp_path):
+    made = study(tmp_path, lambda s: s.people[-1].update(group="contrl"))
+    refused(asked(made, verb="group"), "E-PEOPLE", "group contrl", "write control in the table of people")
+
+
+def test_without_a_table_of_people_there_are_no_groups(tmp_path):
+    said = neuromyo("study", "group", study(tmp_path)["tables"])
+    refused(said, "E-STUDY", "participants.tsv by --people")
+
+
+def test_people_divided_by_commas(tmp_path):
+    made = study(tmp_path)
+    made["people"].write_text(made["people"].read_text().replace("\t", ","))
+    refused(asked(made), "E-TABLE", "participants.tsv: row 1", "tabs between the cells")
+
+
 def test_groups_whose_names_are_signs_alone_stay_apart(tmp_path):
     made = study(tmp_path, lambda s: [p.update(group="+" if p["group"] == "patient" else "-") for p in s.people])
     assert asked(made, "--reference", "-", verb="group").status == 0
