@@ -27,7 +27,8 @@ from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval
 from neuromyo.stats.kappa import never_disagreed
 
 Distance = Literal["nominal", "ordinal", "interval"]
-_DRAWS = 2000
+#: samples of cases behind an interval
+DRAWS = 2000
 
 
 def counts(readings: Sequence[Sequence[Hashable]], grades: Sequence[Hashable]) -> np.ndarray:
@@ -57,7 +58,7 @@ def _with_interval(given: np.ndarray, statistic: Callable[[np.ndarray], np.ndarr
         shares = given.sum(axis=0) / given.sum()
         chance = float((shares ** given.sum(axis=1).min()).sum())
         return Interval(value, never_disagreed(n, chance), 1.0, float(n))
-    drawn = given[np.random.default_rng(seed).integers(0, n, (_DRAWS, n))]
+    drawn = given[np.random.default_rng(seed).integers(0, n, (DRAWS, n))]
     values = statistic(drawn)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(values[np.isfinite(values)], [tail, 100 - tail])
