@@ -208,6 +208,19 @@ def test_pure_numbers_have_no_unit_and_calibrations_of_a_person_are_told_nowhere
     assert "FatT2/subject" in cohort.values and not said(cohort.findings, "FatT2")
 
 
+def test_one_region_drawn_twice_is_told_apart_among_many_that_were_not(tmp_path):
+    """What `run --regions` leaves: all muscle by the program and by a person, each single muscle by one of them."""
+    study = two_visits(2, 0, visits=("m0",))
+    whole = [
+        {**r, "region": "muscle", "region_source": who} for r in study.measured for who in ("compartments", "anna")
+    ]
+    study.measured += whole
+    cohort = cohort_of(study, tmp_path)
+    names = {v.name for v in cohort.variables if v.quantity == "T2" and v.side == "left"}
+    assert names == {"T2/tibialis-anterior/left", "T2[anna]/muscle/left", "T2[compartments]/muscle/left"}
+    assert not said(cohort.findings, "not all values")
+
+
 def test_sites_that_scan_otherwise_are_one_variable_and_told(tmp_path):
     study = two_visits(2, 0, visits=("m0",))
     for row in study.measured:
