@@ -196,7 +196,7 @@ def test_alpha_tells_the_measured_coverage_of_its_interval(n, told):
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 4, n)[:, None]
     grades = np.clip(truth + rng.integers(0, 2, (n, 3)), 0, 4)
-    found = agree.analyse(cohort(grades, ("A", "B", "C"), unit=""), agree.Options(kind="grades"))
+    found = agree.analyse(cohort(grades, ("A", "B", "C"), unit=""), Options(between="reader", kind="ordinal"))
     row = next(r for r in found.table("kappa").rows if r[1] == "all")
     assert told in row[-1] and told in " ".join(found.methods)
     assert (row[5] is None) == (n < 8)
