@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,12 @@ from neuromyo.core.errors import DataError, Finding
 #: days of a mean month and of a mean year, in which studies count
 MONTH_DAYS, YEAR_DAYS = 365.25 / 12, 365.25
 Source = Literal["imaging", "clinical", "made"]
+#: what people call measures and quantities; others are said as they are written
+_SPOKEN = {
+    "FF": "fat fraction", "CSA": "cross-section", "contractile_CSA": "contractile cross-section", "PD": "proton density",
+    "alsfrsr": "ALSFRS-R", "cmtns": "CMT neuropathy score", "disease": "disease", "grip": "grip", "mercuri": "Mercuri",
+    "mrcsum": "MRC sum score", "ncv": "nerve conduction", "sixmwt": "six-minute walk", "vitalcapacity": "vital capacity",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,38 @@ class Variable:
     def title(self) -> str:
         """Name and unit, as an axis has them."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def said(self) -> str:
+        """What it is, for a sentence: ``T2 of right tibialis anterior``, ``CMAP amplitude of right tibialis anterior``. What stands in
+        brackets in the name stays; the name itself where nothing is known but that."""
+        if not self.quantity:
+            return self.name
+        bracket = re.search(r"\[.*?\]", self.name)
+        what = self._what + (f" {bracket[0]}" if bracket else "")
+        side = self.side if self.side in ("left", "right", "midline") else ""
+        joined = {"mean": ", mean of both sides", "worse": ", worse side"}.get(self.side, "")
+        place = " ".join(word for word in (side, _spaced(self.structure)) if word)
+        the = "the " if self.structure.endswith(("nerve", "nerve-root", "plexus")) else ""
+        where = (f" of {the}{place}" if self.structure else f", {place}" if place else "") + joined
+        return what + where + (f", level {_spaced(self.level)}" if self.level else "")
+
+    @property
+    def axis(self) -> str:
+        """The same with its unit."""
+        return f"{self.said} ({self.unit})" if self.unit else self.said
+
+    @property
+    def _what(self) -> str:
+        quantity = _SPOKEN.get(self.quantity, _spaced(self.quantity))
+        if not self.measure:
+            return quantity
+        measure = _SPOKEN.get(self.measure, self.measure.upper())
+        return measure if self.quantity == self.measure else f"{measure} {quantity}"
+
+
+def _spaced(word: str) -> str:
+    return word.replace("-", " ").replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.options import check, option
 from neuromyo.study import agree_grades, agree_numbers
 from neuromyo.study.agree_readings import Readings, gather, readers_of
-from neuromyo.study.agree_words import counted, listed
+from neuromyo.study.said import listed, people
 
 TITLE = "Agreement of readers, scanners or repeats"
 #: fewer people than this suggest and do not show
@@ -142,7 +142,7 @@ def _few(read: Readings) -> Finding:
         "warn",
         "W-EXPLORATORY",
         read.variable.name,
-        f"{counted(read.n, 'person', 'people')} read",
+        f"{people(read.n)} read",
         consequence="the intervals are right for normal errors, but wide: they suggest, they do not show",
     )
 

@@ -10,9 +10,9 @@ from neuromyo.core.analysis import Cell, Chain, Figure, Table, columns
 from neuromyo.stats.coverage import coverage
 from neuromyo.stats.intervals import Interval
 from neuromyo.stats.paths import METHOD
-from neuromyo.study.agree_words import listed
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
+from neuromyo.study.said import listed
 
 if TYPE_CHECKING:
     from neuromyo.study.chain import Options

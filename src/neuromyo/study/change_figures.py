@@ -12,7 +12,7 @@ from neuromyo.stats.tipping import shifted
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit, people
+from neuromyo.study.said import capital, change_unit, people
 from neuromyo.study.missing_visits import Sensitivity
 from neuromyo.study.visits import Course
 
@@ -50,13 +50,13 @@ def courses(one: Course, number: int, options: Options) -> Courses:
     bars = f" Mean of a group: mixed model with {100 * options.level:g} % interval." if means else ""
     return Courses(
         f"change-courses-{number}",
-        f"Course of {one.variable.name}",
+        f"Course of {one.variable.said}",
         times[kept],
         one.values[kept],
         tuple(one.group[kept]),
         tuple(one.labels[k] for k in kept),
         axis,
-        one.variable.title,
+        one.variable.axis,
         means,
         ends,
         f"A line is a person ({counts}).{bars}",
@@ -85,7 +85,7 @@ def difference_forest(found: Found, number: int, options: Options) -> Forest:
     ]
     return Forest(
         f"change-difference-{number}",
-        f"{v.name}: change against that of {options.reference}",
+        f"{capital(v.said)}: change against that of {options.reference}",
         tuple(lines),
         f"difference in change ({change_unit(v.unit)})" if v.unit else "difference in change",
         0.0,
@@ -97,7 +97,7 @@ def difference_forest(found: Found, number: int, options: Options) -> Forest:
 def response_forest(all_found: Sequence[Found], options: Options) -> list[Forest]:
     """Response means of all variables and groups, which have no unit and hence one axis."""
     lines = [
-        Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.name}, {w.group} (n = {w.n})")
+        Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.said}, {w.group} (n = {w.n})")
         for f in all_found
         for w in f.within
         if w.visit == f.last and w.srm.known
@@ -122,7 +122,7 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
     result = f"change of {one.group}" + f" less that of {one.reference}" * bool(one.reference)
     return Curves(
         id,
-        f"{found.course.variable.name}: what missing values would have to be",
+        f"{capital(found.course.variable.said)}: what missing values would have to be",
         x,
         {result: at.value},
         f"shift of each missing person{unit}",

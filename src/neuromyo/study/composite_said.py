@@ -15,8 +15,8 @@ from neuromyo.stats import nested
 from neuromyo.stats.correlation import pearson
 from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.stats.nested import Nested
-from neuromyo.study.agree_words import listed, p_value
 from neuromyo.study.composite_people import A_MARKER, PEOPLE, Entered
+from neuromyo.study.said import listed, p_text
 
 if TYPE_CHECKING:
     from neuromyo.study.composite import Options
@@ -101,7 +101,7 @@ class Told:
         within = " within sites" if len(set(self.entered.site)) > 1 else ""
         value = (lambda x: f"{x:.2f}") if self.groups else (lambda x: f"{100 * x:.0f} %")
         said = f"{value(self.chance.value)} ({value(self.chance.low)} to {value(self.chance.high)})".replace("-", "−")
-        return f"With outcomes shuffled{within} the same procedure gave {said}; {p_value(self.found.p)}."
+        return f"With outcomes shuffled{within} the same procedure gave {said}; {p_text(self.found.p)}."
 
     def _calibrated(self) -> str:
         if not self.slope.known:
@@ -218,7 +218,7 @@ class Told:
                        "other sites, scanners and mixes of people may give less")]  # fmt: skip
         if self.found.p > 1 - self.options.level:
             out.append(Finding("warn", "W-CLOSE", "composite",
-                               f"the score does no better than chance is likely to ({p_value(self.found.p)})", "",
+                               f"the score does no better than chance is likely to ({p_text(self.found.p)})", "",
                                "its coefficients say nothing"))  # fmt: skip
         if len(set(self.entered.site)) > 1 and self.chance.value > _SITES[self.entered.kind]:
             out.append(Finding("warn", "W-CLOSE", "composite", "outcomes shuffled within sites are still predicted",

@@ -18,7 +18,7 @@ from neuromyo.stats.two_samples import welch
 from neuromyo.study.change_columns import cell
 from neuromyo.study.change_models import mean_of
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit, number, p_text
+from neuromyo.study.said import capital, change_unit, number, p_text
 from neuromyo.study.visits import Course
 
 #: fewer levels are so many variables, not a profile
@@ -229,7 +229,7 @@ def _said(t: Tested, options: Options) -> str:
     )
     runs = stretches(np.nan_to_num(t.test.adjusted, nan=1.0) < 1 - options.level)
     if not runs:
-        least = p_text(t.test.anywhere) or "p not known"
+        least = p_text(t.test.anywhere)
         return f"Nowhere could it be shown that {what} (n = {t.n}; smallest {least}, all levels counted)."
     unit = change_unit(t.profile.courses[0].variable.unit)
     parts = []
@@ -240,4 +240,4 @@ def _said(t: Tested, options: Options) -> str:
             f"{ends} (most clearly {number(t.means[best].value, unit=unit, sign=True)} at {t.profile.courses[best].variable.level}, "
             f"{p_text(float(t.test.adjusted[best]))})"
         )
-    return f"{what[0].upper()}{what[1:]} at {'; '.join(parts)} (n = {t.n}, all levels counted)."
+    return f"{capital(what)} at {'; '.join(parts)} (n = {t.n}, all levels counted)."
