@@ -84,8 +84,8 @@ def _refusal(name: str, labels: tuple[str, ...], readers: tuple[str, ...], value
     for j, reader in enumerate(readers):
         missing = [p for p, x in zip(labels, values[:, j], strict=True) if np.isnan(x)]
         endless = [p for p, x in zip(labels, values[:, j], strict=True) if np.isinf(x)]
-        said += [f"{word} {reader} has none of {labels(missing)}"] * bool(missing)
-        said += [f"{word} {reader} has a number that is not finite of {labels(endless)}"] * bool(endless)
+        said += [f"{word} {reader} has none of {subjects(missing)}"] * bool(missing)
+        said += [f"{word} {reader} has a number that is not finite of {subjects(endless)}"] * bool(endless)
     return DataError(
         "E-REPEATS",
         where=name,
@@ -125,7 +125,7 @@ def _told(
                 "note",
                 "N-STUDY",
                 name,
-                f"{people(len(never))} of the study without any reading: {labels(never)}",
+                f"{people(len(never))} of the study without any reading: {subjects(never)}",
             )
         )
     return tuple(found)

@@ -12,8 +12,8 @@ from neuromyo.stats.tipping import shifted
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
-from neuromyo.study.said import capital, change_unit, people
 from neuromyo.study.missing_visits import Sensitivity
+from neuromyo.study.said import capital, change_unit, people
 from neuromyo.study.visits import Course
 
 #: variables whose courses are drawn; further ones stand in the tables

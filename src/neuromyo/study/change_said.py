@@ -65,7 +65,11 @@ def _overall(all_found: Sequence[Found], clear: int, options: Options) -> str:
     what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
     after = "" if options.correction == "none" else f", corrected for {len(all_found)} variables"
     many = "none" if clear == 0 else str(clear)
-    rest = "" if clear == len(all_found) else "; the others by no more than chance would have it, which does not show that they are alike"
+    rest = (
+        ""
+        if clear == len(all_found)
+        else "; the others by no more than chance would have it, which does not show that they are alike"
+    )
     rest = rest if clear else ", which does not show that nothing happened"
     return f"Of {len(all_found)} variables {many} {what} (p < {alpha_text(options.level)}{after}){rest}."
 

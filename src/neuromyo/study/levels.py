@@ -34,6 +34,11 @@ class Profile:
     unit: str
 
     @property
+    def said(self) -> str:
+        """What was measured, in words."""
+        return replace(self.courses[0].variable, level="").said
+
+    @property
     def name(self) -> str:
         """Without level."""
         v = self.courses[0].variable
@@ -210,7 +215,7 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
     counts = ", ".join(f"{t.group} {t.n}" for t in tested if not t.reference)
     return Along(
         f"change-along-{k}",
-        f"Change of {profile.name} along the nerve",
+        f"Change of {profile.said} along the nerve",
         profile.places,
         {g: (m[0], m[1], m[2]) for g, m in own.items()},
         significant,
@@ -223,9 +228,9 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
 
 def _said(t: Tested, options: Options) -> str:
     what = (
-        f"the change of {t.profile.name} along the nerve differs between {t.group} and {t.reference}"
+        f"the change of {t.profile.said} along the nerve differs between {t.group} and {t.reference}"
         if t.reference
-        else f"{t.profile.name} changes along the nerve in {t.group}"
+        else f"{t.profile.said} changes along the nerve in {t.group}"
     )
     runs = stretches(np.nan_to_num(t.test.adjusted, nan=1.0) < 1 - options.level)
     if not runs:

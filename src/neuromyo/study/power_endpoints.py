@@ -158,7 +158,7 @@ def _pairs(
             "warn",
             "W-ABSENT",
             name,
-            f"{people(len(gone))} without both visits left out: {labels(gone)}",
+            f"{people(len(gone))} without both visits left out: {subjects(gone)}",
             consequence="if those who changed most are missing, the trial is planned too large, or too small",
         )
     ] * bool(gone)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
+from neuromyo.core.analysis import FEW, few
 from neuromyo.core.errors import Finding
 from neuromyo.stats.sample_size import MOST, treated
 from neuromyo.study.power_endpoints import EVERYBODY
 from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together
 from neuromyo.study.power_tables import label, mean_interval, name, screened, srm_interval
-from neuromyo.study.said import capital, estimate, number, percent, shortened
-
-#: a standard deviation from fewer people than this is not known well enough to plan by
-FEW = 20
+from neuromyo.study.said import capital, estimate, number, people, percent, shortened
 
 
 def arms(n0: int, n1: int) -> str:
@@ -73,9 +71,7 @@ def _spread(s: Sized, options: Options) -> str:
 def _pilot(s: Sized, options: Options) -> str:
     one = s.endpoint
     if not isfinite(s.sd_limit):
-        return (
-            f"{capital(label(one))}: how sure the standard deviation is cannot be told without the number of people behind it."
-        )
+        return f"{capital(label(one))}: how sure the standard deviation is cannot be told without the number of people behind it."
     then = arms(s.n0_limit, treated(s.n0_limit, options.ratio)) if s.n0_limit else _too_many()
     sure = (
         f"; as planned, the power to be expected, given what the pilot leaves open, is {percent(round(s.assurance, 3))} (assurance)"
@@ -94,8 +90,8 @@ def _simulated(s: Sized) -> str:
     if sim is None:
         return ""
     return (
-        f"{capital(label(s.endpoint))}: of {sim.repeats:,} simulated trials {100 * sim.power:.1f} % were significant (Monte Carlo standard error "
-        f"{100 * sim.se:.1f} points); the formula says {100 * s.reached:.1f} %."
+        f"{capital(label(s.endpoint))}: of {sim.repeats:,} simulated trials {100 * sim.power:.1f} % were significant (Monte Carlo standard "
+        f"error {100 * sim.se:.1f} points); the formula says {100 * s.reached:.1f} %."
     )
 
 
@@ -142,7 +138,7 @@ def findings(found: Sequence[Sized], options: Options) -> list[Finding]:
                     "warn",
                     "W-EXPLORATORY",
                     name(one),
-                    f"the standard deviation is known from {one.n} people only",
+                    f"the standard deviation is known from {people(one.n)}: {few()}",
                     "plan for its upper limit, or re-estimate it during the trial without unblinding",
                     f"the upper limit is {s.sd_limit / one.sd:.2f} times the estimate",
                 )

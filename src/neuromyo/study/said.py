@@ -87,7 +87,7 @@ def r_number(r: float) -> str:
     """A correlation with two decimals; more where two would make a perfect one of one that is none: ``−0.997``."""
     if not isfinite(r):
         return UNKNOWN
-    places = next((n for n in (2, 3, 4) if abs(r) == 1 or abs(round(r, n)) < 1), 4)
+    places = next((n for n in (2, 3, 4) if abs(r) >= 1 or abs(round(r, n)) < 1), 4)
     text = f"{r:.{places}f}"
     return minus(text if text.strip("-0.") else text.lstrip("-"))
 
@@ -135,7 +135,7 @@ def people(n: int) -> str:
     return counted(n, "person", "people")
 
 
-def labels(of: Sequence[str]) -> str:
+def subjects(of: Sequence[str]) -> str:
     """``sub-01, sub-02``: all of them."""
     return ", ".join(f"sub-{p}" for p in of)
 
