@@ -163,7 +163,7 @@ def test_a_clinical_unit_that_is_not_stated_is_not_guessed(tmp_path):
 def test_the_same_table_twice(tmp_path):
     made = study(tmp_path)
     said = neuromyo("study", "fakery", made["tables"], made["tables"], "--people", made["people"])
-    refused(said, "E-REPEATS", "sub-p01, ses-m0", "give each table once")
+    refused(said, "E-REPEATS", "sub-p01, ses-m0", "run/measurements.tsv, row 2", "give each table once")
 
 
 def test_two_scans_of_one_person_are_not_averaged(tmp_path):

@@ -164,6 +164,48 @@ def test_blinded_tables_hold_no_label_group_or_visit_and_the_key_is_the_owners(t
     assert key["days"]["p01"] == {"m0": 0.0, "m4": 120.0}
 
 
+def test_heights_keep_their_unit_and_no_word_of_groups_gets_out(tmp_path):
+    study = two_visits(2, 2)
+    for person in study.people:
+        person["height"] = 171
+    made = study.write(tmp_path / "source")
+    about = {"height": {"Units": "cm"}, "group": {"Levels": {"patient": "ALS", "control": "healthy"}}}
+    (made["bids"] / "participants.json").write_text(json.dumps(about))
+    neuromyo("study", "blind", made["tables"], "--people", made["bids"], "-o", tmp_path / "b", "--seed", 1)
+    assert json.loads((tmp_path / "b/participants.json").read_text()) == {"height": {"Units": "cm"}}
+    (tmp_path / "plan.toml").write_text(PLAN)
+    neuromyo("study", "plan", "seal", tmp_path / "plan.toml", "-o", tmp_path / "l.json")
+    assert (
+        neuromyo(
+            "study",
+            "unblind",
+            tmp_path / "l.json",
+            tmp_path / "b",
+            "--key",
+            tmp_path / "b-key.json",
+            "-o",
+            tmp_path / "open",
+        ).status
+        == 0
+    )
+    assert json.loads((tmp_path / "open/participants.json").read_text()) == about
+
+
+def test_a_line_slipped_in_before_the_seal_is_seen(tmp_path):
+    """The chain made whole again around a line that was not there when the plan was sealed."""
+    from dataclasses import replace
+
+    from neuromyo.pipeline import study_audit
+
+    paths = study(tmp_path)
+    first, seal = study_audit.verify(paths.trail)
+    slipped = study_audit.Line(2, first.hash, "checked", "x", "2020-01-01T00:00:00Z")
+    chain = [first, slipped, replace(seal, n=3, previous=slipped.hash)]
+    paths.trail.write_bytes(b"".join(line.written() for line in chain))
+    assert neuromyo("study", "plan", "audit", paths.trail).status == 0  # a whole chain, yet not the one that was sealed
+    refused(run(paths), "another line before it")
+
+
 def test_another_seed_codes_otherwise_and_the_same_alike(tmp_path):
     made = two_visits(5, 3).write(tmp_path / "source")
     keys = []

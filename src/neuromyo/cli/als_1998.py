@@ -24,6 +24,9 @@ Clinical = Annotated[
 ]
 Sides = Annotated[str, typer.Option("--sides", help="each, mean (of both), left, right.")]
 Visits = Annotated[list[str] | None, typer.Option("--visits", metavar="LABEL=MONTHS", help="When visits were; repeat.")]
+KeepDoubtful = Annotated[
+    bool, typer.Option("--keep-doubtful", help="Keep values in doubt; T2 of two echoes always is, its noise unknown.")
+]
 Simulate = Annotated[
     bool,
     typer.Option("--simulate", help="Make the cohort: paint, scan, draw, measure.", rich_help_panel=_SIMULATION),
@@ -50,6 +53,7 @@ def _analysis(
     clinical: Clinical = None,
     sides: Sides = "each",
     visits: Visits = None,
+    keep_doubtful: KeepDoubtful = False,
     simulate: Simulate = False,
     tables_only: TablesOnly = False,
     only: Only = None,
@@ -67,7 +71,12 @@ def _analysis(
     if not simulate:
         _not_simulated(tables, clinical, {"--tables-only": tables_only, "--only": only, "--snr": snr})
         asked = studying.StudyRequest(
-            tuple(tables or ()), people, tuple(clinical or ()), sides, visits=tuple(visits or ())
+            tuple(tables or ()),
+            people,
+            tuple(clinical or ()),
+            sides,
+            visits=tuple(visits or ()),
+            keep_doubtful=keep_doubtful,
         )
         said(job.on_tables(asked, given, out))
         return 0

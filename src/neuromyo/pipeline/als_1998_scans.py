@@ -5,7 +5,8 @@
     OUT/regions/sub-X/ses-Y/anat     tibialis anterior, as `neuromyo run --regions` wants it
 
 The muscle is drawn twice over: the reader's outline is carried to each scan by registration (`segment transfer`), and of what lies in
-it only muscle is kept (`segment compartments`), so that the fat in place of a wasted muscle does not count as muscle. The reader's
+it only muscle is kept (`segment compartments`), so that the fat in place of a wasted muscle does not count as muscle. In the outermost
+slices the muscle is all but tendon, and is left out: what reaches the end of a stack counts as cut off. The reader's
 drawing is the truth of that one leg, which stands for a careful drawing by hand; no other truth is used.
 
 A visit that is finished has a file `painted.json`, written last: what is there already is not made again.
@@ -146,6 +147,7 @@ def draw(visit: Visit) -> None:
     outline, tissue = (masks.open_masks(Path(f"{one.prefix}_dseg.nii.gz")) for one in asked)
     drawn = _index(outline, legs.MUSCLE, visit.label)
     muscle = (outline.volume == drawn) & (tissue.volume == _index(tissue, "muscle", visit.label))
+    np.moveaxis(muscle, outline.grid.slice_axis, 0)[[0, -1]] = False
     region = next(r for r in outline.regions if r.index == drawn)
     visit.regions.parent.mkdir(parents=True, exist_ok=True)
     prefix = Path(str(visit.regions).removesuffix("_dseg.nii.gz"))

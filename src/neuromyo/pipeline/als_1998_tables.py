@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuromyo.biomarkers import t1_two_tr
 from neuromyo.core.measurements import Measurements
 from neuromyo.io import dictionary, phenotype_write, store, table
 from neuromyo.io.phenotype import Entry
@@ -75,6 +76,14 @@ def as_measured(
                 for q, b, unit, how, value in values
             ]
     return Measurements.of(rows)
+
+
+def of_1998(measured: Measurements) -> Measurements:
+    """The rows of the muscle that is analysed, global T2 by the two echoes of 1998 only: the train of today has one as well."""
+    muscle = measured.where(region=legs.MUSCLE)
+    today = [b == "t2-mono" and t1_two_tr.LONG not in a
+             for b, a in zip(muscle.columns["biomarker"], muscle.columns["acquisition"], strict=True)]  # fmt: skip
+    return Measurements({name: column[~np.array(today, dtype=bool)] for name, column in muscle.columns.items()})
 
 
 def chosen(made: MadeCohort, people: int | None) -> list[int]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.measurements import COLUMNS
-from neuromyo.io import phenotype_write, store, table
+from neuromyo.io import phenotype_write, sidecar, store, table
 from neuromyo.io.files import printable, read_small
 from neuromyo.io.phenotype import Entry, merged
 from neuromyo.io.together import all_or_none, refuse_unwritable
@@ -26,13 +26,13 @@ from neuromyo.pipeline import study_clinical, study_measured, study_people, stud
 
 #: columns of the table of people that stay readable
 _KEPT = ("age", "sex", "site", "height", "weight")
-_MEASURED, _PEOPLE = "measurements.tsv", "participants.tsv"
+_MEASURED, _PEOPLE, _ABOUT = "measurements.tsv", "participants.tsv", "participants.json"
 
 
 @dataclass(frozen=True)
 class Key:
     """Who is who. ``people``: code -> label; ``visits``: code of a person -> code of a visit -> label; ``groups``: letter -> group;
-    ``days``: label -> visit -> days since the first, where known; ``roster``: the table of people as it was (header, rows);
+    ``days``: label -> visit -> days since the first, where known; ``roster``: the table of people as it was, ``about``: its JSON;
     ``files``: blinded file -> SHA-256; ``sources``: table -> SHA-256."""
 
     people: Mapping[str, str]
@@ -40,6 +40,7 @@ class Key:
     groups: Mapping[str, str]
     days: Mapping[str, Mapping[str, float]]
     roster: tuple[tuple[str, ...], ...]
+    about: Mapping[str, Any]
     files: Mapping[str, str]
     sources: Mapping[str, str]
     seed: int
@@ -91,14 +92,14 @@ def blind(tables: Sequence[Path], people: Path, clinical: Sequence[Path], out: P
     with all_or_none():
         files = {_MEASURED: _write_measured(out, frame, codes, coded)}
         files |= {_PEOPLE: _write_people(out, header, rows, codes, letters, {w: p.group for w, p in known.items()})}
-        units = study_people.file_of(people).with_suffix(".json")
-        if units.is_file():  # without it nobody knows the unit of height
-            files |= {"participants.json": store.write_bytes(out / "participants.json", units.read_bytes())}
+        about = _about(people)
+        if about:
+            files |= {_ABOUT: store.write_json(out / _ABOUT, {c: said for c, said in about.items() if _stays(c)})}
         files |= _write_clinical(out, readings, codes, coded)
         held = {
             "schema": 1, "seed": seed, "people": {c: w for w, c in codes.items()}, "groups": {x: g for g, x in letters.items()},
             "visits": {codes[w]: {c: v for v, c in m.items()} for w, m in coded.items()}, "days": _days(seen, calendar),
-            "roster": [header, *rows], "files": files, "sources": _sources(tables, people),
+            "roster": [header, *rows], "about": about, "files": files, "sources": _sources(tables, people),
         }  # fmt: skip
         text = json.dumps(held, indent=1, sort_keys=True, ensure_ascii=False)
         store.write_stream(place, [text.encode("utf-8"), b"\n"], mode=0o600)
@@ -111,7 +112,9 @@ def load(path: Path) -> Key:
     try:
         held = json.loads(raw)
         roster = tuple(tuple(str(c) for c in row) for row in held["roster"])
-        if not all(isinstance(held[k], dict) for k in ("people", "visits", "groups", "days", "files", "sources")):
+        if not all(
+            isinstance(held[k], dict) for k in ("people", "visits", "groups", "days", "about", "files", "sources")
+        ):
             raise TypeError
         return Key(
             held["people"],
@@ -119,6 +122,7 @@ def load(path: Path) -> Key:
             held["groups"],
             held["days"],
             roster,
+            held["about"],
             held["files"],
             held["sources"],
             held["seed"],
@@ -161,8 +165,8 @@ def decode(folder: Path, key: Key, out: Path) -> None:
             (out / name).with_suffix(".json").write_bytes((folder / name).with_suffix(".json").read_bytes())
     header, *rows = key.roster
     table.write_tsv(out / _PEOPLE, header, rows)
-    if "participants.json" in key.files:
-        (out / "participants.json").write_bytes((folder / "participants.json").read_bytes())
+    if key.about:
+        store.write_json(out / _ABOUT, dict(key.about))
 
 
 def _decode_table(source: Path, target: Path, key: Key, who: str, when: str, sub: str, ses: str) -> None:
@@ -237,7 +241,7 @@ def _write_people(
     letters: Mapping[str, str],
     groups: Mapping[str, str],
 ) -> str:
-    kept = [i for i, c in enumerate(header) if c.casefold() in _KEPT or c.casefold().startswith(("height_", "weight_"))]
+    kept = [i for i, c in enumerate(header) if _stays(c)]
     made = []
     for row in rows:
         who = row[0].removeprefix("sub-")
@@ -259,6 +263,17 @@ def _write_clinical(
         ]
         files |= phenotype_write.write(out, same[0].measure, sorted(made, key=lambda e: (e.participant, e.session)))
     return files
+
+
+def _stays(column: str) -> bool:
+    """Whether a column of the table of people stays readable."""
+    return column.casefold() in _KEPT or column.casefold().startswith(("height_", "weight_"))
+
+
+def _about(people: Path) -> dict[str, Any]:
+    """The JSON beside the table of people: without it nobody knows the unit of height."""
+    path = study_people.file_of(people).with_suffix(".json")
+    return sidecar.read_json(path, printable(path.name)) if path.is_file() else {}
 
 
 def _days(seen: Mapping[str, Sequence[str]], calendar: study_time.Calendar) -> dict[str, dict[str, float]]:

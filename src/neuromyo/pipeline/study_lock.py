@@ -122,6 +122,13 @@ def in_trail(lock: Lock, trail: Path) -> tuple[tuple[Line, ...], Line]:
     if mine is None:
         raise _refused(name, f"a line that this plan was sealed ({lock.seal[:12]}...)", f"none in {len(lines)} lines",
                        "give the trail of this plan by --trail; without it nobody can tell that it was sealed first")  # fmt: skip
+    if mine.previous != lock.trail:
+        raise _refused(
+            f"{name}, line {mine.n}",
+            "the line of the seal right after the lines that were there when it was sealed",
+            "another line before it",
+            "a line was added before the seal; restore the trail from a copy",
+        )
     for line in lines[: mine.n - 1]:
         if line.action in ("sealed", "unblinded"):
             raise _refused(f"{name}, line {line.n}", "nothing sealed or unblinded before this plan", f"{line.action} earlier",

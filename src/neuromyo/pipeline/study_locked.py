@@ -75,7 +75,7 @@ def run(request: LockedRequest) -> Done:
         inputs = study_run.hashes(reading) if request.key is None else study_lock.hashes(request.tables[0])
     _all_there(plan, cohort)
     told = [*(f"stated: {d}" for d in request.deviations), *changed, *_detected(lock, plan, cohort, request)]
-    done = _results(plan, lock, cohort, told, inputs)
+    done = _results(plan, lock, cohort, told, inputs, "" if request.deviations else "say why by --deviation")
     files = study_run.written(request.out, done)
     results = study_audit.digest(study_out.plain(study_out.numbers(done)))
     study_audit.add(
@@ -177,11 +177,13 @@ def _unblinded(lock: Lock, tables: Path) -> dict[str, str]:
     return {"seal": lock.seal, "data": study_audit.digest(study_lock.hashes(tables))}
 
 
-def _results(plan: Plan, lock: Lock, cohort: Cohort, told: Sequence[str], inputs: Mapping[str, str]) -> Results:
+def _results(
+    plan: Plan, lock: Lock, cohort: Cohort, told: Sequence[str], inputs: Mapping[str, str], remedy: str
+) -> Results:
     found = [_one(item, cohort) for item in plan.items]
     analyses = tuple(a for a, _ in found)
     first = study_primary.outcomes(plan, analyses, lock.seal, len(told))
-    findings = tuple(Finding("warn", "W-DEVIATION", "plan", said) for said in told)
+    findings = tuple(Finding("warn", "W-DEVIATION", "plan", said, remedy) for said in told)
     used = ({}, *(o for _, o in found))
     provenance = {"plan": lock.plan.hash, "seal": lock.seal, "deviations": list(told), "criteria": plan.criteria}
     results = study_run.assembled(plan.title, (first, *analyses), used, cohort, findings, provenance)

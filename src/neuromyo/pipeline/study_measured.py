@@ -36,7 +36,10 @@ def read(paths: Sequence[Path], keep: Sequence[str] = ()) -> Frame:
     if not paths:
         raise OptionError("E-STUDY", where="TABLES", needed="a table of measurements, or the folder of a run", found="none",
                           remedy="name measurements.tsv of your run")  # fmt: skip
-    frame = pd.concat([_frame(file_of(path), keep) for path in paths], ignore_index=True)
+    files = [file_of(path) for path in paths]
+    alike = len({file.name for file in files}) < len(files)  # runs all call their table so: say whose
+    called = [printable(f"{file.absolute().parent.name}/{file.name}" if alike else file.name) for file in files]
+    frame = pd.concat([_frame(file, name, keep) for file, name in zip(files, called, strict=True)], ignore_index=True)
     return frame[(frame["slice"] == "") & ~frame["statistic"].isin(SPREAD)].reset_index(drop=True)
 
 
@@ -51,10 +54,9 @@ def file_of(path: Path) -> Path:
     return inside
 
 
-def _frame(path: Path, keep: Sequence[str]) -> Frame:
+def _frame(path: Path, name: str, keep: Sequence[str]) -> Frame:
     import pandas as pd
 
-    name = printable(path.name)
     columns = table.read_tsv(path)
     _refuse_other(columns, name)
     n = len(columns["value"])

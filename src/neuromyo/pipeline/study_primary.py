@@ -9,6 +9,7 @@ import numpy as np
 from neuromyo.core.analysis import Analysis, Cell, Table, columns
 from neuromyo.core.errors import DataError
 from neuromyo.pipeline.study_plan import Item, Plan
+from neuromyo.stats import multiplicity
 
 _WORDS = {
     "none": "without a correction: there is one",
@@ -56,16 +57,10 @@ def outcomes(plan: Plan, found: Sequence[Analysis], seal: str, deviations: int) 
 
 
 def correct(p: np.ndarray, how: str) -> np.ndarray:
-    """(n,) p values corrected: Bonferroni n p; Holm max over smaller ones of (n - rank) p; at most 1, NaN stays and does not count."""
-    out = np.array(p, dtype=float)
-    finite = np.flatnonzero(np.isfinite(out))
-    n = len(finite)
+    """(n,) p values corrected, at most 1; NaN stays and does not count."""
     if how == "bonferroni":
-        out[finite] = np.minimum(out[finite] * n, 1.0)
-    elif how == "holm" and n:
-        order = finite[np.argsort(out[finite], kind="stable")]
-        out[order] = np.minimum(np.maximum.accumulate(out[order] * (n - np.arange(n))), 1.0)
-    return out
+        return np.minimum(p * np.isfinite(p).sum(), 1.0)
+    return multiplicity.adjust(p, how)
 
 
 def _outcomes(item: Item, one: Analysis) -> list[tuple[str, Cell]]:

@@ -195,7 +195,7 @@ def files(analyses: Sequence[Analysis]) -> dict[str, str]:
     for one, stems in zip(analyses, _stems(analyses), strict=True):
         for t in one.tables:
             out[f"tables/{stems['table ' + t.id]}.tsv"] = study_tables.tsv(t)
-            out[f"tables/{stems['table ' + t.id]}.json"] = study_tables.as_json(t)
+            out[f"tables/{stems['table ' + t.id]}.json"] = study_tables.dictionary(t)
         for f in one.figures:
             out[f"figures/{stems['figure ' + f.id]}.svg"] = standalone(f, groups)
     out["methods.md"] = methods(analyses)

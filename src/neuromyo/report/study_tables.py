@@ -201,7 +201,7 @@ def tsv(table: Table) -> str:
     """Tab-separated, ten digits, ``n/a`` for missing; no text that a spreadsheet would take for a formula."""
     lines = ["\t".join(file_cell(c.name, table.id) for c in table.columns)]
     lines += [
-        "\t".join(file_cell(_finite(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
+        "\t".join(file_cell(_worded(v), f"{table.id}, {c.name}") for c, v in zip(table.columns, row, strict=True))
         for row in table.rows
     ]
     return "\n".join(lines) + "\n"
@@ -221,10 +221,23 @@ def as_json(table: Table) -> str:
     return json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def dictionary(table: Table) -> str:
+    """The data dictionary that lies beside a table's file, as BIDS has them: what each column means, with its unit."""
+    about = {c.name: {"Description": c.meaning} | ({"Units": c.unit} if c.unit else {}) for c in table.columns}
+    held = {"Title": table.title} | ({"Note": table.note} if table.note else {}) | about
+    return json.dumps(held, indent=2, ensure_ascii=False) + "\n"
+
+
 def _finite(value: Cell) -> Cell:
     """NaN and infinity as missing, NumPy's numbers as Python's."""
     value = _plain(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _worded(value: Cell) -> Cell:
+    """Infinity, which an interval may reach, in words; tables have no number for it."""
+    value = _plain(value)
+    return ("inf" if value > 0 else "-inf") if isinstance(value, float) and math.isinf(value) else value
 
 
 def _plain(value: Cell) -> Cell:

@@ -34,7 +34,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from neuromyo.stats import penalised
+from neuromyo.stats import bootstrap, penalised
 from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval
 
 Kind = Literal["groups", "number"]
@@ -162,13 +162,15 @@ def explained(found: Nested) -> float:
 
 
 def explained_interval(found: Nested, repeats: int, seed: int, level: float = LEVEL) -> Interval:
-    """R^2 with a percentile interval by drawing people with their errors; like `auc` it takes the predictions as given."""
-    miss, plain = (((found.y - v) ** 2).mean(axis=0) for v in (found.prediction, found.others_mean))
-    n = len(miss)
-    times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=repeats)
-    drawn = 1 - (times @ miss) / (times @ plain)
-    low, high = np.quantile(drawn, [(1 - level) / 2, 0.5 + level / 2])
-    return Interval(float(1 - miss.sum() / plain.sum()), float(low), float(high), np.inf)
+    """R^2 with its interval by drawing people with their errors (``bca-t`` of `neuromyo.stats.bootstrap`); like `auc` it takes the
+    predictions as given."""
+    errors = np.column_stack([((found.y - v) ** 2).mean(axis=0) for v in (found.prediction, found.others_mean)])
+
+    def share(drawn: np.ndarray) -> np.ndarray:
+        miss, plain = drawn.sum(axis=-2).T
+        return 1 - miss / plain
+
+    return bootstrap.bca(share, errors, repeats, seed, level, expand=True)
 
 
 def calibration_slope(found: Nested, level: float = LEVEL) -> Interval:

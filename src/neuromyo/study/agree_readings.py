@@ -9,7 +9,7 @@ import numpy as np
 
 from neuromyo.core.cohort import Cohort, Variable
 from neuromyo.core.errors import DataError, Finding
-from neuromyo.study.said import listed, people
+from neuromyo.study.said import listed, people, subjects
 
 
 @dataclass(frozen=True, eq=False)

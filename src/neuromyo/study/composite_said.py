@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: with outcomes shuffled within sites, more than this says that sites differ in both markers and outcome
 _SITES = {"groups": 0.56, "number": 0.02}
+#: how often nominal 95 % intervals held the truth of the score (tests/physics/test_study_size_composite.py, 1,000 studies each)
+_HELD = {"groups": "that of the area held the truth in 95 % of simulated studies of 40 people and in 94 % of 60",
+         "number": "that of R2 held the truth in 87 % of simulated studies of 40 people and in 92 % of 60: rather too short"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +98,8 @@ class Told:
             return (f"A score of {markers} told {n1} people ({e.compared}) from {n0} ({e.reference}) with an area under the ROC curve of "
                     f"{area} in people it had not seen; 0.5 is chance.")  # fmt: skip
         unit = e.outcome.unit if e.outcome else ""
-        return (f"A score of {markers} explained {shares(self.main, level)} of the differences in {what} "
-                f"among {len(e.y)} people ({e.compared}) it had not seen; its mean error was {estimate(self.error, unit, level)}.")  # fmt: skip
+        return (f"A score of {markers} explained {shares(self.main, level)} of the differences in {what} among "
+                f"{len(e.y)} people ({e.compared}) it had not seen; its mean error was {estimate(self.error, unit, level)}.")  # fmt: skip
 
     def _by_chance(self) -> str:
         within = " within sites" if len(set(self.entered.site)) > 1 else ""
@@ -151,7 +154,7 @@ class Told:
             r = pearson(self.score, self.entered.y, self.options.level)
             rows += [("mean absolute error", *_cells(self.error), unit, "people not seen"),
                      ("r", *_cells(Interval(r.r, r.low, r.high, r.df)), "", "predicted with measured, people not seen")]  # fmt: skip
-        note = f"{100 * self.options.level:g} % intervals; they take the scores as given, and are rather too narrow for another study"
+        note = f"{100 * self.options.level:g} % intervals; {_HELD[self.entered.kind]}"
         return Table("composite-performance", "How well the score does", cols, tuple(rows), note)
 
     def _seen(self) -> float:
@@ -235,7 +238,7 @@ class Told:
         alike = "group and site" if self.groups else "site and outcome"
         measure = ("the area under the ROC curve, of pairs within folds (LeDell et al. 2015, doi:10.1214/15-EJS1035), with the interval of "
                    "DeLong et al. (1988, doi:10.2307/2531595) on the logit scale" if self.groups else
-                   f"R2, with a percentile interval of {o.repeats} samples of people")  # fmt: skip
+                   f"R2, with a bias-corrected and accelerated interval of {o.repeats} samples of people")  # fmt: skip
         return (
             f"A score was made from {len(e.markers)} markers by {law}, and judged by nested cross-validation (Varma and Simon 2006, "
             f"doi:10.1186/1471-2105-7-91): {o.folds} folds of people, alike in {alike}, with the penalty chosen by {o.folds} inner folds "

@@ -12,14 +12,17 @@ from scipy import stats
 from neuromyo.core.errors import Finding
 from neuromyo.stats.normality import skewness
 from neuromyo.stats.two_samples import spreads_differ, without_each
+from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_tests import Comparison
-from neuromyo.study.said import alpha_text, minus, p_text, some
+from neuromyo.study.said import alpha_text, listed, minus, p_text, some
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Compared
 
 #: p of the tests of skewness, of one value far out, and of unequal spreads with the ratio of these: from here on it is told
 SKEWED, OUTLYING, UNEQUAL, RATIO = 0.02, 0.02, 0.05, 2.0
+#: p of one slope for both groups, the same
+SLOPES = 0.01
 _ONE_SPREAD = "Welch's t and the permutation test allow for that; Mann-Whitney, ANCOVA and Hedges g take one spread"
 
 
@@ -35,6 +38,16 @@ def of_one(found: Compared, c: Comparison) -> Iterator[Finding]:
     yield from _spread(c, where)
     yield from _influence(c, where, found.options.level)
     yield from _close(c, where, found.options.level)
+    if c.adjusted and c.adjusted.slopes < SLOPES:
+        held = listed(titled(found.covariates.names))
+        yield warn(
+            "W-CLOSE",
+            where,
+            f"{held} {'go' if len(found.covariates.names) > 1 else 'goes'} with the value otherwise in {c.compared} than in {c.reference} "
+            f"({p_text(c.adjusted.slopes)})",
+            "draw both groups against it",
+            "the difference at the same covariates is that at their mean, and another elsewhere",
+        )
     if c.ranks.tied > 0.5:
         yield warn(
             "W-TIES",

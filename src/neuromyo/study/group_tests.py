@@ -10,11 +10,11 @@ import numpy as np
 from neuromyo.core.cohort import Variable
 from neuromyo.stats.effect_size import Effect, effect, glass_delta
 from neuromyo.stats.intervals import Interval
-from neuromyo.stats.linear import Ancova, ContrastTest, ancova, full_rank
+from neuromyo.stats.linear import Ancova, ContrastTest, ancova, full_rank, least_squares
 from neuromyo.stats.permutation import PermutationP, freedman_lane_draws, two_sample
 from neuromyo.stats.ranks import BrunnerMunzel, RankTest, brunner_munzel, mann_whitney
 from neuromyo.stats.two_samples import TTest, welch
-from neuromyo.study.group_covariates import Covariates, titled
+from neuromyo.study.group_covariates import LEAST_DF, Covariates, titled
 from neuromyo.study.group_people import Setting
 
 
@@ -29,12 +29,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """At the same covariates: the model, p by permuted residuals, people of (compared, reference) in it, HC3 beside."""
+    """At the same covariates: the model, p by permuted residuals, people of (compared, reference) in it, HC3 beside; ``slopes``: p that
+    covariates act alike in both groups, NaN where too few people tell."""
 
     model: Ancova
     permutation: float
     robust: ContrastTest
     n: tuple[int, int]
+    slopes: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,15 @@ def adjust_for(
     )
     one = np.eye(design.shape[1])[1]
     n_a = int(in_a[rows].sum())
-    return Adjusted(
-        model, float(draws.p()[0]), model.fit.test(one, choice.level, robust=True), (n_a, len(rows) - n_a)
-    ), ""
+    robust = model.fit.test(one, choice.level, robust=True)
+    return Adjusted(model, float(draws.p()[0]), robust, (n_a, len(rows) - n_a), slopes_differ(y[rows], design)), ""
+
+
+def slopes_differ(y: np.ndarray, design: np.ndarray) -> float:
+    """p that covariates have one slope in both groups; design (n, 2 + k): constant, in the group, covariates."""
+    own = design[:, 1:2] * (design[:, 2:] - design[:, 2:].mean(axis=0))
+    full = np.column_stack([design, own])
+    if len(y) - full.shape[1] < LEAST_DF or not full_rank(full):
+        return nan
+    fit = least_squares(full, y)
+    return fit.f_test(np.eye(full.shape[1])[design.shape[1] :])[3] if fit.variance > 0 else nan

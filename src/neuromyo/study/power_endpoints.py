@@ -14,7 +14,7 @@ from neuromyo.stats.intervals import UNKNOWN, Interval, share_interval
 from neuromyo.stats.sample_size import ancova_share
 from neuromyo.study import entering
 from neuromyo.study.power_options import Options
-from neuromyo.study.said import counted, number, people
+from neuromyo.study.said import counted, number, people, subjects
 
 #: what people without enrichment are called
 EVERYBODY = "everybody"

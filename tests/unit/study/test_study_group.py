@@ -13,6 +13,7 @@ from neuromyo.core.cohort import Participant
 from neuromyo.core.errors import NeuromyoError
 from neuromyo.core.options import describe, parse
 from neuromyo.study import group
+from neuromyo.study.group_tests import slopes_differ
 from tests.unit.study.study_groups import CMAP, T1, T2, VOLUME, along, als_like, cohort, folk
 
 
@@ -115,6 +116,20 @@ def test_a_covariate_that_differs_between_groups_is_told_unless_it_is_held():
     said = told(group.analyse(other), "W-BALANCE")
     assert "sexes differ: 11 of 11 against 0 of 8 are women" in said and "no site has people of both" in said
     assert "W-BALANCE" not in codes(group.analyse(als_like(seed=2)))
+
+
+def test_covariates_that_act_otherwise_in_patients_are_told():
+    people = folk(20, 20)
+    age = np.array([p.age for p in people])
+    ill = np.arange(40) < 20
+    y = 33 + np.random.default_rng(2).normal(0, 1, 40) + 0.4 * ill * (age - 50)
+    found = group.analyse(cohort({T2: y}, people), group.Options(covariates=("age",), repeats=99))
+    X = sm.add_constant(np.column_stack([ill, age, ill * age]).astype(float))
+    p = sm.OLS(y, X).fit().pvalues[3]
+    assert p < 0.001 and "age goes with the value otherwise in als than in control (p < .001)" in told(found, "W-CLOSE")
+    design = np.column_stack([np.ones(40), ill, age])
+    assert slopes_differ(y, design) == pytest.approx(p, rel=1e-7)
+    assert "otherwise" not in told(group.analyse(als_like(), group.Options(covariates=("age",), repeats=99)), "W-CLOSE")
 
 
 def test_a_profile_is_one_test_and_shows_where():
