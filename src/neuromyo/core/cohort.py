@@ -118,7 +118,7 @@ class Cohort:
     values : variable's name -> (n,) float, NaN where missing
     visits : the visits in order of time
     people : label -> person, those without any row included (they were enrolled)
-    findings : what was noticed when the tables were read
+    findings : what was noticed when the tables were read; time_findings : about dates and order of visits, for analyses of several
     """
 
     person: np.ndarray
@@ -129,6 +129,7 @@ class Cohort:
     visits: tuple[str, ...]
     people: Mapping[str, Participant]
     findings: tuple[Finding, ...] = ()
+    time_findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         counts = Counter(zip(self.person, self.visit, strict=True))

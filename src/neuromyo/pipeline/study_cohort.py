@@ -63,7 +63,7 @@ def build(
     sort = np.array(sorted(range(len(keys)), key=lambda i: (person[i], place[visit[i]])), dtype=int)
     return Cohort(
         person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, dict(people),
-        (*findings, *calendar.findings, *more, *told),
+        (*findings, *calendar.findings), (*more, *told),
     )  # fmt: skip
 
 

@@ -176,8 +176,9 @@ def merged(findings: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
 
 
 def groups_of(view: StudyView) -> tuple[str, ...]:
-    """The groups of people in the order in which figures name them first, so that each looks the same everywhere."""
-    names: dict[str, None] = {}
+    """The groups of people: those that others are compared with first, then in the order in which figures name them, so that each
+    looks the same everywhere."""
+    names: dict[str, None] = dict.fromkeys(one.reference for one in view.analyses if one.reference)
     for figure in (f for one in view.analyses for f in one.figures):
         if isinstance(figure, Dots):
             names.update(dict.fromkeys(figure.groups))

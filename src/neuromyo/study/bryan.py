@@ -62,7 +62,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     told = _compute(found, values, options)
     n_ill = int(values.ill.sum())
     return Analysis("bryan", TITLE, told.summary(), told.tables(), told.figures(), told.methods(), tuple(_cautions(told, n_ill)),
-                    n_ill < FEW)  # fmt: skip
+                    n_ill < FEW, "controls")  # fmt: skip
 
 
 def prepared(cohort: Cohort, options: Options) -> tuple[Found, Values]:

@@ -11,7 +11,7 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.stats.correlation import pearson
 from neuromyo.study.correlate import Options, analyse
-from neuromyo.study.correlate_written import r_number
+from neuromyo.study.said import r_number
 
 T2, VOLUME = Variable("T2/tibialis-anterior/right", "ms"), Variable("volume/tibialis-anterior/right", "ml")
 CMAP, SCORE = Variable("cmap.amplitude", "mV", source="clinical"), Variable("alsfrs", source="clinical")
