@@ -77,11 +77,10 @@ class Variable:
 
     @property
     def _what(self) -> str:
-        quantity = _SPOKEN.get(self.quantity, _spaced(self.quantity))
-        if not self.measure:
-            return quantity
-        measure = _SPOKEN.get(self.measure, self.measure.upper())
-        return measure if self.quantity == self.measure else f"{measure} {quantity}"
+        own, _, what = self.quantity.rpartition(".")
+        measure, quantity = self.measure or own, _SPOKEN.get(what, _spaced(what))
+        said = _SPOKEN.get(measure, measure.upper())
+        return said if what == measure else f"{said} {quantity}".strip()
 
 
 def _spaced(word: str) -> str:

@@ -18,6 +18,7 @@ from neuromyo.report.study_axes import NARROW
 from neuromyo.report.study_figures import caption, drawing, plot_of, standalone, told
 from neuromyo.report.study_methods import gathered, methods, software
 from neuromyo.report.study_tables import ShownTable
+from neuromyo.study.alike import joined
 
 __all__ = ["StudyView", "drawing", "files", "methods", "page", "standalone"]
 
@@ -90,8 +91,8 @@ class Part:
     figures: tuple[ShownFigure, ...]
     folded: tuple[ShownFigure, ...]
     tables: tuple[TableOnPage, ...]
-    findings: tuple[tuple[Finding, int], ...]
-    more_findings: tuple[tuple[Finding, int], ...]
+    findings: tuple[Finding, ...]
+    more_findings: tuple[Finding, ...]
 
 
 def page(view: StudyView) -> str:
@@ -161,18 +162,10 @@ def _link(name: str, text: str, about: str) -> Link:
     return Link(name, f"data:{_TYPES[kind]};charset=utf-8;base64,{data}", kind.upper(), about)
 
 
-def merged(findings: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
-    """Each remark once with how often it was made, the gravest first."""
-    kinds: dict[tuple[str, str], list[Finding]] = {}
-    for f in findings:
-        kinds.setdefault((f.code, f.message), []).append(f)
+def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Each remark once with all that it is of, the gravest first."""
     order = list(_LEVELS)
-    return tuple(
-        sorted(
-            ((v[0], len(v)) for v in kinds.values()),
-            key=lambda one: order.index(one[0].level) if one[0].level in order else 9,
-        )
-    )
+    return tuple(sorted(joined(findings), key=lambda f: order.index(f.level) if f.level in order else 9))
 
 
 def groups_of(view: StudyView) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def drawn(j: Judgement, pair: Pair, options: Asked, word: str) -> Agreement:
         line,
         j.read.people,
         f"n = {j.read.n} people, a dot each. Lines: mean {'ratio' if options.log else 'difference'} and 95 % limits of agreement "
-        f"of the two {word}s, with their {percent(options.level)} intervals (exact for normal differences).",
+        f"of the two {word}s, with their {percent(options.level)} confidence intervals (exact for normal differences).",
     )
 
 

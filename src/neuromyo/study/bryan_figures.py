@@ -36,7 +36,7 @@ def _dots(told: Told, key: str) -> Dots:
     means = {name: Mean(m.value, m.low, m.high) for name, m in zip(own, one.means, strict=True)}
     who = " and ".join(f"{len(x)} {name}" for name, x in own.items())
     return Dots(f"groups-{key.replace('_', '-')}", f"{capital(told.title(key))} at the first visit", own, means, _axis(told, key),
-                f"{who}; bars are means with {100 * told.level:g} % intervals.")  # fmt: skip
+                f"{who}; bars are means with {100 * told.level:g} % confidence intervals.")  # fmt: skip
 
 
 def _scatter(told: Told, one: Pair) -> Scatter:
@@ -54,7 +54,7 @@ def _scatter(told: Told, one: Pair) -> Scatter:
                    capital(word + _axis(told, one.y)), capital(word + _axis(told, one.x)), (), labels,
                    _line(x[both], y[both], told.level),
                    f"{one.r.n} patients; r = {r_number(one.r.r)} ({r_ends(one.r.low, one.r.high)}). The line is by least squares, its band "
-                   f"the {100 * told.level:g} % interval of the mean.")  # fmt: skip
+                   f"the {100 * told.level:g} % confidence interval of the mean.")  # fmt: skip
 
 
 def _modern(told: Told, key: str) -> Scatter:
@@ -72,7 +72,7 @@ def _forest(told: Told) -> Forest:
     lines = tuple(Mean(p.r.r, p.r.low, p.r.high, ("change: " if p.changes else "") + f"{told.title(p.x)}, {told.title(p.y)}")
                   for p in told.pairs)  # fmt: skip
     return Forest("correlations", "Correlations in the patients", lines, "Pearson's r", 0.0,
-                  f"{told.pairs[0].r.n} patients; bars are {100 * told.level:g} % intervals by Fisher.")  # fmt: skip
+                  f"{told.pairs[0].r.n} patients; bars are {100 * told.level:g} % confidence intervals by Fisher.")  # fmt: skip
 
 
 def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:

@@ -12,7 +12,7 @@ from neuromyo.stats.intervals import Interval
 from neuromyo.stats.paths import METHOD
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
-from neuromyo.study.said import capital, listed, people, percent, r_ends, r_number
+from neuromyo.study.said import capital, listed, people, percent, r_ends, r_number, r_text
 
 if TYPE_CHECKING:
     from neuromyo.study.chain import Options
@@ -54,7 +54,7 @@ class Told:
         how = sides.get(self.options.side, f"on the {self.options.side} side")
         out = [
             f"Measurements of nerve, motor response, muscle and strength were joined by the common innervation and by side, {how}.",
-            f"Links were described by Pearson's correlation{held}, with {percent(self.options.level)} intervals by Fisher's "
+            f"Links were described by Pearson's correlation{held}, with {percent(self.options.level)} confidence intervals by Fisher's "
             "transformation that count people, not limbs.",
         ]
         if self.models:
@@ -78,7 +78,10 @@ class Told:
         most = max(k.n_people for k in own)
         if not steps:
             return f"{capital(route.title)}: no two neighbouring links were measured in enough people."
-        told = "; ".join(f"{k.start.said} with {k.end.said}: r = {_with(k.r)}, {_n(k)}" for k in steps[:_TOLD])
+        told = "; ".join(
+            f"{k.start.said} with {k.end.said}: r = {r_text(k.r.value, k.r.low, k.r.high, self.options.level)}, {_n(k)}"
+            for k in steps[:_TOLD]
+        )
         rest = f"; the closest {_TOLD} of {len(steps)} links" if len(steps) > _TOLD else ""
         return f"{capital(route.title)}, up to {most} people ({self.who}), described only: {told}{rest}."
 
@@ -92,7 +95,7 @@ class Told:
         )  # fmt: skip
         rows = [(k.route.title, k.start.title, k.end.title, "yes" if k.neighbours else "no", k.n_people, k.n_limbs, *_cells(k.r))
                 for k in self.links]  # fmt: skip
-        note = f"{percent(self.options.level)} intervals that count people, not limbs; not corrected for the number of links"
+        note = f"{percent(self.options.level)} confidence intervals that count people, not limbs; not corrected for the number of links"
         return Table("chain-links", "Correlations of the links", cols, tuple(rows), note)
 
     def _effects(self) -> Table:
@@ -106,7 +109,7 @@ class Told:
         )  # fmt: skip
         rows = [(m.route.title, i + 1, e.kind, _way(e.markers), *_cells(e.size), m.n_people, m.n_limbs)
                 for i, m in enumerate(self.models) for e in m.effects]  # fmt: skip
-        note = f"{percent(self.options.level)} intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
+        note = f"{percent(self.options.level)} confidence intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
         return Table("chain-effects", "Effects along the chain, by path model", cols, tuple(rows), note)
 
     def _explained(self) -> Table:
@@ -135,8 +138,8 @@ class Told:
         arrows = tuple(
             (k.start.label, k.end.label, f"r = {_with(k.r)}, {_n(k)}", float(k.r.value), k.sure) for k in own
         )
-        caption = (f"{capital(route.title)}: correlations with {percent(self.options.level)} intervals, solid where these leave out "
-                   "zero. Arrows follow the assumed order, and show no cause.")  # fmt: skip
+        caption = (f"{capital(route.title)}: correlations with {percent(self.options.level)} confidence intervals, solid where these "
+                   "leave out zero. Arrows follow the assumed order, and show no cause.")  # fmt: skip
         return Chain(f"chain-{route.id}", route.title, tuple(m.label for m in shown), arrows, caption)
 
 

@@ -13,7 +13,7 @@ from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
 from neuromyo.study.missing_visits import Sensitivity
-from neuromyo.study.said import capital, change_unit, people
+from neuromyo.study.said import capital, change_unit, people, percent
 from neuromyo.study.visits import Course
 
 #: variables whose courses are drawn; further ones stand in the tables
@@ -47,7 +47,7 @@ def courses(one: Course, number: int, options: Options) -> Courses:
             means[group] = (typical, *(np.array([getattr(a, name) for a in at]) for name in ("value", "low", "high")))
     ends = {i: one.people[k].end for i, k in enumerate(kept) if one.people[k].end and np.isnan(one.values[k, -1])}
     counts = ", ".join(f"{g} {np.isfinite(one.values[one.of(g)]).any(1).sum()}" for g in one.groups)
-    bars = f" Mean of a group: mixed model with {100 * options.level:g} % interval." if means else ""
+    bars = f" Mean of a group: mixed model with {100 * options.level:g} % confidence interval." if means else ""
     return Courses(
         f"change-courses-{number}",
         f"Course of {one.variable.said}",
@@ -90,7 +90,7 @@ def difference_forest(found: Found, number: int, options: Options) -> Forest:
         f"difference in change ({change_unit(v.unit)})" if v.unit else "difference in change",
         0.0,
         f"Change from {found.course.visits[0]} to {found.last} less that of {options.reference}, by every method; bars: "
-        f"{100 * options.level:g} % intervals.",
+        f"{100 * options.level:g} % confidence intervals.",
     )
 
 
@@ -104,7 +104,8 @@ def response_forest(all_found: Sequence[Found], options: Options) -> list[Forest
     ]
     if not lines:
         return []
-    caption = f"Mean change over the standard deviation of changes, to the last visit; bars: exact {100 * options.level:g} % intervals."
+    bars = f"exact {percent(options.level)} confidence intervals"
+    caption = f"Mean change over the standard deviation of changes, to the last visit; bars: {bars}."
     return [
         Forest(
             "change-response", "Standardised response means", tuple(lines), "standardised response mean", 0.0, caption
@@ -131,5 +132,5 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
         0.0,
         one.points[0] if one.points else None,
         f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}. At 0 they went on as people who were "
-        f"alike before; band: {100 * options.level:g} % interval.",
+        f"alike before; band: {100 * options.level:g} % confidence interval.",
     )

@@ -56,7 +56,8 @@ def _several(all_found: Sequence[Found], adjusted: dict[tuple[str, str], float],
         return min((adjusted.get((f.course.variable.name, g), 1.0) for g, _ in f.answers), default=1.0)
 
     clear = sorted((f for f in all_found if least(f) < 1 - options.level), key=least)
-    told = [(_between(f, adjusted, options) or _inside(f, adjusted, options))[0] for f in clear[:MOST_TOLD]]
+    shown = clear[:MOST_TOLD] or sorted((f for f in all_found if f.answers), key=least)[:1]
+    told = [(_between(f, adjusted, options) or _inside(f, adjusted, options))[0] for f in shown]
     return [_overall(all_found, len(clear), options), *told]
 
 
@@ -64,7 +65,7 @@ def _overall(all_found: Sequence[Found], clear: int, options: Options) -> str:
     """How many of all variables, and how they were counted."""
     what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
     after = "" if options.correction == "none" else f", corrected for {len(all_found)} variables"
-    many = "none" if clear == 0 else str(clear)
+    many = "none" if clear == 0 else "all" if clear == len(all_found) else str(clear)
     rest = (
         ""
         if clear == len(all_found)

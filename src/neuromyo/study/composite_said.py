@@ -154,7 +154,7 @@ class Told:
             r = pearson(self.score, self.entered.y, self.options.level)
             rows += [("mean absolute error", *_cells(self.error), unit, "people not seen"),
                      ("r", *_cells(Interval(r.r, r.low, r.high, r.df)), "", "predicted with measured, people not seen")]  # fmt: skip
-        note = f"{100 * self.options.level:g} % intervals; {_HELD[self.entered.kind]}"
+        note = f"{100 * self.options.level:g} % confidence intervals; {_HELD[self.entered.kind]}"
         return Table("composite-performance", "How well the score does", cols, tuple(rows), note)
 
     def _seen(self) -> float:
@@ -212,7 +212,7 @@ class Told:
             means = {k: _mean(mean_interval(v, level=self.options.level)) for k, v in names.items()}
             return Dots("composite-scores", "Scores of people not seen", names, means, "score (log odds)",
                         f"Each person's score by models made without that person; {e.compared} n = {len(names[e.compared])}, {e.reference} "
-                        f"n = {len(names[e.reference])}; means with {100 * self.options.level:g} % intervals.")  # fmt: skip
+                        f"n = {len(names[e.reference])}; means with {100 * self.options.level:g} % confidence intervals.")  # fmt: skip
         title = e.outcome.axis if e.outcome else ""
         return Scatter("composite-scores", "Predicted and measured, people not seen", self.score, e.y, f"predicted {title}", title,
                        tuple(map(str, e.group)), tuple(map(str, e.person)),

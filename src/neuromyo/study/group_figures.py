@@ -42,7 +42,7 @@ def _forests(found: Compared) -> list[Forest]:
     caption = (
         f"Hedges g of {listed(found.setting.compared)} against {found.setting.reference}: the difference of means in "
         "standard deviations. "
-        f"Bars: {100 * found.options.level:g} % intervals, of each variable alone."
+        f"Bars: {100 * found.options.level:g} % confidence intervals, of each variable alone."
     )
     parts = [lines[i : i + MOST_LINES] for i in range(0, len(lines), MOST_LINES)]
     return [
@@ -78,7 +78,7 @@ def _dots_of(found: Compared, variable: Variable, k: int, left: int) -> Dots:
         means[g] = Mean(one.value, one.low, one.high, g)
     n = ", ".join(f"{g} n = {x.size}" for g, x in groups.items())
     more = f" {left} further variables with larger p are in the tables." if left and k == 0 else ""
-    caption = f"Each dot is a person ({n}). Beside: mean and its {100 * level:g} % interval.{more}"
+    caption = f"Each dot is a person ({n}). Beside: mean and its {100 * level:g} % confidence interval.{more}"
     return Dots(f"group-{k + 1}", capital(variable.said), groups, means, variable.axis, caption)
 
 
@@ -101,7 +101,7 @@ def _along(found: Compared, p: Profile, k: int) -> Along:
         else f"The groups differ at no level{held} (max-T)."
     )
     caption = (
-        f"Mean by group with its {100 * found.options.level:g} % interval, level by level ({p.compared} n = {n_a}, "
+        f"Mean by group with its {100 * found.options.level:g} % confidence interval, level by level ({p.compared} n = {n_a}, "
         f"{p.reference} n = {n_b} "
         f"at most). {said}{words}"
     )

@@ -221,8 +221,8 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
         significant,
         f"level ({profile.unit})" if profile.unit else "level",
         f"change ({change_unit(v.unit)})" if v.unit else "change",
-        f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % intervals at each level. "
-        f"Marked: where {what}, any false finding along the nerve held.",
+        f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % confidence intervals at "
+        f"each level. Marked: where {what}, any false finding along the nerve held.",
     )
 
 

@@ -93,20 +93,20 @@ def test_an_estimate_and_its_interval_are_one_column_to_the_digit_that_it_bears(
     assert "5.2 (1.5 to 8.9)" in said and "24 (−61 to 109)" in said and "1.31 (0.32 to 2.28)" in said
     assert "difference (95 % interval)" in said and "difference low" not in said
     assert "−0.84 (−0.96 to −0.48)" in said and "0.96 (0.86 to 0.99)" in said
-    assert ".0496" in said and "< .001" in said
+    assert "0.0496" in said and "< 0.001" in said
 
 
 @pytest.mark.parametrize(
     ("p", "text"),
     [
-        (0.009, ".009"),
-        (0.0004, "<\xa0.001"),
-        (0.23, ".23"),
-        (0.049999, ".0499"),
-        (0.05, ".050"),
-        (0.0501, ".0501"),
-        (1.0, ">\xa0.99"),
-        (0.0, "<\xa0.001"),
+        (0.009, "0.009"),
+        (0.0004, "<\xa00.001"),
+        (0.23, "0.23"),
+        (0.049999, "0.0499"),
+        (0.05, "0.050"),
+        (0.0501, "0.0501"),
+        (1.0, ">\xa00.99"),
+        (0.0, "<\xa00.001"),
         (-0.1, "–"),
         (1.2, "–"),
         (math.nan, "–"),
@@ -296,7 +296,16 @@ def test_sources_are_found_in_sentences(sentence, said, source):
 
 def test_findings_come_once_with_the_gravest_first():
     a, b = Finding("note", "N-STUDY", "x", "m"), Finding("warn", "W-TIES", "y", "n")
-    assert [(f.code, n) for f, n in merged((a, b, a, replace(b, where="z")))] == [("W-TIES", 2), ("N-STUDY", 2)]
+    found = merged((a, b, a, replace(b, where="z")))
+    assert [(f.code, f.where, f.message) for f in found] == [("W-TIES", "y and z", "n"), ("N-STUDY", "x", "m")]
+
+
+def test_findings_that_differ_in_numbers_keep_those_of_the_first():
+    a = Finding("warn", "W-SPREAD", "T2/left", "spreads 3.2 times as much (p = 0.009)")
+    b = replace(a, where="T2/right", message="spreads 2.7 times as much (p < 0.001)")
+    (one,) = merged((a, b))
+    assert one.where == "T2/left" and one.message.startswith("spreads 3.2 times")
+    assert "likewise T2/right, with other numbers" in one.message
 
 
 def test_an_empty_study_is_a_page_too():

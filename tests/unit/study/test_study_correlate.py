@@ -56,13 +56,13 @@ def test_patients_alone_are_taken_and_the_table_holds_their_correlation():
     assert (table.column("n")[0], table.column("r")[0], table.column("p")[0]) == (11, exact.r, exact.p)
     assert len(table.rows) == 4 and found.kind == "correlate" and found.exploratory
     assert table.column("slope_unit")[:2] == ["mV per ms", "points per ms"]
-    lead = "The clearest of 4 correlations in 11 people (als, visit v0): cmap.amplitude fell as T2/tibialis-anterior/right rose: r = -0."
+    lead = "The clearest of 4 correlations in 11 people (als, visit v0): cmap.amplitude fell as T2/tibialis-anterior/right rose: r = −0."
     assert found.summary[0].startswith(lead)
     single = analyse(cohort, Options(variables=(T2.name,), against=(CMAP.name,), **FAST))
     assert (
         single.summary[0].startswith("In 11 people (als, visit v0), cmap.amplitude fell") and len(single.summary) == 1
     )
-    assert "95 % interval" in found.summary[0] and "W-EXPLORATORY" in codes(found)
+    assert "95 % CI" in found.summary[0] and "W-EXPLORATORY" in codes(found)
 
 
 def test_intervals_by_resampling_say_their_coverage():
@@ -184,11 +184,11 @@ def test_visits_are_not_mixed_unless_within_people():
 
 def test_no_correlation_is_rounded_to_a_perfect_one():
     assert [r_number(r) for r in (-0.997, 0.9997, 0.5, 1.0, -0.99999)] == [
-        "-0.997",
+        "−0.997",
         "0.9997",
         "0.50",
         "1.00",
-        "-1.0000",
+        "−1.0000",
     ]
 
 
