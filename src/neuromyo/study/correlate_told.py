@@ -83,10 +83,10 @@ class Told:
     def methods(self) -> Iterator[str]:
         """For the methods section."""
         yield (
-            f"Imaging and clinical values of the same people at one visit were correlated (Pearson's r, {percent(self.level)} "
-            f"confidence interval by Fisher's z; Spearman's rho, interval by Bonett and Wright 2000, doi:10.1007/BF02294183). p of r was "
-            f"by Student's t and by permutation (all orders up to 8 people, else {self.repeats:,} drawn orders, seed {self.seed}; Phipson and Smyth 2010, "
-            f"doi:10.2202/1544-6115.1585)."
+            f"Imaging and clinical values of the same people at one visit were correlated (Pearson's r, {percent(self.level)} confidence "
+            "interval by Fisher's z; Spearman's rho, interval by Bonett and Wright 2000, doi:10.1007/BF02294183). p of r was by "
+            f"Student's t and by permutation (all orders up to 8 people, else {self.repeats:,} drawn orders, seed {self.seed}; Phipson "
+            "and Smyth 2010, doi:10.2202/1544-6115.1585)."
         )
         yield f"p values of {TESTS[self.method]} over {len(self.known)} correlations were corrected by: {CORRECTIONS[self.correction]}."
         if self.chosen.held_names:
