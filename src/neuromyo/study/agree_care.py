@@ -7,7 +7,7 @@ from scipy import stats
 
 from neuromyo.core.errors import Finding
 from neuromyo.study.agree_judgement import Judgement, Pair
-from neuromyo.study.said import estimate, number, p_text
+from neuromyo.study.said import change_unit, estimate, number, p_text
 
 #: below it a slope or a difference of levels is worth a finding
 TELL = 0.05
@@ -31,7 +31,7 @@ def findings(j: Judgement, word: str) -> list[Finding]:
                 )
             )
     if j.precision.readers_p < TELL:
-        other = estimate(j.precision.any_readers, j.read.variable.unit)
+        other = estimate(j.precision.any_readers, change_unit(j.read.variable.unit))
         level = f"{word}s differ in level ({p_text(j.precision.readers_p)}, F test)"
         remedy = "keep one of them through a study, or correct the level"
         if word == "visit":

@@ -14,7 +14,7 @@ from neuromyo.study import agree_care, agree_figures, agree_tables
 from neuromyo.study.agree_judgement import Asked, Judgement, Pair, judgement, pooled
 from neuromyo.study.agree_methods import methods
 from neuromyo.study.agree_readings import Readings
-from neuromyo.study.said import MOST_SAID, capital, counted, estimate, people, shortened
+from neuromyo.study.said import MOST_SAID, capital, change_unit, counted, estimate, people, shortened
 
 Judged = tuple[tuple[str, ...], tuple[Table, ...], tuple[Figure, ...], tuple[str, ...], tuple[Finding, ...]]
 
@@ -25,7 +25,9 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
     found = [judgement(r, options) for r in read]
     together = pooled(read, options) if options.pool else ()
     each = max(1, (MOST_SAID - len(together)) // len(found))
-    summary = [_limits_sentence(p, "All places together", read[0].variable.unit, options, word) for p in together]
+    summary = [
+        _limits_sentence(p, "All places together", change_unit(read[0].variable.unit), options, word) for p in together
+    ]
     summary += [s for j in found for s in _sentences(j, form, options, word)[:each]]
     tables = agree_tables.of_numbers(found, together, form, options.log, word)
     figures: list[Figure] = [
@@ -51,7 +53,7 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
 
 
 def _sentences(j: Judgement, form: Form, options: Asked, word: str) -> list[str]:
-    name, unit, level = capital(j.read.variable.said), j.read.variable.unit, options.level
+    name, unit, level = capital(j.read.variable.said), change_unit(j.read.variable.unit), options.level
     who = f"{people(j.read.n)}, {counted(len(j.read.readers), word)}"
     error = j.precision
     if error.wsd.value == 0:

@@ -58,8 +58,9 @@ def number(value: float, like: float = nan, unit: str = "", sign: bool = False) 
 
 
 def half_width(found: Interval | Estimate) -> float:
-    """Of its interval; NaN without one."""
-    return (found.high - found.low) / 2 if found.known else nan
+    """Of its interval, of the narrower side where that is far narrower; NaN without one."""
+    half, narrow = (found.high - found.low) / 2, min(found.value - found.low, found.high - found.value)
+    return nan if not found.known else narrow if 0 < 5 * narrow < half else half
 
 
 def ends(found: Interval | Estimate, sign: bool = False) -> str:

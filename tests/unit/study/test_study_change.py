@@ -89,7 +89,7 @@ def test_change_with_change_as_published():
         "p_permutation"
     ] == pytest.approx(0.038, abs=0.012)
     drawn = next(f for f in found.figures if isinstance(f, Scatter))
-    assert drawn.title.startswith("Change in cmap") and "T2 of" in drawn.title and drawn.line is not None
+    assert drawn.title.startswith("Change in CMAP amplitude") and "T2 of" in drawn.title and drawn.line is not None
     assert any("r = −0.63 (95 % CI −0.89 to −0.05; n = 11; p = 0.038" in s for s in found.summary)
 
 
