@@ -121,7 +121,17 @@ def test_people_are_told_in_words(made, capsys):
     assert end.value.code == 0
     told = capsys.readouterr()
     assert "A small analysis" in told.out and " ms in control" in told.out
-    assert "labels are not read as times" in told.err
+    assert "labels are not read as times" not in told.err  # one visit: it does not matter when the others were
+
+
+def test_when_visits_were_is_told_where_they_are_compared(made, capsys):
+    from neuromyo.cli.main import main
+
+    given = ["--people", str(made["people"]), "--variables", "T2/tibialis-anterior/left"]
+    with pytest.raises(SystemExit) as end:
+        main(["study", "change", str(made["tables"]), *given])
+    assert end.value.code == 0
+    assert "labels are not read as times" in capsys.readouterr().err
 
 
 def test_without_people_and_without_tables(made, tmp_path):

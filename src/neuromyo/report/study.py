@@ -124,14 +124,19 @@ def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]
     return Part(
         anchor=f"a{i + 1}",
         analysis=one,
-        sentences=one.summary[:SENTENCES],
-        more=one.summary[SENTENCES:],
+        sentences=tuple(map(_unbroken, one.summary[:SENTENCES])),
+        more=tuple(map(_unbroken, one.summary[SENTENCES:])),
         figures=tuple(figures[:first]),
         folded=tuple(figures[first:]),
         tables=tuple(_table(t, stems["table " + t.id]) for t in one.tables),
         findings=found[:FINDINGS],
         more_findings=found[FINDINGS:],
     )
+
+
+def _unbroken(sentence: str) -> str:
+    """The same without line breaks within ``p = 0.009`` and ``95 % CI``."""
+    return re.sub(r"(?<=[=<>]) (?=\d)|(?<=\d) (?=% )|(?<=%) (?=CI\b)| (?=[=<>] \d)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def _figure(figure: Figure, stem: str, groups: Sequence[str]) -> ShownFigure:

@@ -16,9 +16,9 @@ from neuromyo.study.said import (
     ends,
     estimate,
     half_width,
+    listed,
     number,
     p_text,
-    r_ends,
     r_number,
     r_text,
     shares,
@@ -61,7 +61,7 @@ class Told:
         targets = dict.fromkeys(r.y for r in self.rivals)
         said = [
             self._headline(),
-            *(_group_said(self, one) for one in self.groups.values()),
+            *self._groups_said(),
             self._reading_said(),
             *(self._pairs_said(changes) for changes in (False, True)),
             *(_sum_said(one) for one in self.explained),
@@ -81,13 +81,26 @@ class Told:
     def figures(self) -> tuple[Figure, ...]:
         return bryan_figures.figures(self)
 
+    def _groups_said(self) -> list[str]:
+        """Each variable that differs, and T2; the others together."""
+        known = [one for one in self.groups.values() if one.welch.known]
+        clear = [one for one in known if one.key == "t2" or one.welch.p < 0.05]
+        rest = [one for one in known if one not in clear]
+        if len(rest) < 2:
+            return [_group_said(self, one) for one in known]
+        gaps = ((one.welch, change_unit(self.unit(one.key))) for one in rest)
+        told = listed([estimate(w.difference, unit, self.level, p=w.p) for w, unit in gaps])
+        names = capital(listed([self.title(one.key) for one in rest]))
+        return [*(_group_said(self, one) for one in clear), f"{names} did not differ detectably: by {told}."]
+
     def _reading_said(self) -> str:
         one = self.readings
         if one is None:
             return ""
         (a, n), (b, m) = one.patients, one.controls
+        share = shares(one.share_patients, self.level).replace(" (", "; exact ").rstrip(")")
         against = f", of the controls {b} of {m} (Fisher's exact {p_text(one.p)})" if m else ""
-        return (f"{a} of {n} patients were read as abnormal ({shares(one.share_patients, self.level)}, exact){against}.")  # fmt: skip
+        return f"{a} of {n} patients were read as abnormal ({share}){against}."
 
     def _pairs_said(self, changes: bool) -> str:
         own = [p for p in self.pairs if p.changes is changes and p.x == "t2"] + [
@@ -95,7 +108,9 @@ class Told:
         ]
         if not own:
             return ""
-        told = "; ".join(f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p)}, {p_text(p.r.p)}" for p in own)
+        told = "; ".join(
+            f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p, self.level)}, {p_text(p.r.p)}" for p in own
+        )
         head = "Change between the visits against change" if changes else "At the first visit"
         return f"{head}, {own[0].r.n} patients: {told}."
 
@@ -139,11 +154,8 @@ class Told:
 
 
 def _group_said(told: Told, one: Groups) -> str:
-    unit = told.unit(one.key)
-    d = one.welch.difference
+    unit, d = told.unit(one.key), one.welch.difference
     half = half_width(d)
-    if not one.welch.known:
-        return ""
     verdict = "differed" if one.welch.p < 0.05 else "did not differ detectably"
     return (f"{capital(told.title(one.key))} {verdict} between {one.welch.n[0]} patients and {one.welch.n[1]} controls: "
             f"{number(one.means[0].value, half)} against {number(one.means[1].value, half, unit)}, difference "
@@ -158,5 +170,5 @@ def _sum_said(one: Explained) -> str:
             f"{number(fat.value, half_width(fat), 'ms')} ({ends(fat)}) a percent of fat.")  # fmt: skip
 
 
-def _r(one: Pair) -> str:
-    return f"{r_number(one.r.r)} ({r_ends(one.r.low, one.r.high)})"
+def _r(one: Pair, level: float) -> str:
+    return r_text(one.r.r, one.r.low, one.r.high, level)

@@ -122,8 +122,9 @@ def minus(text: str) -> str:
 
 
 def capital(text: str) -> str:
-    """A sentence's beginning."""
-    return text[:1].upper() + text[1:]
+    """A sentence's beginning; a name that a user types (``cmap.amplitude/right``) stays as it is."""
+    first = text.split(" ", 1)[0]
+    return text if "/" in first or "." in first[:-1] else text[:1].upper() + text[1:]
 
 
 def counted(n: int, one: str, many: str = "") -> str:
