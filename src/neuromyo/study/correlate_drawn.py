@@ -90,7 +90,7 @@ def matrix(pairs: tuple[Pair, ...], chosen: Chosen, level: float) -> Matrix:
         i, j = rows.index(one.x.said), against.index(one.y.said)
         values[i, j] = one.r.r
         marks[i][j] = "*" if one.adjusted < 1 - level else ""
-    caption = f"Pearson's r in {chosen.whom}. * adjusted p < {alpha_text(level)}; an empty cell has too few people, no spread, or other sides."
+    caption = f"Pearson's r in {chosen.whom}. * adjusted p < {alpha_text(level)}; empty: too few people, no spread, or other sides."
     return Matrix(
         "correlation-matrix",
         "All correlations",
