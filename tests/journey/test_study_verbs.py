@@ -134,6 +134,19 @@ def test_when_visits_were_is_told_where_they_are_compared(made, capsys):
     assert "labels are not read as times" in capsys.readouterr().err
 
 
+def test_the_terminal_shows_a_small_table_and_names_the_file_of_a_large_one(made, capsys, tmp_path):
+    from neuromyo.cli.main import main
+
+    told = []
+    for more in (["--session", "m0", "--variables", "T2/*"], ["-o", str(tmp_path / "out")]):
+        with pytest.raises(SystemExit):
+            main(["study", "fakery", str(made["tables"]), "--people", str(made["people"]), *more])
+        told.append(capsys.readouterr().out)
+    small, large = told
+    assert "T2/tibialis-anterior/left" in small and "Table:" not in small
+    assert f"rows): {tmp_path / 'out/tables/means.tsv'}" in large
+
+
 def test_without_people_and_without_tables(made, tmp_path):
     said = fake(made, people=False)
     assert said.status == 2 and said.json["error"]["code"] == "E-STUDY"

@@ -12,11 +12,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from neuromyo.core.analysis import Analysis, Dots, Table, columns
+from neuromyo.core.analysis import Analysis, Courses, Dots, Table, columns
 from neuromyo.core.errors import Finding
 from neuromyo.report import study_methods, study_tables
 from neuromyo.report import study_numbers as numbers
-from neuromyo.report.study import StudyView, files, merged, methods, page
+from neuromyo.report.study import StudyView, drawing, files, groups_of, merged, methods, page
 from tests.unit.report import study_example as example
 
 
@@ -289,6 +289,22 @@ def test_sources_are_found_in_sentences(sentence, said, source):
     found = study_methods.gathered((Analysis("a", "A", (), (), methods=(sentence,)),))
     assert "".join(p.text + (f"[{p.source}]" if p.source else "") for p in found.paragraphs[0][1][0]) == said
     assert [who for who, _ in found.references][:1] == ([] if source is None else [source])
+
+
+def test_the_group_of_reference_looks_the_same_on_every_page():
+    """Whoever is drawn first, or alone: the reference has the first style, the others the next."""
+    ends = np.array([0.0, 1.0])
+    people = (("als", "control"), ("control", "als"), ("als",))
+    drawn = []
+    for groups in people:
+        course = Courses(
+            "c", "C", np.tile(ends, (len(groups), 1)), np.ones((len(groups), 2)), groups, groups, "months", "T2 (ms)"
+        )
+        one = Analysis("change", "C", (), (), (course,), reference="control")
+        assert groups_of(StudyView("v", (one,)))[0] == "control"
+        drawn.append(str(drawing(course, groups_of(StudyView("v", (one,))))))
+    lives = [re.findall(r'class="life (g\d)"', svg) for svg in drawn]
+    assert lives == [["g1", "g0"], ["g0", "g1"], ["g1"]]
 
 
 def test_findings_come_once_with_the_gravest_first():

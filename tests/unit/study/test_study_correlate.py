@@ -65,6 +65,27 @@ def test_patients_alone_are_taken_and_the_table_holds_their_correlation():
     assert "95 % CI" in found.summary[0] and "W-EXPLORATORY" in codes(found)
 
 
+def test_a_side_goes_with_the_same_side_unless_both_are_asked_for():
+    made = study()
+    left, right = (
+        replace(CMAP, name=f"cmap.amplitude/{s}", side=s, quantity="amplitude", measure="cmap")
+        for s in ("left", "right")
+    )
+    sided = tuple(replace(v, side=s) for v, s in ((T2, "right"), (VOLUME, "left")))
+    values = {**made.values, left.name: made.values[CMAP.name], right.name: 2 * made.values[CMAP.name]}
+    both = replace(made, variables=(*sided, left, right, SCORE), values=values)
+    found = analyse(both, Options(**FAST))
+    rows = {r[:2] for r in found.table("correlations").rows}
+    assert rows == {(T2.name, right.name), (VOLUME.name, left.name), (T2.name, SCORE.name), (VOLUME.name, SCORE.name)}
+    assert any(
+        "2 pairs of left with right left out" in f.message and "--across-sides" in f.remedy for f in found.findings
+    )
+    crossed = analyse(both, Options(across_sides=True, **FAST))
+    assert len(crossed.table("correlations").rows) == 6 and not any(f.where == "sides" for f in crossed.findings)
+    named = analyse(both, Options(variables=(T2.name,), against=(left.name,), **FAST))
+    assert len(named.table("correlations").rows) == 1  # nothing else was asked for
+
+
 def test_intervals_by_resampling_say_their_coverage():
     found = analyse(study(), Options(**FAST))
     assert (
