@@ -64,7 +64,7 @@ class Variable:
         bracket = re.search(r"\[.*?\]", self.name)
         what = self._what + (f" {bracket[0]}" if bracket else "")
         side = self.side if self.side in ("left", "right", "midline") else ""
-        joined = {"mean": ", mean of both sides", "worse": ", worse side"}.get(self.side, "")
+        joined = {"mean": " (both sides)", "worse": " (worse side)"}.get(self.side, "")
         place = " ".join(word for word in (side, _spaced(self.structure)) if word)
         the = "the " if self.structure.endswith(("nerve", "nerve-root", "plexus")) else ""
         where = (f" of {the}{place}" if self.structure else f", {place}" if place else "") + joined

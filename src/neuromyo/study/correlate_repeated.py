@@ -13,6 +13,7 @@ from neuromyo.core.errors import DataError, Finding
 from neuromyo.stats.correlation import Correlation
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.stats.repeated import between, slope, within
+from neuromyo.study.correlate_care import crossed
 from neuromyo.study.correlate_drawn import MOST_DRAWN
 from neuromyo.study.correlate_drawn import number as cell
 from neuromyo.study.correlate_people import Chosen
@@ -157,6 +158,7 @@ def _findings(found: list[Course], chosen: Chosen, n: int) -> list[Finding]:
                 few(EXPLORATORY),
             )
         )
+    out += crossed(chosen)
     once = len(set(chosen.cohort.person)) - min(one.people for one in found)
     if once:
         out.append(Finding("warn", "W-ABSENT", f"{once} people", "have no second visit with both values in at least one pair", "",

@@ -18,7 +18,7 @@ TESTS = {
     "spearman": "Spearman's rho",
     "partial": "the partial r",
 }
-CORRECTIONS = {"bh": "false discovery rate (Benjamini and Hochberg)", "holm": "Holm's method", "none": "no correction"}
+CORRECTIONS = {"bh": "false discovery rate by Benjamini and Hochberg", "holm": "Holm's method", "none": "no correction"}
 
 
 @dataclass(frozen=True, eq=False)

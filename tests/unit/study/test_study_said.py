@@ -92,7 +92,7 @@ def test_lists_people_and_sentences():
     [
         (RIGHT, "T2 of right tibialis anterior"),
         (replace(RIGHT, side=""), "T2 of tibialis anterior"),
-        (replace(RIGHT, side="mean"), "T2 of tibialis anterior, mean of both sides"),
+        (replace(RIGHT, side="mean"), "T2 of tibialis anterior (both sides)"),
         (replace(RIGHT, name="T2[t2-water]/tibialis-anterior/right"), "T2 [t2-water] of right tibialis anterior"),
         (
             Variable("CSA/fibular-nerve/left/12", "mm2", "imaging", "CSA", "fibular-nerve", "left", "12"),
