@@ -152,7 +152,7 @@ def _told(truth: Cohort, images: Cohort | None, made: MadeCohort, given: Mapping
     analyses, used = [], []
     if whole:
         one, options = analysed(shown, given)
-        analyses.append(_named(one, made))
+        analyses.append(one)
         used.append(options)
     if images is not None:
         options = core_options.parse(bryan.Options, given)
@@ -162,7 +162,7 @@ def _told(truth: Cohort, images: Cohort | None, made: MadeCohort, given: Mapping
     if not analyses:
         raise DataError("E-PEOPLE", where="--only", needed=f"{_FEWEST} people or more without images", found=str(len(shown.people)),
                         remedy="leave out --only, or --tables-only")  # fmt: skip
-    return _results(shown, tuple(analyses), *used)
+    return _results(shown, (_named(analyses[0], made), *analyses[1:]), *used)
 
 
 def _named(one: Analysis, made: MadeCohort) -> Analysis:

@@ -1,11 +1,14 @@
-"""Many like jobs over several processes: each is done once, whoever is killed costs its own job, and Ctrl-C ends all of them."""
+"""Many like jobs over several processes: each is done once, and Ctrl-C ends all of them when those under way are done."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from neuromyo.core.errors import ResourceError
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -14,7 +17,8 @@ R = TypeVar("R")
 def each(work: Callable[[J], R], jobs: Sequence[J], nprocs: int) -> Iterator[tuple[J, R]]:
     """(job, what ``work`` made of it) as they end; ``work`` is a function of a module, ``jobs`` and results can be pickled.
 
-    An error of a job is raised here, and jobs that have not begun are then left undone. One job, or one process, stays in this one.
+    An error of a job is raised here, E-MEMORY where a process was killed, and jobs that have not begun are then left undone. One job, or
+    one process, stays in this one.
     """
     if nprocs < 2 or len(jobs) < 2:
         for job in jobs:
@@ -26,7 +30,11 @@ def each(work: Callable[[J], R], jobs: Sequence[J], nprocs: int) -> Iterator[tup
     try:
         waiting = {pool.submit(work, job): job for job in jobs}
         for future in as_completed(waiting):
-            yield waiting[future], future.result()
+            try:
+                yield waiting[future], future.result()
+            except BrokenProcessPool as error:
+                raise ResourceError("E-MEMORY", where="a process", needed="room to work", found="it was killed",
+                                    remedy="give fewer --nprocs and start again: what is done stays") from error  # fmt: skip
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -82,44 +82,38 @@ def things(frame: Frame) -> tuple[Frame, tuple[Finding, ...]]:
     different people may have different ones, which is told. What then is there twice, `study_cohort` refuses.
     """
     told = {key: _told_apart(frame, key) for key in _REPEATS}
-    findings = list(_mixed(frame, told))
-    by = frame.assign(**{key: frame[key].where(frame["quantity"].isin(told[key]), "") for key in _REPEATS})
+    findings = _mixed(frame, told)
+    by = frame.assign(**{key: frame[key].where(told[key], "") for key in _REPEATS})
     groups = by.groupby([*_OF, *_REPEATS], sort=False)
     made: dict[int, Thing] = {}
     for number, (key, rows) in enumerate(groups):
         _one_unit(rows)
         made[number] = _thing(dict(zip([*_OF, *_REPEATS], key, strict=True)), str(rows["unit"].iloc[0]))
-    return frame.assign(thing=groups.ngroup().map(made)), tuple(findings)
+    return frame.assign(thing=groups.ngroup().map(made)), findings
 
 
-def _told_apart(frame: Frame, key: str) -> set[str]:
-    """The quantities of which most visits have several readings that differ in ``key``."""
-    per = frame.groupby([*_OF, "subject", "session"], sort=False)[key].nunique().reset_index()
-    several = per.assign(several=per[key] > 1).groupby("quantity")["several"].mean()
-    return set(several[several >= _MOST].index)
+def _told_apart(frame: Frame, key: str) -> np.ndarray:
+    """(n,) rows of numbers of which most visits have several readings that differ in ``key``."""
+    per = frame.groupby([*_OF, "subject", "session"], sort=False)[key].nunique() > 1
+    share = per.groupby(level=_OF, sort=False).mean()
+    each = frame[_OF].itertuples(index=False, name=None)
+    several = set(share.index[share >= _MOST])
+    return np.fromiter((one in several for one in each), dtype=bool, count=len(frame))
 
 
-def _mixed(frame: Frame, told: dict[str, set[str]]) -> list[Finding]:
+def _mixed(frame: Frame, told: dict[str, np.ndarray]) -> tuple[Finding, ...]:
+    """What is one variable though its numbers were not all made alike, by quantity; calibrations say how they were made."""
     said = {"acquisition": "the same acquisition", "region_source": "regions drawn by the same hand or program"}
     found = []
     for key, words in said.items():
-        rest = frame[
-            ~frame["quantity"].isin(told[key]) & (frame["statistic"] != "subject")
-        ]  # calibrations say how they were made
-        counts = rest.groupby("quantity", sort=True)[key].unique()
-        for quantity, kinds in counts.items():
-            if len(kinds) > 1:
-                names = first_few(str(k) or "none named" for k in sorted(kinds))
-                found.append(
-                    Finding(
-                        "note",
-                        "N-STUDY",
-                        str(quantity),
-                        f"not all values are from {words} ({names}); they are taken as one variable",
-                        "make sure that they measure alike",
-                    )
-                )
-    return found[:_MANY]
+        rest = frame[~told[key] & (frame["statistic"] != "subject").to_numpy()]
+        kinds = rest.groupby(_OF, sort=True)[key].unique()
+        mixed = kinds[kinds.map(len) > 1]
+        for quantity, several in mixed.groupby(level="quantity", sort=True):
+            names = first_few(str(k) or "none named" for k in sorted({k for one in several for k in one}))
+            message = f"not all values are from {words} ({names}); they are taken as one variable"
+            found.append(Finding("note", "N-STUDY", str(quantity), message, "make sure that they measure alike"))
+    return tuple(found[:_MANY])
 
 
 def _one_unit(rows: Frame) -> None:

@@ -38,7 +38,7 @@ class Thing:
 
 def names(things: Sequence[Thing]) -> dict[Thing, str]:
     """A name for each thing. Where two of one quantity share a place, all of that quantity are called ``T2[t2-mono]/...``: by the first of
-    `Thing.extra` that tells them apart, or by the fewest of them in their order."""
+    `Thing.extra` that tells them apart, or by the fewest of them in their order; one that has none of these keeps its plain name."""
     out: dict[Thing, str] = {}
     by_head: dict[str, list[Thing]] = {}
     for one in things:
@@ -47,7 +47,7 @@ def names(things: Sequence[Thing]) -> dict[Thing, str]:
         told = _telling(same)
         for one in same:
             extra = dict(one.extra)
-            words = [extra.get(key) or "plain" for key in told]
+            words = [extra.get(key) or "plain" for key in told] if any(extra.get(key) for key in told) else []
             out[one] = "/".join([head + (f"[{','.join(words)}]" if words else ""), *one.place])
     return out
 

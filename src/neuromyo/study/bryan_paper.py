@@ -17,6 +17,7 @@ from neuromyo.stats.intervals import share_interval
 from neuromyo.study.bryan_numbers import Groups, Pair, Readings
 
 N_ALS, N_CONTROLS = 11, 8
+_ABNORMAL = 6
 DOI = "10.1212/WNL.51.1.110"
 _SIZE = 0.05
 
@@ -49,67 +50,79 @@ CHANGE = Printed(
 )
 
 
-def table(
+def tables(
     groups: dict[str, Groups], reading: Readings | None, pairs: Callable[[str, str, bool], Pair | None], level: float
-) -> Table:
-    """One line a statement: printed then, found now, and whether it is found again."""
-    rows = [_group(one, groups.get(one.key[0]), level) for one in GROUPS]
-    rows.append(_reading(reading, level))
-    rows += [_pair(one, pairs(*one.key, False), level) for one in PAIRS]
-    rows.append(_pair(CHANGE, pairs(*CHANGE.key, True), level))
-    cols = columns(
-        ("what", "what was compared", "", "text"), ("printed", "as printed in 1998", "", "text"),
-        ("measure", "the number that follows: g (effect, Hedges), share, or r", "", "text"),
-        ("value_1998", "that number of 1998"), ("low_1998", "lower end of its interval"), ("high_1998", "upper end of its interval"),
-        ("value", "that number here"), ("low", "lower end of its interval"), ("high", "upper end of its interval"),
-        ("p", "p here", "", "p"), ("n", "patients here", "", "count"), ("again", "found again: yes, no, or not measured", "", "text"),
-    )  # fmt: skip
-    return Table("paper", "The numbers of 1998 beside those found here", cols, tuple(rows), _note(level))
+) -> tuple[Table, Table]:
+    """One line a statement: printed then, found now, and whether it came up again; and the intervals that the paper did not print."""
+    rows = [_group(one, groups.get(one.key[0])) for one in GROUPS]
+    rows.append(_reading(reading))
+    rows += [_pair(one, pairs(*one.key, False)) for one in PAIRS]
+    rows.append(_pair(CHANGE, pairs(*CHANGE.key, True)))
+    head = (("what", "what was compared", "", "text"), ("printed", "as printed in 1998", "", "text"),
+            ("measure", "the number that follows: g (effect, Hedges), share, or r", "", "text"))  # fmt: skip
+    ends = (("low", "lower end of its interval"), ("high", "upper end of its interval"))
+    now = columns(*head, ("value", "that number here"), *ends, ("p", "p here", "", "p"), ("n", "patients here", "", "count"),
+                  ("again", "came up again: yes, no, or not measured", "", "text"))  # fmt: skip
+    then = columns(*head, ("value", "that number of 1998"), *ends)
+    return (Table("paper", "The numbers of 1998 beside those found here", now, tuple(rows), _NOTE),
+            Table("paper-intervals", "The numbers of 1998 with the intervals that were not printed", then, _printed(level),
+                  f"Intervals of {100 * level:g} %, computed from what is printed and from 11 patients and 8 controls; of r at the end "
+                  "of the range printed that is nearest to zero."))  # fmt: skip
 
 
-def _note(level: float) -> str:
-    return (f"Intervals of {100 * level:g} %. The paper printed none: those of 1998 are computed from what it printed and from 11 patients "
-            "and 8 controls, of r at -0.8 and 0.73 at the end of the range that it gives. Found again: where the paper says that groups "
-            "differ, or that two things go together, p is below 0.05 in the same direction here; where it says that they do not, p is not "
-            "below 0.05, which is no proof of likeness; of the reading, where the interval here holds 6 of 11.")  # fmt: skip
+_NOTE = (
+    "Came up again: where the paper says that groups differ, or that two things go together, p is below 0.05 in the same "
+    "direction here; where it says that they do not, p is not below 0.05, which is no proof of likeness; of the reading, "
+    "where the interval here holds 6 of 11."
+)
+_MISSING: tuple[Cell, ...] = (None, None, None, None, None, "not measured")
 
 
-def _group(said: Printed, found: Groups | None, level: float) -> tuple[Cell, ...]:
-    then = from_p(said.p, N_ALS, N_CONTROLS, level).g if said.p else None
-    old = (then.value, then.low, then.high) if then else (None, None, None)
+def _printed(level: float) -> tuple[tuple[Cell, ...], ...]:
+    rows: list[tuple[Cell, ...]] = []
+    for one in GROUPS:
+        if one.p is not None:
+            g = from_p(one.p, N_ALS, N_CONTROLS, level).g
+            rows.append((one.what, one.printed, "g", g.value, g.low, g.high))
+    share = share_interval(_ABNORMAL, N_ALS, level)
+    rows.append((READING.what, READING.printed, "share", share.value, share.low, share.high))
+    for one in (*PAIRS, CHANGE):
+        r = from_r(one.r or 0.0, N_ALS, level)
+        rows.append((one.what, one.printed, "r", r.r, r.low, r.high))
+    return tuple(rows)
+
+
+def _group(said: Printed, found: Groups | None) -> tuple[Cell, ...]:
+    head = (said.what, said.printed, "g")
     if found is None or not found.welch.known:
-        return (said.what, said.printed, "g", *old, None, None, None, None, None, "not measured")
-    again = (found.welch.p < _SIZE and found.g.value > 0) if said.differs else found.welch.p >= _SIZE
+        return (*head, *_MISSING)
+    g, p = found.g, found.welch.p
+    again = (p < _SIZE and g.value > 0) if said.differs else p >= _SIZE
+    return (*head, g.value, g.low, g.high, p, found.welch.n[0], _yes(again))
+
+
+def _reading(found: Readings | None) -> tuple[Cell, ...]:
+    head = (READING.what, READING.printed, "share")
+    if found is None:
+        return (*head, *_MISSING)
+    own = found.share_patients
     return (
-        said.what,
-        said.printed,
-        "g",
-        *old,
-        found.g.value,
-        found.g.low,
-        found.g.high,
-        found.welch.p,
-        found.welch.n[0],
-        _yes(again),
+        *head,
+        own.value,
+        own.low,
+        own.high,
+        found.p,
+        found.patients[1],
+        _yes(own.low <= _ABNORMAL / N_ALS <= own.high),
     )
 
 
-def _reading(found: Readings | None, level: float) -> tuple[Cell, ...]:
-    then = share_interval(6, N_ALS, level)
-    head = (READING.what, READING.printed, "share", then.value, then.low, then.high)
+def _pair(said: Printed, found: Pair | None) -> tuple[Cell, ...]:
+    head = (said.what, said.printed, "r")
     if found is None:
-        return (*head, None, None, None, None, None, "not measured")
-    own = found.share_patients
-    return (*head, own.value, own.low, own.high, found.p, found.patients[1], _yes(own.low <= then.value <= own.high))
-
-
-def _pair(said: Printed, found: Pair | None, level: float) -> tuple[Cell, ...]:
-    then = from_r(said.r or 0.0, N_ALS, level)
-    head = (said.what, said.printed, "r", then.r, then.low, then.high)
-    if found is None:
-        return (*head, None, None, None, None, None, "not measured")
+        return (*head, *_MISSING)
     r = found.r
-    return (*head, r.r, r.low, r.high, r.p, r.n, _yes(r.p < _SIZE and r.r * then.r > 0))
+    return (*head, r.r, r.low, r.high, r.p, r.n, _yes(r.p < _SIZE and r.r * (said.r or 0.0) > 0))
 
 
 def _yes(again: bool) -> str:

@@ -70,7 +70,8 @@ class Told:
         return tuple(s for s in said if s)
 
     def _headline(self) -> str:
-        again = [row[-1] for row in bryan_paper.table(dict(self.groups), self.readings, self.pair, self.level).rows]
+        paper, _ = bryan_paper.tables(dict(self.groups), self.readings, self.pair, self.level)
+        again = paper.column("again")
         yes, no, rest = (again.count(word) for word in ("yes", "no", "not measured"))
         left = f"; {rest} could not be looked for" if rest else ""
         return f"Of the {len(again)} findings of Bryan et al. 1998, {yes} came up again and {no} did not{left}."
@@ -163,10 +164,10 @@ def _group_said(told: Told, one: Groups) -> str:
 
 
 def _sum_said(one: Explained) -> str:
-    what = "its change" if one.changes else "its spread"
+    what = "how differently global T2 changed in" if one.changes else "the spread of global T2 between"
     share, (water, fat) = [f"{100 * x:.0f} %" for x in (*one.share, 1 - one.r_squared)], one.slopes
-    return (f"What 1998 could not show: of global T2, {what} between {one.n} people ({one.who}) was {share[0]} water T2, {share[1]} fat "
-            f"and {share[2]} neither; it rose by {number(water.value, half_width(water), 'ms')} ({ends(water)}) a ms of water T2 and by "
+    return (f"What 1998 could not show: of {what} {one.n} people ({one.who}), {share[0]} was water T2, {share[1]} fat and {share[2]} "
+            f"neither; it rose by {number(water.value, half_width(water), 'ms')} ({ends(water)}) a ms of water T2 and by "
             f"{number(fat.value, half_width(fat), 'ms')} ({ends(fat)}) a percent of fat.")  # fmt: skip
 
 

@@ -15,7 +15,7 @@ _ENDS = (("low", "lower end of its interval"), ("high", "upper end of its interv
 
 def tables(told: Told) -> tuple[Table, ...]:
     """Those that have rows, the comparison with the paper first."""
-    paper = bryan_paper.table(dict(told.groups), told.readings, told.pair, told.level)
+    paper, then = bryan_paper.tables(dict(told.groups), told.readings, told.pair, told.level)
     made = (
         paper,
         _groups(told),
@@ -24,6 +24,7 @@ def tables(told: Told) -> tuple[Table, ...]:
         _changes(told),
         _rivals(told),
         _explained(told),
+        then,
         _people(told),
     )
     return tuple(t for t in made if t is not None and t.rows)

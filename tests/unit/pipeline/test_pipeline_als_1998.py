@@ -1,11 +1,12 @@
 """The parts of the simulated study of 1998 around its images: who is in it, its tables, where it may be written, its processes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
-from neuromyo.core.errors import OptionError
+from neuromyo.core.errors import OptionError, ResourceError
 from neuromyo.phantom import als_1998
 from neuromyo.pipeline import als_1998 as job
 from neuromyo.pipeline import als_1998_tables as tables
@@ -88,3 +89,9 @@ def test_each_job_is_done_once_in_one_process_or_two():
 def test_an_error_of_a_job_comes_out():
     with pytest.raises(TypeError):
         list(pool.each(len, [(), 3], 2))
+
+
+def test_a_process_that_is_killed_is_said_to_be():
+    with pytest.raises(ResourceError) as killed:
+        list(pool.each(os._exit, [9, 9], 2))
+    assert killed.value.code == "E-MEMORY" and "what is done stays" in killed.value.remedy

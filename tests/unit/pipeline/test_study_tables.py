@@ -119,7 +119,7 @@ def test_days_come_from_dates_then_from_months_and_never_from_labels(tmp_path):
     dated = cohort_of(two_visits(2, 1, dated=True), tmp_path / "a")
     assert dated.days.tolist() == [0, 120] * 3 and dated.visits == ("m0", "m4")
     plain = cohort_of(two_visits(2, 1), tmp_path / "b")
-    assert np.isnan(plain.days).all() and said(plain.findings, "labels are not read as times")
+    assert np.isnan(plain.days).all() and said(plain.time_findings, "labels are not read as times")
     stated = cohort_of(two_visits(2, 1), tmp_path / "c", visits=("m0=0,m4=6",))
     assert stated.days == pytest.approx([0, 6 * 365.25 / 12] * 3)
     reverse = cohort_of(two_visits(2, 1), tmp_path / "d", visits=("m0=4", "m4=0"))
@@ -197,6 +197,19 @@ def test_pure_numbers_have_no_unit_and_calibrations_of_a_person_are_told_nowhere
     cohort = cohort_of(study, tmp_path)
     assert cohort.variable("FA/tibialis-anterior/left").title == "FA/tibialis-anterior/left"
     assert "FatT2/subject" in cohort.values and not said(cohort.findings, "FatT2")
+
+
+def test_one_region_drawn_twice_is_told_apart_among_many_that_were_not(tmp_path):
+    """What `run --regions` leaves: all muscle by the program and by a person, each single muscle by one of them."""
+    study = two_visits(2, 0, visits=("m0",))
+    whole = [
+        {**r, "region": "muscle", "region_source": who} for r in study.measured for who in ("compartments", "anna")
+    ]
+    study.measured += whole
+    cohort = cohort_of(study, tmp_path)
+    names = {v.name for v in cohort.variables if v.quantity == "T2" and v.side == "left"}
+    assert names == {"T2/tibialis-anterior/left", "T2[anna]/muscle/left", "T2[compartments]/muscle/left"}
+    assert not said(cohort.findings, "not all values")
 
 
 def test_sites_that_scan_otherwise_are_one_variable_and_told(tmp_path):

@@ -67,15 +67,15 @@ FOUND = analyse(cohort())
 
 def test_what_the_paper_printed_gets_the_intervals_it_did_not_print():
     """Known answers: r = -0.63 of 11: -0.89 to -0.05; r = -0.80: -0.95 to -0.38; p = 0.009, 11 against 8: g = 1.31."""
-    paper = {row["what"]: row for row in rows(FOUND, "paper")}
+    paper = {row["what"]: row for row in rows(FOUND, "paper-intervals")}
     change = paper["change of global T2 with change of CMAP, 4 months"]
-    assert (change["low_1998"], change["high_1998"]) == pytest.approx((-0.89, -0.05), abs=0.005)
+    assert (change["low"], change["high"]) == pytest.approx((-0.89, -0.05), abs=0.005)
     closest = paper["global T2 with CMAP"]
-    assert (closest["low_1998"], closest["high_1998"]) == pytest.approx((-0.95, -0.38), abs=0.005)
-    assert paper["global T2, patients against controls"]["value_1998"] == pytest.approx(1.31, abs=0.005)
+    assert (closest["low"], closest["high"]) == pytest.approx((-0.95, -0.38), abs=0.005)
+    assert paper["global T2, patients against controls"]["value"] == pytest.approx(1.31, abs=0.005)
     share = paper["scans of patients read as abnormal"]
     exact = stats.binomtest(6, 11).proportion_ci(0.95, "exact")
-    assert (share["low_1998"], share["high_1998"]) == pytest.approx((exact.low, exact.high), abs=1e-9)
+    assert (share["low"], share["high"]) == pytest.approx((exact.low, exact.high), abs=1e-9)
 
 
 def test_the_chosen_cohort_has_all_of_the_papers_findings():
