@@ -51,7 +51,7 @@ def _scatter(told: Told, one: Pair) -> Scatter:
     word = "change of " if one.changes else ""
     return Scatter(f"{one.x}-{one.y}{'-change' if one.changes else ''}".replace("_", "-"),
                    capital(f"{word}{told.title(one.x)} against {word}{told.title(one.y)}"), x[both], y[both],
-                   capital(word + _axis(told, one.y)), capital(word + _axis(told, one.x)), (), labels,
+                   capital(word + _axis(told, one.y)), capital(word + _axis(told, one.x)), ("patients",) * len(labels), labels,
                    _line(x[both], y[both], told.level),
                    f"{one.r.n} patients; r = {r_number(one.r.r)} ({r_ends(one.r.low, one.r.high)}). The line is by least squares, its band "
                    f"the {100 * told.level:g} % confidence interval of the mean.")  # fmt: skip

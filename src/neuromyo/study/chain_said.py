@@ -163,7 +163,8 @@ def _drawn_model(model: Model, index: int) -> Chain:
                    for e in model.effects if e.kind == "direct")  # fmt: skip
     caption = (f"Path model of {model.n_people} people: change of each link, in SD, for one SD more of an earlier one, the others held; "
                "solid where the interval leaves out zero. The order is assumed.")  # fmt: skip
-    return Chain(f"chain-model-{index + 1}", model.route.title, tuple(m.label for m in model.markers), arrows, caption)
+    title = model.route.title + (f", through {_through(model.markers)}" if len(model.markers) > 2 else "")
+    return Chain(f"chain-model-{index + 1}", title, tuple(m.label for m in model.markers), arrows, caption)
 
 
 def _through(markers: Sequence[Marker]) -> str:
