@@ -51,7 +51,7 @@ people no interval is given.
 Normal data: correlation -0.6; partial correlation -0.6 with one covariate; SRM 1; ICC 0.8 of two readers of different levels;
 correlations 0.7 and 0.5 of two markers that correlate 0.5; an indirect effect of paths 0.6 and 0.5. Skewed data: each column is
 exp(0.75 z), skewness 3.2. What to learn: of strongly skewed changes no interval of the SRM is worth much, whatever the method; of
-few people none is exact.
+few people none is exact. Krippendorff's alpha of readers is measured by `bench/alpha_coverage.py`; its rows stand in the same table.
 """
 #: log-normal margins exp(SHAPE z)
 SHAPE = 0.75
@@ -131,7 +131,11 @@ def page() -> str:
                 used = " (used)" if method == method_for(what) else ""
                 lines.append(f"| {words} | {method}{used} | {law} | {cells} |")
     sets = [
-        min(rows[n].datasets for (_, method, _), rows in measured.items() if method != "studentised" and n in rows)
+        min(
+            rows[n].datasets
+            for (what, method, _), rows in measured.items()
+            if what in names and method != "studentised" and n in rows
+        )
         for n in SIZES
     ]
     lines.append("| simulated data sets | | | " + " | ".join(f"{count:,}" for count in sets) + " |")

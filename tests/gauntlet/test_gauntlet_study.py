@@ -196,6 +196,62 @@ def test_people_in_no_group_and_never_measured_are_told(tmp_path):
     assert ("W-ABSENT", "sub-p02") in told and ("W-ABSENT", "sub-p03") in told
 
 
+def test_one_group_written_in_two_ways_is_never_compared_with_itself(tmp_path):
+    made = study(tmp_path, lambda s: s.people[-1].update(group="Control"))
+    refused(
+        asked(made),
+        "E-STUDY",
+        "participants.tsv, column group",
+        "control (2: sub-c01, sub-c02)",
+        "Control (1: sub-c03)",
+    )
+
+
+def test_a_group_of_one_with_nearly_the_name_of_another(tmp_path):
+    made = study(tmp_path, lambda s: s.people[-1].update(group="contrl"))
+    refused(asked(made, verb="group"), "E-PEOPLE", "group contrl", "write control in the table of people")
+
+
+def test_without_a_table_of_people_there_are_no_groups(tmp_path):
+    said = neuromyo("study", "group", study(tmp_path)["tables"])
+    refused(said, "E-STUDY", "participants.tsv by --people")
+
+
+def test_people_divided_by_commas(tmp_path):
+    made = study(tmp_path)
+    made["people"].write_text(made["people"].read_text().replace("\t", ","))
+    refused(asked(made), "E-TABLE", "participants.tsv: row 1", "tabs between the cells")
+
+
+def test_groups_whose_names_are_signs_alone_stay_apart(tmp_path):
+    made = study(tmp_path, lambda s: [p.update(group="+" if p["group"] == "patient" else "-") for p in s.people])
+    assert asked(made, "--reference", "-", verb="group").status == 0
+
+
+def test_a_clinical_folder_without_any_clinical_table(tmp_path):
+    made = study(tmp_path)
+    said = neuromyo("study", "fakery", made["tables"], "--people", made["people"], "--clinical", made["tables"].parent)
+    refused(said, "E-NOTFOUND", "measurements.tsv", "cmap")
+
+
+def test_what_comes_out_does_not_depend_on_the_order_of_rows_and_columns(tmp_path):
+    def backwards(path):
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        head, *body = [[row[0], *row[:0:-1]] for row in rows]
+        path.write_text("".join("\t".join(row) + "\n" for row in (head, *reversed(body))))
+
+    def answers(made):
+        verbs = (("group", "--covariates", "age"), ("change", "--visits", "m0=0,m4=4"), ("correlate", "--repeats", 200))
+        return [asked(made, *flags, verb=verb, clinical=True).json for verb, *flags in verbs]
+
+    ours, theirs = (two_visits(5, 4).write(tmp_path / name) for name in "ab")
+    for path in (theirs["tables"], theirs["people"], *theirs["clinical"].glob("*.tsv")):
+        backwards(path)
+    for one, other in zip(answers(ours), answers(theirs), strict=True):
+        assert one["analyses"] == other["analyses"]
+        assert one["findings"] == other["findings"]
+
+
 def test_no_group_at_all_is_refused_by_the_analysis(tmp_path):
     made = study(tmp_path, lambda s: [p.pop("group") for p in s.people])
     assert asked(made, verb="group").json["error"]["code"] in ("E-STUDY", "E-PEOPLE", "E-UNKNOWN")
@@ -212,7 +268,7 @@ def test_an_end_that_is_no_time(tmp_path, cell):
 
 @pytest.mark.parametrize(("flags", "code", "word"), [
     (("--sides", "both"), "E-OPTION", "each, mean, left, right, worse"),
-    (("--sides", "worse"), "E-OPTION", "--worse T2=high"),
+    (("--sides", "worse"), "E-OPTION", "--worse FF=high"),
     (("--worse", "T2=bad"), "E-OPTION", "T2=high"),
     (("--visits", "m0=x"), "E-OPTION", "m0=0,m4=4"),
     (("--visits", "m0=0,m0=1"), "E-OPTION", "m0 twice"),

@@ -266,6 +266,45 @@ def test_tables_blinded_anew_after_sealing_are_a_deviation(tmp_path):
     assert any("not those that the plan was sealed beside" in d for d in deviations(run(paths)))
 
 
+def test_people_and_values_given_besides_the_blinded_tables_are_deviations(tmp_path):
+    paths = study(tmp_path)
+    source = paths.made["people"]
+    other = tmp_path / "people.tsv"
+    header, *rows = source.read_text().splitlines()
+    other.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    assert deviations(run(paths, "--people", other)) == []  # the same people in another order
+    other.write_text(
+        source.read_text().replace("patient", "x", 1).replace("control", "patient", 1).replace("x", "control")
+    )
+    grip = tmp_path / "grip.tsv"
+    grip.write_text("participant_id\tsession_id\tside\tforce (N)\nsub-p01\tses-m0\tleft\t200\n")
+    told = deviations(run(paths, "--people", other, "--clinical", grip))
+    assert any("people.tsv, which is not the table that was blinded" in one for one in told)
+    assert any("clinical values were added from grip.tsv" in one for one in told) and len(told) == 2
+
+
+def test_the_place_of_a_p_value_that_was_planned_wrongly_is_stated_as_a_deviation(tmp_path):
+    paths = study(tmp_path, PLAN.replace('kind = "fakery"', 'kind = "fakery"\noutcome = "means.q"'))
+    said = run(paths)
+    refused(said, "a column of the table means", "--set")
+    again = run(paths, "--set", "main.outcome=means.n")
+    refused(again, "a column of p values")
+    wrong = run(paths, "--set", "main.outcome=means")
+    assert wrong.status == 2 and "TABLE.COLUMN" in wrong.json["error"]["message"]
+    wrong = run(paths, "--set", "main.levle=0.9")
+    assert wrong.status == 2 and "an option of this analysis" in wrong.json["error"]["message"]
+
+
+def test_the_place_of_p_values_is_changed_and_told():
+    from neuromyo.pipeline import study_deviations
+    from neuromyo.pipeline.study_plan import Item, Plan
+
+    plan = Plan("t", "m", "none", 0.05, (Item("a b", "primary", "group", {}, "tests.p"),))
+    other, told = study_deviations.changed(plan, ["a b.outcome=ranks.p", "a b.where=method=mixed model"])
+    assert (other.items[0].outcome, other.items[0].where) == ("ranks.p", {"method": "mixed model"})
+    assert told[0] == "a b: p values of ranks.p instead of tests.p" and "mixed model" in told[1]
+
+
 # --- an attacker ------------------------------------------------------------------------------------------------------
 
 
@@ -408,6 +447,53 @@ def test_a_swapped_or_edited_table_is_refused(tmp_path):
     (paths.blinded / "phenotype/mvic_ses-x9.tsv").write_text("participant_id\n")
     refused(run(paths), "one more")
     assert [x["action"] for x in lines(paths)] == ["blinded", "sealed"]  # nobody was unblinded
+
+
+@pytest.mark.parametrize("edit", ["groups", "people", "visits"])
+def test_an_edited_key_is_refused_before_anybody_is_unblinded(tmp_path, edit):
+    paths = study(tmp_path)
+    held = json.loads(paths.key.read_text())
+    if edit == "groups":  # one patient and one control change places
+        at = held["roster"][0].index("group")
+        held["roster"][1][at], held["roster"][-1][at] = held["roster"][-1][at], held["roster"][1][at]
+    elif edit == "people":
+        a, b = (
+            next(c for c, w in held["people"].items() if w == "p01"),
+            next(c for c, w in held["people"].items() if w == "c01"),
+        )
+        held["people"][a], held["people"][b] = "c01", "p01"
+    else:
+        one = next(iter(held["visits"].values()))
+        held["visits"][next(iter(held["visits"]))] = dict(zip(one, reversed(list(one.values())), strict=True))
+    paths.key.write_text(json.dumps(held))
+    refused(run(paths), "the key as it was when the tables were blinded", "edited")
+    refused(
+        neuromyo("study", "unblind", paths.lock, paths.blinded, "--key", paths.key, "-o", tmp_path / "open"), "edited"
+    )
+    assert [x["action"] for x in lines(paths)] == ["blinded", "sealed"] and not (tmp_path / "open").exists()
+
+
+def test_a_key_that_lacks_people_is_refused_where_no_trail_tells_of_it(tmp_path):
+    paths = study(tmp_path)
+    paths.trail.unlink()
+    paths.lock.unlink()
+    assert neuromyo("study", "plan", "seal", paths.plan, "-o", paths.lock, "--data", paths.blinded).status == 0
+    assert any("would not be seen" in d for d in deviations(run(paths)))
+    held = json.loads(paths.key.read_text())
+    held["people"].popitem()
+    paths.key.write_text(json.dumps(held))
+    refused(run(paths), "a key that lacks some of them")
+
+
+def test_many_groups_are_coded(tmp_path):
+    made = two_visits(30, 0)
+    for i, person in enumerate(made.people):
+        person["group"] = f"group{i}"
+    there = made.write(tmp_path / "source")
+    said = neuromyo("study", "blind", there["tables"], "--people", there["people"], "-o", tmp_path / "blinded")
+    assert said.status == 0, said.err
+    text = (tmp_path / "blinded/participants.tsv").read_text()
+    assert "group7" not in text and len({line.split("\t")[1] for line in text.splitlines()[1:]}) == 30
 
 
 def test_blinded_tables_need_their_key(tmp_path):

@@ -120,7 +120,7 @@ def test_people_are_told_in_words(made, capsys):
         main(["study", "fakery", str(made["tables"]), "--people", str(made["people"])])
     assert end.value.code == 0
     told = capsys.readouterr()
-    assert "A small analysis" in told.out and " ms in control" in told.out
+    assert "A small analysis" in told.out and " % in control" in told.out
     assert "labels are not read as times" not in told.err  # one visit: it does not matter when the others were
 
 

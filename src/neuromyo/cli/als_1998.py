@@ -14,7 +14,7 @@ from neuromyo.study import bryan
 _SIMULATION = "Simulation"
 Tables = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[TABLES...]", help="Tables of measurements, or output folders of run."),
+    typer.Argument(metavar="TABLES...", help="Tables of measurements, or output folders of run."),
 ]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where results go; needed by --simulate.")]
 People = Annotated[Path | None, typer.Option("--people", metavar="TSV|BIDS", help="participants.tsv, or the dataset.")]

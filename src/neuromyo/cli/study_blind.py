@@ -53,7 +53,7 @@ def blind(
         "blinded",
         author=author,
         said=f"{done.people} people coded",
-        hashes={"data": study_audit.digest(study_lock.hashes(out))},
+        hashes={"data": study_audit.digest(study_lock.hashes(out)), "key": done.hash},
     )
     speaker.answer({"folder": out, "key": done.key, "people": done.people, "files": dict(done.files), "trail": path,
                     "findings": [f.as_dict() for f in done.findings], "exit": 0})  # fmt: skip

@@ -116,8 +116,10 @@ def census(path: Path, asked: Collection[str] | None = None) -> Census:
         return Census(findings=(Finding.from_error(error),))
     personal = identifying.already_in(table.header, name)
     if table.header[0] != "participant_id":
+        divided = len(table.header) == 1 and any(sign in table.header[0] for sign in ",;")
+        remedy = "save it with tabs between the cells, not commas" if divided else "rename or move it"
         error = DataError("E-TABLE", where=f"{name}: row 1", needed="participant_id as the first column",
-                          found=shown(table.header[0]), remedy="rename or move it")  # fmt: skip
+                          found=shown(table.header[0]), remedy=remedy)  # fmt: skip
         return Census(findings=(*table.findings, *personal, Finding.from_error(error)))
     rows: dict[str, bodies.Body] = {}
     findings = [*table.findings, *personal, *bodies.units(table, about)]

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ _MEASURED, _PEOPLE, _ABOUT = "measurements.tsv", "participants.tsv", "participan
 class Key:
     """Who is who. ``people``: code -> label; ``visits``: code of a person -> code of a visit -> label; ``groups``: letter -> group;
     ``days``: label -> visit -> days since the first, where known; ``roster``: the table of people as it was, ``about``: its JSON;
-    ``files``: blinded file -> SHA-256; ``sources``: table -> SHA-256."""
+    ``files``: blinded file -> SHA-256; ``sources``: table -> SHA-256; ``hash``: of the key's own file, as the audit trail holds it."""
 
     people: Mapping[str, str]
     visits: Mapping[str, Mapping[str, str]]
@@ -44,17 +46,19 @@ class Key:
     files: Mapping[str, str]
     sources: Mapping[str, str]
     seed: int
+    hash: str = ""
 
 
 @dataclass(frozen=True)
 class Blinded:
-    """What was written."""
+    """What was written. ``hash``: SHA-256 of the key."""
 
     folder: Path
     key: Path
     files: Mapping[str, str]
     people: int
     findings: tuple[Finding, ...] = field(default=())
+    hash: str = ""
 
 
 def key_beside(out: Path) -> Path:
@@ -84,9 +88,8 @@ def blind(tables: Sequence[Path], people: Path, clinical: Sequence[Path], out: P
         for who, v in seen.items()
     }
     groups = sorted({p.group for p in known.values()} - {""})
-    letters = dict(
-        zip(rng.permutation(np.array(groups, dtype=object)), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(groups)], strict=True)
-    )
+    words = list(ascii_uppercase[: len(groups)]) if len(groups) <= len(ascii_uppercase) else _numbered("G", len(groups))
+    letters = dict(zip(rng.permutation(np.array(groups, dtype=object)), words, strict=True))
     calendar = study_time.read(dataset or study_people.dataset_of(people), labels, study_time.stated(visits))
     header, rows = _roster(people)
     with all_or_none():
@@ -103,7 +106,7 @@ def blind(tables: Sequence[Path], people: Path, clinical: Sequence[Path], out: P
         }  # fmt: skip
         text = json.dumps(held, indent=1, sort_keys=True, ensure_ascii=False)
         store.write_stream(place, [text.encode("utf-8"), b"\n"], mode=0o600)
-    return Blinded(out, place, files, len(codes), _remarks(known, len(labels)))
+    return Blinded(out, place, files, len(codes), _remarks(known, len(labels)), store.sha256(place))
 
 
 def load(path: Path) -> Key:
@@ -126,6 +129,7 @@ def load(path: Path) -> Key:
             held["files"],
             held["sources"],
             held["seed"],
+            sha256(raw).hexdigest(),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _refused(
@@ -156,8 +160,22 @@ def check(folder: Path, key: Key) -> None:
         )
 
 
+def same_people(key: Key, people: Path) -> bool:
+    """Whether a table of people is the one that was blinded, in any order of rows."""
+    header, rows = _roster(people)
+    return (tuple(header), sorted(map(tuple, rows))) == (key.roster[0], sorted(key.roster[1:]))
+
+
 def decode(folder: Path, key: Key, out: Path) -> None:
-    """The blinded tables of a folder as they were, written to ``out``; call `check` first."""
+    """The blinded tables of a folder as they were, written to ``out``; call `check` first. E-PLAN where the key lacks somebody in them."""
+    try:
+        _decode(folder, key, out)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _refused("--key", "the code of every person and visit of the blinded tables", "a key that lacks some of them",
+                       "restore the key from a copy") from error  # fmt: skip
+
+
+def _decode(folder: Path, key: Key, out: Path) -> None:
     _decode_table(folder / _MEASURED, out / _MEASURED, key, "subject", "session", "", "")
     for name in key.files:
         if name.startswith("phenotype/") and name.endswith(".tsv"):

@@ -77,6 +77,11 @@ def _files(path: Path, findings: list[Finding]) -> Iterator[tuple[Path, Measure]
     if not found:
         raise DataError("E-NOTFOUND", where=printable(path), needed="clinical tables (phenotype/*.tsv)", found="none",
                         remedy="name the tables themselves after --clinical")  # fmt: skip
+    if not any(_word(f) in dictionary.names() for f in found):
+        names = ", ".join(dictionary.names())
+        raise DataError("E-NOTFOUND", where=printable(path), needed=f"clinical tables called after their measure: {names}",
+                        found=first_few(printable(f.name) for f in found),
+                        remedy="rename them, such as cmap.tsv, or name another folder")  # fmt: skip
     for file in found:
         try:
             yield file, _measure(file)
@@ -85,8 +90,13 @@ def _files(path: Path, findings: list[Finding]) -> Iterator[tuple[Path, Measure]
                                     f"name the table after what it holds: {', '.join(dictionary.names())}"))  # fmt: skip
 
 
+def _word(path: Path) -> str:
+    """What a table's name says that it holds."""
+    return re.sub(r"[^a-z0-9]", "", path.stem.partition("_ses-")[0].partition("_")[0].casefold())
+
+
 def _measure(path: Path) -> Measure:
-    name = re.sub(r"[^a-z0-9]", "", path.stem.partition("_ses-")[0].partition("_")[0].casefold())
+    name = _word(path)
     if name not in dictionary.names():
         raise OptionError(
             "E-UNKNOWN",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, Finding
+from neuromyo.io.sheet import number
 from neuromyo.pipeline import study_names, study_time
 from neuromyo.pipeline.comparing import first_few
 from neuromyo.pipeline.study_clinical import Clinical
@@ -31,6 +33,8 @@ def build(
     E-REPEATS where a person has a variable twice at one visit. Visits that only one of the two kinds of table has are joined where each
     has a single one, which is told; else they stay apart.
 
+    People, visits and variables have an order of their own: what comes out does not depend on that of the tables' rows.
+
     timed : whether visits follow each other in time; readers and scanners do not
     """
     imaging = list(_imaging(frame)) if frame is not None else []
@@ -48,7 +52,7 @@ def build(
             found="none",
             remedy="check which tables were named",
         )
-    names = study_names.names(list(dict.fromkeys(r[2] for r in rows)))
+    names = study_names.names(sorted({r[2] for r in rows}, key=_place))
     keys: dict[Key, int] = {}
     for who, visit, *_ in rows:
         keys.setdefault((who, visit), len(keys))
@@ -61,10 +65,26 @@ def build(
         visits, told = study_time.order(visit, visit, days, calendar)
     place = {v: i for i, v in enumerate(visits)}
     sort = np.array(sorted(range(len(keys)), key=lambda i: (person[i], place[visit[i]])), dtype=int)
+    roster = dict(sorted(people.items()))
     return Cohort(
-        person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, dict(people),
+        person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, roster,
         (*findings, *calendar.findings), (*more, *told),
     )  # fmt: skip
+
+
+def _place(thing: Thing) -> tuple[bool, str, str, str, float, str, tuple[tuple[str, str], ...]]:
+    """Where a variable stands among others: images first, then by quantity, structure, side, and along the nerve."""
+    v = thing.variable
+    along = number(v.level)
+    return (
+        v.source == "clinical",
+        thing.head,
+        v.structure,
+        v.side,
+        inf if along is None else along,
+        v.level,
+        thing.extra,
+    )
 
 
 def _imaging(frame: Frame) -> Iterator[Row]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-import typing
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import neuromyo
 from neuromyo.core import options as core_options
 from neuromyo.core.cohort import Cohort
 from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
@@ -18,6 +15,7 @@ from neuromyo.io.files import printable
 from neuromyo.pipeline import (
     study_audit,
     study_blind,
+    study_deviations,
     study_lock,
     study_names,
     study_out,
@@ -61,7 +59,8 @@ def run(request: LockedRequest) -> Done:
     study_lock.in_trail(lock, trail)
     if request.out is not None:
         study_out.check(request.out)
-    plan, changed = _changed(lock.plan, request.changes)
+    beside: list[str] = []
+    plan, changed = study_deviations.changed(lock.plan, request.changes)
     if lock.data and request.key is None:
         raise _refused(
             "--key", "the key of the blinded tables that the plan was sealed beside", "none", "give --key KEY.json"
@@ -69,12 +68,14 @@ def run(request: LockedRequest) -> Done:
     with tempfile.TemporaryDirectory(prefix="neuromyo-unblind-") as scratch:
         reading = _request(plan, request)
         if request.key is not None:
-            reading = _decoded(reading, request, Path(scratch))
+            reading, key = _decoded(reading, request, Path(scratch), trail)
             _once_told(trail, lock, request)
+            beside = list(study_deviations.beside(key, trail, request.people, request.clinical, request.dataset))
         cohort = studying.read(reading)
         inputs = study_run.hashes(reading) if request.key is None else study_lock.hashes(request.tables[0])
     _all_there(plan, cohort)
-    told = [*(f"stated: {d}" for d in request.deviations), *changed, *_detected(lock, plan, cohort, request)]
+    found = study_deviations.detected(lock, plan, cohort, None if request.key is None else request.tables[0])
+    told = [*(f"stated: {d}" for d in request.deviations), *changed, *beside, *found]
     done = _results(plan, lock, cohort, told, inputs, "" if request.deviations else "say why by --deviation")
     files = study_run.written(request.out, done)
     results = study_audit.digest(study_out.plain(study_out.numbers(done)))
@@ -122,6 +123,7 @@ def unblind(
         )
     key = study_blind.load(key_file)
     study_blind.check(tables, key)
+    study_deviations.refuse_other_key(key, trail)
     study_audit.add(trail, "unblinded", author=author, said="tables decoded", hashes=_unblinded(lock, tables))
     out.mkdir(parents=True, exist_ok=True)
     study_blind.decode(tables, key, out)
@@ -149,7 +151,9 @@ def _reading(plan: Plan) -> dict[str, Any]:
     return out
 
 
-def _decoded(reading: studying.StudyRequest, request: LockedRequest, scratch: Path) -> studying.StudyRequest:
+def _decoded(
+    reading: studying.StudyRequest, request: LockedRequest, scratch: Path, trail: Path
+) -> tuple[studying.StudyRequest, study_blind.Key]:
     if len(request.tables) != 1 or not request.tables[0].is_dir():
         raise _refused(
             "TABLES",
@@ -160,10 +164,12 @@ def _decoded(reading: studying.StudyRequest, request: LockedRequest, scratch: Pa
     assert request.key is not None
     key = study_blind.load(request.key)
     study_blind.check(request.tables[0], key)
+    study_deviations.refuse_other_key(key, trail)
     study_blind.decode(request.tables[0], key, scratch)
     clinical = (scratch / "phenotype",) if (scratch / "phenotype").is_dir() else ()
-    return replace(reading, tables=(scratch / "measurements.tsv",), people=request.people or scratch / "participants.tsv",
-                   clinical=(*clinical, *request.clinical), days=key.days)  # fmt: skip
+    decoded = replace(reading, tables=(scratch / "measurements.tsv",), people=request.people or scratch / "participants.tsv",
+                      clinical=(*clinical, *request.clinical), days=key.days)  # fmt: skip
+    return decoded, key
 
 
 def _once_told(trail: Path, lock: Lock, request: LockedRequest) -> None:
@@ -211,39 +217,6 @@ def _all_there(plan: Plan, cohort: Cohort) -> None:
             error.found,
             f"{error.remedy} Measure it, or state what was done instead by --set and --deviation",
         ) from error
-
-
-def _changed(plan: Plan, changes: Sequence[str]) -> tuple[Plan, list[str]]:
-    """The plan with other options, and what differs, in words."""
-    items, told = {i.name: i for i in plan.items}, []
-    for text in changes:
-        target, equals, value = text.partition("=")
-        name, dot, option = target.strip().rpartition(".")
-        if not equals or not dot or name not in items:
-            raise OptionError("E-OPTION", where="--set", needed=f"NAME.option=value with a NAME of the plan ({', '.join(items)})",
-                              found=printable(text), remedy="correct it")  # fmt: skip
-        item, key = items[name], option.replace("-", "_")
-        kind = studying.module(item.kind).Options
-        hint = typing.get_type_hints(kind).get(key, str)
-        parsed = core_options.as_dict(
-            core_options.parse(kind, {key: study_plan.from_text(hint, value, f"--set {text}")})
-        )[key]
-        new = list(parsed) if isinstance(parsed, tuple) else parsed
-        told.append(f"{name}: option {key} = {new} instead of {item.options.get(key)}")
-        items[name] = replace(item, options={**item.options, key: new})
-    return replace(plan, items=tuple(items.values())), told
-
-
-def _detected(lock: Lock, plan: Plan, cohort: Cohort, request: LockedRequest) -> Iterator[str]:
-    """What differs from the plan without anybody having said so."""
-    if lock.data and study_lock.hashes(request.tables[0]) != dict(lock.data):
-        yield "the blinded tables are not those that the plan was sealed beside"
-    here = Counter(cohort.people[who].group or "no group" for who in set(cohort.person))
-    for group in sorted({*plan.groups, *here}) if plan.groups else ():
-        if here[group] != plan.groups.get(group, 0):
-            yield f"{here[group]} people of the group {group} instead of {plan.groups.get(group, 0)} planned"
-    if lock.version != neuromyo.__version__:
-        yield f"neuromyo {neuromyo.__version__} instead of {lock.version}, which the plan was sealed with"
 
 
 def _refused(where: str, needed: str, found: str, remedy: str) -> DataError:

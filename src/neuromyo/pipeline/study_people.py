@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from math import nan
 from pathlib import Path
@@ -36,7 +37,8 @@ def read(path: Path, group_column: str = "group") -> tuple[dict[str, Participant
     """Everybody in a table of participants, and what was noticed. Columns ``end`` (died, withdrew, lost ...) and ``end_days`` or
     ``end_months`` tell whose observation ended; columns that are not known are further covariates.
 
-    E-TABLE and the like where the table cannot be read; E-ID where somebody has two rows; E-STUDY where ``end_days`` is no number.
+    E-TABLE and the like where the table cannot be read; E-ID where somebody has two rows; E-STUDY where ``end_days`` is no number, or one
+    group is written in two ways.
     """
     roster = persons.read(file_of(path), group_column=group_column)
     census = tables.census(file_of(path))
@@ -46,7 +48,28 @@ def read(path: Path, group_column: str = "group") -> tuple[dict[str, Participant
     made = {
         who: _person(who, roster, cells, group_column) for who, cells in census.cells.items() if who in roster.bodies
     }
+    _refuse_spellings(made, roster.table, group_column)
     return made, roster.findings
+
+
+def _refuse_spellings(known: Mapping[str, Participant], table: str, column: str) -> None:
+    """E-STUDY for one group that is written in two ways (`Control`, `control`): it would be compared with itself."""
+    by: dict[str, dict[str, list[str]]] = {}
+    for who, p in sorted(known.items()):
+        by.setdefault(_letters(p.group), {}).setdefault(p.group, []).append(who)
+    for spellings in by.values():
+        if len(spellings) > 1:
+            told = [
+                f"{g} ({len(who)}: {first_few(f'sub-{w}' for w in who)})"
+                for g, who in sorted(spellings.items(), key=lambda s: -len(s[1]))
+            ]
+            raise DataError("E-STUDY", where=f"{table}, column {column}", needed="one spelling of each group", found=" and ".join(told),
+                            remedy="write the group alike in all rows")  # fmt: skip
+
+
+def _letters(group: str) -> str:
+    """What is left of a group's name without capitals, spaces and signs."""
+    return re.sub(r"[\W_]+", "", group.casefold()) or group
 
 
 def unlisted(labels: Iterable[str]) -> tuple[dict[str, Participant], tuple[Finding, ...]]:

@@ -25,7 +25,7 @@ from typing import Any
 from neuromyo.core import options as core_options
 from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.io.files import printable, read_small
-from neuromyo.pipeline import study_names, studying
+from neuromyo.pipeline import study_names, study_sides, study_time, studying
 from neuromyo.pipeline.study_audit import digest
 
 ROLES = ("primary", "secondary", "exploratory")
@@ -109,6 +109,7 @@ def parse(held: Mapping[str, Any], name: str) -> Plan:
             raise _wrong(name, f"{key}", "none", "say it before results are seen: docs/study.md shows a plan")
     reading, people = held.get("reading", {}), held.get("people", {})
     _shape(reading, _READING, f"{name}: [reading]")
+    _read_as(reading, f"{name}: [reading]")
     _shape(people, _PEOPLE, f"{name}: [people]")
     for group, n in people.get("groups", {}).items():
         if type(n) is not int or n < 0:
@@ -122,6 +123,17 @@ def parse(held: Mapping[str, Any], name: str) -> Plan:
         raise _wrong(f"{name}: alpha", "a share between 0 and 0.5", f"{alpha:g}", "0.05 is usual")
     return Plan(held["title"], held["missing"], held.get("multiplicity", "none"), alpha, items, dict(people.get("groups", {})),
                 people.get("criteria", ""), dict(reading))  # fmt: skip
+
+
+def _read_as(reading: Mapping[str, Any], where: str) -> None:
+    """E-PLAN where a value of [reading] is none that the flag of its name would take."""
+    pairs = {k: [f"{name}={value}" for name, value in reading.get(k, {}).items()] for k in ("worse", "visits")}
+    try:
+        study_sides.refuse_other(reading.get("sides", "each"))
+        study_sides.directions(pairs["worse"])
+        study_time.stated(pairs["visits"])
+    except NeuromyoError as error:
+        raise _wrong(f"{where}, {error.where.removeprefix('--')}", error.needed, error.found, error.remedy) from error
 
 
 def of_dict(held: Mapping[str, Any]) -> Plan:
@@ -160,6 +172,11 @@ def _item(held: Any, where: str) -> Item:
             raise
         raise _wrong(f"{where}, {error.where}", error.needed, error.found, error.remedy) from error
     outcome = held.get("outcome", "")
+    for column, word in held.get("where", {}).items():
+        if not isinstance(word, str):
+            raise _wrong(
+                f"{where}, where", f"a word of the column {printable(column)}", repr(word), "write one word, in quotes"
+            )
     if outcome and not all(outcome.partition(".")):
         raise _wrong(
             f"{where}, outcome",

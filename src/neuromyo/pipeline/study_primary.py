@@ -29,7 +29,7 @@ def outcomes(plan: Plan, found: Sequence[Analysis], seal: str, deviations: int) 
     """The primary outcomes as a section of their own. ``found``: the analyses in the order of the plan.
 
     Outcomes are the rows of the table and column that the plan names; without a name, of the first table with a column of p values. E-PLAN
-    where the plan names what the analysis does not give.
+    where the plan names what the analysis does not give. A plan without a correction is for one p value; several are corrected after Holm.
     """
     rows = [
         (i.name, *outcome)
@@ -38,29 +38,34 @@ def outcomes(plan: Plan, found: Sequence[Analysis], seal: str, deviations: int) 
         for outcome in _outcomes(i, a)
     ]
     p = np.array([r[2] if r[2] is not None else np.nan for r in rows], dtype=float)
-    corrected = correct(p, plan.multiplicity)
+    how = "holm" if plan.multiplicity == "none" and len(rows) > 1 else plan.multiplicity
+    corrected = correct(p, how)
     cells = [
         (n, what, _or_none(x), _or_none(c), _verdict(c, plan.alpha))
         for (n, what, _), x, c in zip(rows, p, corrected, strict=True)
     ]
     table = Table("primary-outcomes", "Primary outcomes", _COLUMNS, tuple(cells),
-                  f"alpha = {plan.alpha:g}, {_WORDS[plan.multiplicity]}.")  # fmt: skip
+                  f"alpha = {plan.alpha:g}, {_words(plan, how)}.")  # fmt: skip
     n = int(np.sum(corrected < plan.alpha))
-    told = f"{n} of {len(rows)} primary outcomes are significant at {plan.alpha:g}, {_WORDS[plan.multiplicity]}."
+    told = f"{n} of {len(rows)} primary outcomes are significant at {plan.alpha:g}, {_words(plan, how)}."
     few = (
         f" {deviations} deviation{'s' * (deviations != 1)} from the plan."
         if deviations
         else " No deviation from the plan."
     )
     said = told + few if rows else "No primary analysis gave a p value; what they estimate stands below." + few
-    return Analysis("plan", "Primary outcomes, as planned", (said,), (table,) if rows else (), (), _methods(plan, seal))
+    return Analysis(
+        "plan", "Primary outcomes, as planned", (said,), (table,) if rows else (), (), _methods(plan, how, seal)
+    )
 
 
 def correct(p: np.ndarray, how: str) -> np.ndarray:
-    """(n,) p values corrected, at most 1; NaN stays and does not count."""
-    if how == "bonferroni":
-        return np.minimum(p * np.isfinite(p).sum(), 1.0)
-    return multiplicity.adjust(p, how)
+    """(n,) p values corrected, at most 1. NaN, an outcome that could not be tested, stays and counts as one that was tested: a plan is not
+    held to less because a test failed."""
+    known = np.isfinite(p)
+    full = np.where(known, p, 1.0)
+    corrected = np.minimum(full * len(p), 1.0) if how == "bonferroni" else multiplicity.adjust(full, how)
+    return np.where(known, corrected, np.nan)
 
 
 def _outcomes(item: Item, one: Analysis) -> list[tuple[str, Cell]]:
@@ -72,11 +77,11 @@ def _outcomes(item: Item, one: Analysis) -> list[tuple[str, Cell]]:
                 continue
             _refuse_absent(item, table, p)
         if p:
-            return [
-                (_label(table, row), cell)
-                for row, cell in zip(table.rows, table.column(p), strict=True)
-                if _counts(item, table, row)
-            ]
+            cells = zip(table.rows, table.column(p), strict=True)
+            found = [(_label(table, row), cell) for row, cell in cells if _counts(item, table, row)]
+            if item.where and table.rows and not found:
+                raise _no_row(item, table)
+            return found or [("nothing was tested", None)]
     if item.outcome:
         raise _wrong(item, f"one of the tables {', '.join(t.id for t in one.tables)}", item.outcome.partition(".")[0])
     return []
@@ -97,6 +102,16 @@ def _refuse_absent(item: Item, table: Table, p: str) -> None:
     lost = next((n for n in (p, *item.where) if n not in names), "")
     if lost:
         raise _wrong(item, f"a column of the table {table.id} ({', '.join(names)})", lost)
+    of_p = [c.name for c in table.columns if c.kind == "p"]
+    if p not in of_p:
+        raise _wrong(item, f"a column of p values ({', '.join(of_p) or f'the table {table.id} has none'})", p)
+
+
+def _no_row(item: Item, table: Table) -> DataError:
+    """Said with the words that the columns do hold: a row that silently is not there would leave an outcome out of the correction."""
+    words = [f"{c}: {', '.join(sorted({str(v) for v in table.column(c)}))}" for c in item.where]
+    asked = ", ".join(f"{c} = {w}" for c, w in item.where.items())
+    return _wrong(item, f"a row of the table {table.id} ({'; '.join(words)})", f"none where {asked}")
 
 
 def _wrong(item: Item, needed: str, found: str) -> DataError:
@@ -105,17 +120,23 @@ def _wrong(item: Item, needed: str, found: str) -> DataError:
         where=f"primary outcome of {item.name}",
         needed=needed,
         found=found,
-        remedy="the analysis stands as planned, but its p value cannot be found: state the right place as a deviation",
+        remedy=f"the analysis stands as planned, but its p value cannot be found: state the right place, a deviation, by "
+        f'--set "{item.name}.outcome=TABLE.COLUMN" or --set "{item.name}.where=COLUMN=WORD"',
     )
 
 
-def _methods(plan: Plan, seal: str) -> tuple[str, ...]:
+def _methods(plan: Plan, how: str, seal: str) -> tuple[str, ...]:
     primary = ", ".join(i.name for i in plan.items if i.role == "primary")
     return (
         f"The analysis followed a plan (SHA-256 {plan.hash}) that was sealed before results were seen (seal {seal}).",
-        f"Primary: {primary}; p values over primary outcomes were {_WORDS[plan.multiplicity]} (alpha {plan.alpha:g}).",
+        f"Primary: {primary}; p values over primary outcomes were {_words(plan, how)} (alpha {plan.alpha:g}).",
         f"Missing data: {plan.missing.rstrip('.')}.",
     )
+
+
+def _words(plan: Plan, how: str) -> str:
+    because = ": the plan names no correction, and there are several" if how != plan.multiplicity else ""
+    return _WORDS[how] + because
 
 
 def _verdict(p: float, alpha: float) -> str:

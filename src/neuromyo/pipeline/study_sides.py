@@ -22,6 +22,17 @@ def take(cohort: Cohort, sides: str, worse: Mapping[str, str] | None = None) -> 
     worse : quantity (``T2``, ``cmap.amplitude``) -> ``high`` or ``low``, which of the two is worse. The worse side is chosen for each
         variable at the person's first visit that has both, and kept: chosen anew at each visit, it would fall back to the mean.
     """
+    refuse_other(sides)
+    if sides == "each":
+        return cohort
+    if sides in _BOTH:
+        kept = [v for v in cohort.variables if v.side not in _BOTH or v.side == sides]
+        return replace(cohort, variables=tuple(kept), values={v.name: cohort.values[v.name] for v in kept})
+    return _joined(cohort, sides, worse or {})
+
+
+def refuse_other(sides: str) -> None:
+    """E-OPTION for a word that is none of `Sides`."""
     if sides not in get_args(Sides):
         raise OptionError(
             "E-OPTION",
@@ -30,12 +41,6 @@ def take(cohort: Cohort, sides: str, worse: Mapping[str, str] | None = None) -> 
             found=sides,
             remedy="give one of them",
         )
-    if sides == "each":
-        return cohort
-    if sides in _BOTH:
-        kept = [v for v in cohort.variables if v.side not in _BOTH or v.side == sides]
-        return replace(cohort, variables=tuple(kept), values={v.name: cohort.values[v.name] for v in kept})
-    return _joined(cohort, sides, worse or {})
 
 
 def directions(text: Sequence[str]) -> dict[str, str]:

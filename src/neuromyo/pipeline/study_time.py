@@ -133,7 +133,7 @@ def _told(
 
 
 def _people(who: Sequence[str]) -> str:
-    return first_few(f"sub-{w}" for w in who)
+    return first_few(f"sub-{w}" for w in sorted(who))
 
 
 def order(

@@ -1,18 +1,18 @@
-r"""Agreement of several readers: Krippendorff's alpha (readings may be missing) and Fleiss' kappa (as many for each case).
+r"""Agreement of several readers: Krippendorff's alpha; readings may be missing.
 
 With n_uc readings of grade c in case u, m_u in all (m_u >= 2), n_c = sum_u n_uc, N = sum_c n_c, and squared distances d of grades:
 
 .. math:: \alpha = 1 - (N - 1)\,\frac{\sum_u \frac{1}{m_u - 1} \sum_{c<k} n_{uc} n_{uk}\, d_{ck}}{\sum_{c<k} n_c n_k\, d_{ck}}
 
 ``nominal``: d = 1; ``interval``: (c - k)^2 of ranks; ``ordinal``: (sum of n_g from c to k, less half of n_c and n_k)^2. Fleiss' kappa
-is the nominal case with N in place of N - 1 (to one part in N).
+is the nominal case of as many readings for each, with N in place of N - 1.
 
 Intervals: cases drawn anew with replacement, 2,000 times with a fixed seed, 2.5th and 97.5th percentile: the same numbers each
 time. Where nobody disagreed: as for two readers (`neuromyo.stats.kappa`).
 
 *Assumes* cases independent of each other. *Breaks* with under ten or so cases: the interval is too short.
 
-*Cites* Fleiss, Psychol Bull 1971;76:378, doi:10.1037/h0031619; Hayes & Krippendorff, Commun Methods Meas 2007;1:77,
+*Cites* Hayes & Krippendorff, Commun Methods Meas 2007;1:77,
 doi:10.1080/19312450709336664; Zapf et al., BMC Med Res Methodol 2016;16:93, doi:10.1186/s12874-016-0200-9 (why the bootstrap).
 """
 
@@ -27,7 +27,8 @@ from neuromyo.stats.intervals import LEVEL, UNKNOWN, Interval
 from neuromyo.stats.kappa import never_disagreed
 
 Distance = Literal["nominal", "ordinal", "interval"]
-_DRAWS = 2000
+#: samples of cases behind an interval
+DRAWS = 2000
 
 
 def counts(readings: Sequence[Sequence[Hashable]], grades: Sequence[Hashable]) -> np.ndarray:
@@ -48,13 +49,6 @@ def krippendorff(given: np.ndarray, distance: Distance = "ordinal", *, seed: int
     return _with_interval(usable, lambda n_uc: _alpha(n_uc, distance), seed)
 
 
-def fleiss(given: np.ndarray, *, seed: int = 0) -> Interval:
-    """Fleiss' kappa of ``given`` (cases, grades), all cases read equally often."""
-    if len(set(given.sum(axis=1).tolist())) > 1:
-        raise ValueError("Fleiss' kappa needs equally many readings of each case: use krippendorff")
-    return _with_interval(given, _fleiss, seed)
-
-
 def _with_interval(given: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], seed: int) -> Interval:
     if len(given) < 2 or (given.sum(axis=0) > 0).sum() < 2:
         return UNKNOWN
@@ -64,7 +58,7 @@ def _with_interval(given: np.ndarray, statistic: Callable[[np.ndarray], np.ndarr
         shares = given.sum(axis=0) / given.sum()
         chance = float((shares ** given.sum(axis=1).min()).sum())
         return Interval(value, never_disagreed(n, chance), 1.0, float(n))
-    drawn = given[np.random.default_rng(seed).integers(0, n, (_DRAWS, n))]
+    drawn = given[np.random.default_rng(seed).integers(0, n, (DRAWS, n))]
     values = statistic(drawn)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(values[np.isfinite(values)], [tail, 100 - tail])
@@ -93,11 +87,3 @@ def _distances(n_c: np.ndarray, distance: Distance) -> np.ndarray:
         middle = np.cumsum(n_c, axis=1) - n_c / 2
         apart = middle[:, :, None] - middle[:, None, :]
     return np.broadcast_to(apart**2, (len(n_c), len(ranks), len(ranks)))
-
-
-def _fleiss(n_uc: np.ndarray) -> np.ndarray:
-    m = n_uc.sum(axis=2)
-    agreed = ((n_uc * (n_uc - 1)).sum(axis=2) / (m * (m - 1))).mean(axis=1)
-    shares = n_uc.sum(axis=1) / m.sum(axis=1)[:, None]
-    chance = (shares**2).sum(axis=1)
-    return np.divide(agreed - chance, 1 - chance, out=np.full(len(chance), np.nan), where=chance < 1)

@@ -5,7 +5,7 @@ Pearson's r, with k covariates held (k = 0: none), on n - 2 - k degrees of freed
 .. math:: t = r \sqrt{\frac{n-2-k}{1-r^2}}, \qquad  \tanh\!\Big(\operatorname{artanh} r \pm \frac{z_{1-\alpha/2}}{\sqrt{n-3-k}}\Big)
 
 Spearman's rho is Pearson's of mid-ranks; its p is exact by all orders of up to eight people, by drawn orders above; its interval has
-:math:`\sqrt{(1 + \rho^2/2)/(n-3)}` for the standard error of artanh rho. Kendall's tau-b counts pairs in the same and the opposite order.
+:math:`\sqrt{(1 + \rho^2/2)/(n-3)}` for the standard error of artanh rho.
 
 *Assumes* people independent of each other; for p and the interval of r, that one of both is normal about a straight line.
 *Breaks* where one person lies far from the others (`neuromyo.stats.normality`), where groups of different means are thrown
@@ -83,15 +83,6 @@ def spearman(
     low, high = (nan, nan) if abs(rho) >= 1 else _fisher(rho, sqrt((1 + rho**2 / 2) / (n - 3)) if n > 3 else inf, level)
     found = permutation_p(u, v, repeats, seed)
     return Correlation(rho, low, high, found.p, n, nan, n - 2, found.exact)
-
-
-def kendall(x: np.ndarray, y: np.ndarray) -> float:
-    """Kendall's tau-b of the people who have both; NaN without spread."""
-    x, y = complete(x, y)
-    above = np.triu_indices(len(x), 1)
-    a, b = np.sign(x[:, None] - x[None, :])[above], np.sign(y[:, None] - y[None, :])[above]
-    told = np.count_nonzero(a) * np.count_nonzero(b)
-    return float((a * b).sum() / np.sqrt(told)) if told else nan
 
 
 def partial(x: np.ndarray, y: np.ndarray, given: np.ndarray, level: float = LEVEL) -> Correlation:

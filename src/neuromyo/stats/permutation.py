@@ -35,6 +35,8 @@ REPEATS = 10_000
 #: statistics closer than this share count as equal: sums in another order differ in the last digits
 TIE = 1e-9
 _BLOCK = 8192
+#: bytes up to which drawn arrangements are kept for the next variable
+_KEPT = 16_000_000
 Statistic = Literal["t", "difference"]
 
 
@@ -155,10 +157,26 @@ def _combinations(n: int, k: int) -> np.ndarray:
 
 
 def _some_arrangements(n: int, n_a: int, repeats: int, seed: int) -> Iterator[np.ndarray]:
+    """Drawn arrangements (c, n) at a time. All variables of as many people have the same ones, kept where they are not too many."""
+    drawn = _drawn(n, n_a, repeats, seed) if repeats * n <= 8 * _KEPT else None
+    blocks = _draw(n, n_a, repeats, seed) if drawn is None else np.split(drawn, range(_BLOCK, repeats, _BLOCK))
+    for packed in blocks:
+        yield np.unpackbits(packed, axis=1, count=n).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _drawn(n: int, n_a: int, repeats: int, seed: int) -> np.ndarray:
+    """(repeats, n / 8) bytes: who is in group a in each drawn arrangement, a bit a person."""
+    found = np.concatenate(list(_draw(n, n_a, repeats, seed)))
+    found.setflags(write=False)
+    return found
+
+
+def _draw(n: int, n_a: int, repeats: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
-    one = np.repeat([1.0, 0.0], [n_a, n - n_a])
+    one = np.repeat(np.array([1, 0], dtype=np.uint8), [n_a, n - n_a])
     for start in range(0, repeats, _BLOCK):
-        yield rng.permuted(np.tile(one, (min(_BLOCK, repeats - start), 1)), axis=1)
+        yield np.packbits(rng.permuted(np.tile(one, (min(_BLOCK, repeats - start), 1)), axis=1), axis=1)
 
 
 def freedman_lane_draws(

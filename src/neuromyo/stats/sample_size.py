@@ -65,12 +65,6 @@ def ancova(
     return each @ (_W / 2)
 
 
-def one_sample(effect: np.ndarray | float, n: np.ndarray | float, alpha: float = 0.05) -> np.ndarray:
-    """Power of the paired (or one-sample) t test; ``effect`` is the mean change over the SD of changes (the SRM)."""
-    n = np.asarray(n, float)
-    return t_power(np.asarray(effect) * np.sqrt(n), n - 1, alpha)
-
-
 def of_design(
     design: Design, effect: np.ndarray | float, n0: np.ndarray | float, n1: np.ndarray | float, alpha: float
 ) -> np.ndarray:

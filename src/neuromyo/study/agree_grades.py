@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from neuromyo.core.analysis import Dots, Figure, Forest, Mean, Table, columns
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.stats.alpha import counts, krippendorff
+from neuromyo.stats.coverage import coverage
 from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.stats.kappa import WEIGHTS, Kappa, Weights, cohen
 from neuromyo.study.agree_methods import dice_methods, grades_methods
@@ -18,6 +20,8 @@ from neuromyo.study.agree_readings import Readings
 from neuromyo.study.agree_tables import PAIR, cell, of, three
 from neuromyo.study.said import capital, estimate, number, people, percent, shortened
 
+#: under so many people bootstrap intervals suggest, and do not confirm
+EXPLORATORY = 20
 Judged = tuple[tuple[str, ...], tuple[Table, ...], tuple[Figure, ...], tuple[str, ...], tuple[Finding, ...]]
 
 
@@ -57,7 +61,8 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
             lines.append(Mean(found.kappa.value, found.kappa.low, found.kappa.high, f"{r.variable.said}: {a}, {b}"))
             findings += [Finding("warn", "N-STUDY", f"{r.variable.name}, {a} and {b}", found.why)] * bool(found.why)
         if len(r.readers) > 2:
-            together = krippendorff(counts(r.values.tolist(), grades), "ordinal")
+            together, remark, care = _together(r, grades)
+            findings += care
             summary.append(
                 f"{capital(r.variable.said)}: all {len(r.readers)} {word}s together, Krippendorff's alpha {estimate(together)}."
             )
@@ -71,7 +76,7 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
                     None,
                     None,
                     None,
-                    "Krippendorff's ordinal alpha, 95 % interval",
+                    remark,
                 )
             )
     told = columns(
@@ -98,7 +103,31 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
         Table("kappa", "Agreement on grades", told, tuple(rows)),
         Table("grades", "Grades of both, crossed", cross, tuple(crossed)),
     )
-    return shortened(summary), tables, (forest,), grades_methods(weights, len(read[0].readers), word), tuple(findings)
+    return (
+        shortened(summary),
+        tables,
+        (forest,),
+        grades_methods(weights, len(read[0].readers), word, min(r.n for r in read)),
+        tuple(findings),
+    )
+
+
+def _together(r: Readings, grades: Sequence[float]) -> tuple[Interval, str, list[Finding]]:
+    """Alpha of all readers, what to know of its interval, and a warning of few people. No interval where its coverage is not known."""
+    found = krippendorff(counts(r.values.tolist(), grades), "ordinal")
+    known = coverage("percentile", r.n, "alpha")
+    if not known.datasets:
+        found = replace(found, low=float("nan"), high=float("nan"))
+    remark = f"Krippendorff's ordinal alpha, 95 % bootstrap interval, {known}"
+    few = Finding(
+        "warn",
+        "W-EXPLORATORY",
+        f"{r.variable.name}, Krippendorff's alpha",
+        f"{r.n} people: {known}",
+        "have at least 20 people read",
+        "the interval suggests, it does not confirm",
+    )
+    return found, remark, [few] * (r.n < EXPLORATORY)
 
 
 def _sentence(r: Readings, a: str, b: str, found: Kappa, options: Asked) -> str:

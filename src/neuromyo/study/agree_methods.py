@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neuromyo.stats.coverage import coverage
 from neuromyo.study.said import counted
 
 
@@ -33,8 +34,8 @@ def methods(log: bool, pool: bool, readers: int, word: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def grades_methods(weights: str, readers: int, word: str) -> tuple[str, ...]:
-    """The same for grades on a scale."""
+def grades_methods(weights: str, readers: int, word: str, people: int) -> tuple[str, ...]:
+    """The same for grades on a scale; ``people``: the fewest that were graded by all."""
     said = [
         f"Agreement of each two {word}s on grades was Cohen's kappa with {weights} weights (Cohen 1968, doi:10.1037/h0026256), its "
         "interval by the large-sample variance of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106) on Fisher's scale; the share of "
@@ -43,7 +44,7 @@ def grades_methods(weights: str, readers: int, word: str) -> tuple[str, ...]:
     if readers > 2:
         said.append(
             f"All {readers} {word}s together: Krippendorff's ordinal alpha with a bootstrap interval over people (Hayes and "
-            "Krippendorff 2007, doi:10.1080/19312450709336664)."
+            f"Krippendorff 2007, doi:10.1080/19312450709336664), {coverage('percentile', people, 'alpha')}."
         )
     return tuple(said)
 

@@ -46,7 +46,8 @@ def _seen(cohort: Cohort, visit: str, variables: Sequence[str]) -> set[str]:
 def _arm(
     cohort: Cohort, people: Sequence[str], seen: Mapping[str, set[str]], analysed: Collection[str] | None
 ) -> tuple[Box, ...]:
-    """One group's boxes. Each loses people to the next, with the reasons; who comes back after a missed visit is counted there again."""
+    """One group's boxes. Each loses people to the next, with the reasons; who comes back after a missed visit is counted there again,
+    which the box says, so that boxes and reasons add up."""
     steps: list[tuple[str, set[str], str]] = [("enrolled", set(people), "")]
     for i, visit in enumerate(cohort.visits):
         words = f"with baseline ({visit})" if i == 0 and visit else "with baseline" if i == 0 else f"with visit {visit}"
@@ -56,6 +57,8 @@ def _arm(
     boxes = []
     for i, (words, here, _) in enumerate(steps):
         after = steps[i + 1] if i + 1 < len(steps) else None
+        back = len(here - steps[i - 1][1]) if i else 0
+        words += f" ({back} back)" if back else ""
         left = _reasons(cohort, here - after[1], after[2]) if after else ()
         boxes.append((words, len(here), left))
     return tuple(boxes)
@@ -74,5 +77,6 @@ def _caption(cohort: Cohort, variables: Sequence[str]) -> str:
     )
     n = len(cohort.people)
     return (
-        f"{n} people enrolled; a person counts at a visit with {what} there. Reasons are those of the table of people."
+        f"{n} people enrolled; a person counts at a visit with {what} there. Reasons are those of the table of people. "
+        "Back: not there in the box before."
     )

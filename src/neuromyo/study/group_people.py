@@ -83,6 +83,12 @@ class Setting:
         keep = self.member(group) & np.isfinite(self.rows.values[variable.name])
         return [str(p) for p in self.rows.person[keep]]
 
+    def _spelt_otherwise(self, group: str) -> str:
+        """Whether a group of one person or nobody has a name that is nearly another's."""
+        others = {g.casefold(): g for g in self.groups if g != group}
+        close = difflib.get_close_matches(group.casefold(), list(others), n=1, cutoff=0.8)
+        return f"write {others[close[0]]} in the table of people if that is meant; else " if close else ""
+
     def _refuse_too_few(self) -> None:
         for group in self.groups:
             n = self.size(group)
@@ -93,7 +99,8 @@ class Setting:
                     where=f"group {group}",
                     needed=f"at least {LEAST} people with measurements{at}",
                     found="nobody" if n == 0 else "one: a spread cannot be told from one person",
-                    remedy="compare other groups or another visit, or compare the person with norms (`neuromyo compare`)",
+                    remedy=self._spelt_otherwise(group)
+                    + "compare other groups or another visit, or compare the person with norms (`neuromyo compare`)",
                 )
 
 
@@ -132,7 +139,7 @@ def _known(name: str, there: list[str], where: str, flag: str) -> None:
             where="the table of people",
             needed="a group for each person",
             found="no group at all",
-            remedy="add a column `group` to participants.tsv (`control`, `als` ...)",
+            remedy="give participants.tsv by --people, with a column `group` (`control`, `als` ...)",
         )
     if name not in there:
         raise OptionError(

@@ -91,11 +91,6 @@ def supplies(nerve: str, muscle: str) -> bool:
     return nerve in nerves_of(muscle)
 
 
-def muscles_of(nerve: str) -> tuple[str, ...]:
-    """All muscles, heads and groups that a nerve or its branches supply."""
-    return tuple(one.name for one in structures().values() if one.kind == "muscle" and supplies(nerve, one.name))
-
-
 def share_a_nerve(one: str, other: str) -> bool:
     """Whether two muscles are supplied by the same nerve, or one by a branch of the other's; a plexus in common does not count."""
     mine, theirs = structures()[one].nerves, structures()[other].nerves
@@ -111,11 +106,6 @@ def moves(muscle: str, movement: str) -> bool:
     if muscle in movers or any(g in movers for g in groups_of(muscle)):
         return True
     return bool(structures()[muscle].nerves) and any(muscle in groups_of(mover) for mover in movers)
-
-
-def movements_of(muscle: str) -> tuple[str, ...]:
-    """The movements that a muscle makes."""
-    return tuple(name for name in movements() if moves(muscle, name))
 
 
 def same(one: str, other: str) -> bool:

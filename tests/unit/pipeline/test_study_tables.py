@@ -173,6 +173,15 @@ def test_flow_counts_people_and_reasons(tmp_path):
     assert [n for _, n, _ in found.arms["control"]] == [3, 2, 2, 2]
 
 
+def test_flow_adds_up_where_somebody_comes_back_after_a_missed_visit(tmp_path):
+    study = two_visits(4, 0)
+    study.drop("p01", "m0")
+    study.drop("p02", "m4")
+    boxes = flow(cohort_of(study, tmp_path)).arms["patient"]
+    assert [b[:2] for b in boxes] == [("enrolled", 4), ("with baseline (m0)", 3), ("with visit m4 (1 back)", 3)]
+    assert [sum(n for _, n in left) for _, _, left in boxes] == [1, 1, 0]
+
+
 # --- measurements -----------------------------------------------------------------------------------------------------
 
 
@@ -326,7 +335,9 @@ def test_corrections_over_primary_outcomes():
     for how in ("holm", "bonferroni"):
         assert study_primary.correct(p, how) == pytest.approx(multipletests(p, method=how)[1], abs=1e-12)
     some = study_primary.correct(np.array([0.01, np.nan, 0.04]), "holm")
-    assert some[[0, 2]] == pytest.approx([0.02, 0.04]) and np.isnan(some[1])
+    assert some[[0, 2]] == pytest.approx([0.03, 0.08]) and np.isnan(
+        some[1]
+    )  # what could not be tested counts all the same
     assert study_primary.correct(p, "none").tolist() == p.tolist()
 
 
@@ -376,8 +387,8 @@ def test_primary_outcomes_are_the_rows_that_the_plan_names():
     assert "0 of 2 primary outcomes" in found.summary[0] and "No deviation" in found.summary[0]
     every = study_primary.outcomes(planned([Item("a", "primary", "group", {})]), [an_analysis()], "0" * 64, 2)
     assert [r[2:] for r in every.tables[0].rows] == [
-        (0.02, 0.04, "yes"),
-        (0.04, 0.04, "yes"),
+        (0.02, 0.06, "no"),
+        (0.04, 0.08, "no"),
         (None, None, "not known"),
     ]
     assert "2 deviations" in every.summary[0]
@@ -385,7 +396,13 @@ def test_primary_outcomes_are_the_rows_that_the_plan_names():
 
 @pytest.mark.parametrize(
     ("outcome", "where", "word"),
-    [("test.p", {}, "people, tests"), ("tests.q", {}, "p_rank"), ("tests.p", {"side": "left"}, "side")],
+    [
+        ("test.p", {}, "people, tests"),
+        ("tests.q", {}, "p_rank"),
+        ("tests.p", {"side": "left"}, "side"),
+        ("tests.method", {}, r"a column of p values \(p, p_rank\)"),
+        ("tests.p", {"method": "modell"}, "method: model, t.*none where method = modell"),
+    ],
 )
 def test_an_outcome_that_the_analysis_does_not_give_is_refused(outcome, where, word):
     from neuromyo.pipeline.study_plan import Item
@@ -395,6 +412,15 @@ def test_an_outcome_that_the_analysis_does_not_give_is_refused(outcome, where, w
             planned([Item("a", "primary", "group", {}, outcome, where)]), [an_analysis()], "0" * 64, 0
         )
     assert error.value.code == "E-PLAN"
+
+
+def test_several_outcomes_of_a_plan_without_a_correction_are_corrected_all_the_same():
+    from neuromyo.pipeline.study_plan import Item
+
+    one = planned([Item("a", "primary", "group", {}, "tests.p_rank")], "none")
+    found = study_primary.outcomes(one, [an_analysis()], "0" * 64, 0)
+    assert [row[3] for row in found.tables[0].rows] == pytest.approx([0.09, 0.1, 0.2])
+    assert "corrected after Holm: the plan names no correction, and there are several" in found.summary[0]
 
 
 def test_somebody_with_two_rows_is_refused(tmp_path):

@@ -43,7 +43,6 @@ def test_ranks_are_scipys(people, tied):
     x, y, _ = people
     x = np.round(x) if tied else x
     assert c.spearman(x, y).r == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-8)
-    assert c.kendall(x, y) == pytest.approx(stats.kendalltau(x, y).statistic, abs=1e-8)
 
 
 def test_spearman_of_five_has_the_p_of_the_printed_tables():
@@ -114,7 +113,7 @@ def test_what_does_not_exist_is_nan():
     three = c.pearson(np.array([0.0, 1, 2]), np.array([0.0, 1, 0.5]))
     assert np.isfinite(three.p) and np.isnan(three.low)
     assert np.isnan(c.permutation_p(np.ones(5), np.arange(5.0)).p)
-    assert np.isnan([c.kendall(np.ones(5), np.arange(5.0)), c.spearman(np.ones(5), np.arange(5.0)).r]).all()
+    assert np.isnan(c.spearman(np.ones(5), np.arange(5.0)).r)
 
 
 def test_neither_unit_nor_offset_matters(people):

@@ -189,3 +189,15 @@ def test_many_variables_are_told_in_short():
     found = agree.analyse(cohort(read(), more=more), READER)
     assert len(found.summary) == 6 and len(found.table("limits").rows) == 6
     assert not any("reader B reads" in s for s in found.summary)
+
+
+@pytest.mark.parametrize(("n", "told"), [(6, "not measured"), (12, "at n = 11"), (40, "at n = 30")])
+def test_alpha_tells_the_measured_coverage_of_its_interval(n, told):
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 4, n)[:, None]
+    grades = np.clip(truth + rng.integers(0, 2, (n, 3)), 0, 4)
+    found = agree.analyse(cohort(grades, ("A", "B", "C"), unit=""), Options(between="reader", kind="ordinal"))
+    row = next(r for r in found.table("kappa").rows if r[1] == "all")
+    assert told in row[-1] and told in " ".join(found.methods)
+    assert (row[5] is None) == (n < 8)
+    assert any(f.code == "W-EXPLORATORY" for f in found.findings) == (n < 20)
