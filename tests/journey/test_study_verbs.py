@@ -121,7 +121,30 @@ def test_people_are_told_in_words(made, capsys):
     assert end.value.code == 0
     told = capsys.readouterr()
     assert "A small analysis" in told.out and " % in control" in told.out
-    assert "labels are not read as times" in told.err
+    assert "labels are not read as times" not in told.err  # one visit: it does not matter when the others were
+
+
+def test_when_visits_were_is_told_where_they_are_compared(made, capsys):
+    from neuromyo.cli.main import main
+
+    given = ["--people", str(made["people"]), "--variables", "T2/tibialis-anterior/left"]
+    with pytest.raises(SystemExit) as end:
+        main(["study", "change", str(made["tables"]), *given])
+    assert end.value.code == 0
+    assert "labels are not read as times" in capsys.readouterr().err
+
+
+def test_the_terminal_shows_a_small_table_and_names_the_file_of_a_large_one(made, capsys, tmp_path):
+    from neuromyo.cli.main import main
+
+    told = []
+    for more in (["--session", "m0", "--variables", "T2/*"], ["-o", str(tmp_path / "out")]):
+        with pytest.raises(SystemExit):
+            main(["study", "fakery", str(made["tables"]), "--people", str(made["people"]), *more])
+        told.append(capsys.readouterr().out)
+    small, large = told
+    assert "T2/tibialis-anterior/left" in small and "Table:" not in small
+    assert f"rows): {tmp_path / 'out/tables/means.tsv'}" in large
 
 
 def test_without_people_and_without_tables(made, tmp_path):

@@ -62,7 +62,7 @@ def _analysis(
     options: dict[str, Any] | None = None,
 ) -> int:
     from neuromyo.cli.progress import shown
-    from neuromyo.cli.study import tell as said
+    from neuromyo.cli.study_told import tell as said
     from neuromyo.pipeline import als_1998 as job
     from neuromyo.pipeline import studying
     from neuromyo.pipeline.options import usable_cores

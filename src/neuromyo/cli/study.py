@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from neuromyo.cli.speak import speaker
-
 if TYPE_CHECKING:
-    from neuromyo.core.analysis import Analysis
-    from neuromyo.core.errors import Finding
+    pass
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 #: verbs that are no analysis of one table: name -> (module, what makes it, short help)
@@ -30,8 +27,6 @@ _OTHERS = {
     "blind": ("neuromyo.cli.study_blind", "blind", "Code people, groups and visits of tables; the key goes apart."),
     "unblind": ("neuromyo.cli.study_blind", "unblind", "Undo the coding, once a plan is sealed."),
 }
-#: what fits a screen; all of it stands in the files
-_MOST_ROWS, _MOST_COLUMNS, _MOST_SENTENCES = 30, 9, 16
 
 
 class _Verbs(TyperGroup):
@@ -138,53 +133,11 @@ def _first_paragraph(doc: str | None) -> str:
 
 
 def _run(kind: str, request: Any, given: dict[str, Any], out: Path | None) -> None:
+    from neuromyo.cli import study_told
     from neuromyo.pipeline import study_run
 
     done = study_run.run(((kind, given),), request, out)
-    tell(done)
-
-
-def tell(done: Any) -> None:
-    """One object for machines; summary, tables and what to be careful about for people."""
-    speaker.answer({"title": done.results.title, "analyses": [a.as_dict() for a in done.results.analyses],
-                    "findings": [f.as_dict() for f in done.results.findings], "files": list(done.files), "exit": 0})  # fmt: skip
-    for one in done.results.analyses:
-        _say(one)
-    seen: set[str] = set()
-    _notes([f for a in (done.results, *done.results.analyses) for f in a.findings], seen)
-    if done.files:
-        page = [f for f in done.files if f.endswith("study.html")]
-        speaker.out(
-            *(page or done.files[:1]),
-            f"and {len(done.files) - 1} more files beside it: tables, figures, methods, numbers",
-        )
-
-
-def _notes(findings: list[Finding], seen: set[str]) -> None:
-    for f in findings:
-        if str(f) not in seen:
-            seen.add(str(f))
-            speaker.note(str(f))
-
-
-def _say(one: Analysis) -> None:
-    speaker.out(one.title + (" (exploratory: it suggests, and shows nothing)" if one.exploratory else ""), *one.summary)
-    for table in [t for t in one.tables if len(t.columns) <= _MOST_COLUMNS][:1]:
-        heads = [f"{c.name} ({c.unit})" if c.unit else c.name for c in table.columns]
-        rows = [[_cell(v, c.kind) for v, c in zip(row, table.columns, strict=True)] for row in table.rows[:_MOST_ROWS]]
-        speaker.table(table.title, heads, rows)
-        if len(table.rows) > _MOST_ROWS:
-            speaker.out(f"and {len(table.rows) - _MOST_ROWS} more rows in the table")
-
-
-def _cell(value: Any, kind: str) -> str:
-    if value is None or (isinstance(value, float) and value != value):
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if kind == "p" and isinstance(value, float):
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    study_told.tell(done)
 
 
 # --- flags that all analyses share ------------------------------------------------------------------------------------

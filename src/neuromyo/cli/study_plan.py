@@ -122,7 +122,7 @@ def run(
     author: Author = "",
 ) -> int:
     """Run a sealed plan. Refused if plan, lock or trail were changed; deviations are listed in the results and in the trail."""
-    from neuromyo.cli.study import tell
+    from neuromyo.cli.study_told import tell
     from neuromyo.io.phenotype import units_of
     from neuromyo.pipeline import study_locked
 
@@ -183,7 +183,7 @@ def report(
     dataset: Dataset = None,
 ) -> int:
     """Run all analyses of a plan that was not sealed, on one page; all of it is exploratory."""
-    from neuromyo.cli.study import tell
+    from neuromyo.cli.study_told import tell
     from neuromyo.pipeline import study_locked, studying
 
     request = studying.StudyRequest(tuple(tables), people, tuple(clinical or ()), dataset=dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
@@ -12,6 +13,15 @@ from neuromyo.core.errors import Finding
 
 Kind = Literal["text", "number", "p", "count", "percent"]
 Cell = str | float | int | bool | None
+
+
+#: under so many people nothing is confirmed, whatever its p
+FEW = 20
+
+
+def few(limit: int = FEW) -> str:
+    """Why an analysis is exploratory, in the words that all of them use."""
+    return f"fewer than {limit} people; suggests, does not confirm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +221,7 @@ class Analysis:
     methods : sentences for the methods section of a paper, past tense, with sources (author year, DOI)
     findings : what to be careful about (W-, N-)
     exploratory : True where too few people were there to confirm anything; pages say so
+    reference : the group that others are compared with, which drawings show in their first style; empty where there is none
     """
 
     kind: str
@@ -221,6 +232,16 @@ class Analysis:
     methods: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     exploratory: bool = False
+    reference: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands beside the title of an exploratory analysis; empty of others."""
+        if not self.exploratory:
+            return ""
+        found = (re.search(r"fewer than \d+ people", f.message) for f in self.findings if f.code == "W-EXPLORATORY")
+        why = next((one[0] + "; " for one in found if one), "")
+        return f"exploratory: {why}suggests, does not confirm"
 
     def table(self, id: str) -> Table:
         """The table of that id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,12 @@ from neuromyo.core.errors import DataError, Finding
 #: days of a mean month and of a mean year, in which studies count
 MONTH_DAYS, YEAR_DAYS = 365.25 / 12, 365.25
 Source = Literal["imaging", "clinical", "made"]
+#: what people call measures and quantities; others are said as they are written
+_SPOKEN = {
+    "FF": "fat fraction", "CSA": "cross-section", "contractile_CSA": "contractile cross-section", "PD": "proton density",
+    "alsfrsr": "ALSFRS-R", "cmtns": "CMT neuropathy score", "disease": "disease", "grip": "grip", "mercuri": "Mercuri",
+    "mrcsum": "MRC sum score", "ncv": "nerve conduction", "sixmwt": "six-minute walk", "vitalcapacity": "vital capacity",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,37 @@ class Variable:
         """Name and unit, as an axis has them."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
+    @property
+    def said(self) -> str:
+        """What it is, for a sentence: ``T2 of right tibialis anterior``, ``CMAP amplitude of right tibialis anterior``. What stands in
+        brackets in the name stays; the name itself where nothing is known but that."""
+        if not self.quantity:
+            return self.name
+        bracket = re.search(r"\[.*?\]", self.name)
+        what = self._what + (f" {bracket[0]}" if bracket else "")
+        side = self.side if self.side in ("left", "right", "midline") else ""
+        joined = {"mean": " (both sides)", "worse": " (worse side)"}.get(self.side, "")
+        place = " ".join(word for word in (side, _spaced(self.structure)) if word)
+        the = "the " if self.structure.endswith(("nerve", "nerve-root", "plexus")) else ""
+        where = (f" of {the}{place}" if self.structure else f", {place}" if place else "") + joined
+        return what + where + (f", level {_spaced(self.level)}" if self.level else "")
+
+    @property
+    def axis(self) -> str:
+        """The same with its unit."""
+        return f"{self.said} ({self.unit})" if self.unit else self.said
+
+    @property
+    def _what(self) -> str:
+        own, _, what = self.quantity.rpartition(".")
+        measure, quantity = self.measure or own, _SPOKEN.get(what, _spaced(what))
+        said = _SPOKEN.get(measure, measure.upper())
+        return said if what == measure else f"{said} {quantity}".strip()
+
+
+def _spaced(word: str) -> str:
+    return word.replace("-", " ").replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Participant:
@@ -79,7 +117,7 @@ class Cohort:
     values : variable's name -> (n,) float, NaN where missing
     visits : the visits in order of time
     people : label -> person, those without any row included (they were enrolled)
-    findings : what was noticed when the tables were read
+    findings : what was noticed when the tables were read; time_findings : about dates and order of visits, for analyses of several
     """
 
     person: np.ndarray
@@ -90,6 +128,7 @@ class Cohort:
     visits: tuple[str, ...]
     people: Mapping[str, Participant]
     findings: tuple[Finding, ...] = ()
+    time_findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         counts = Counter(zip(self.person, self.visit, strict=True))

@@ -184,7 +184,14 @@ def _results(cohort: Cohort, analyses: tuple[Analysis, ...], *options: Any) -> R
     from neuromyo.study.flow import flow
 
     used = tuple(core_options.as_dict(o) for o in options)
-    return Results(analyses[0].title, analyses, used, flow(cohort), study_run.design(cohort), cohort.findings)
+    return Results(
+        analyses[0].title,
+        analyses,
+        used,
+        flow(cohort),
+        study_run.design(cohort),
+        (*cohort.findings, *cohort.time_findings),
+    )
 
 
 def _same_as_before(out: Path, request: Request) -> None:

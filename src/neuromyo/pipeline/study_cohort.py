@@ -68,7 +68,7 @@ def build(
     roster = dict(sorted(people.items()))
     return Cohort(
         person[sort], visit[sort], days[sort], _variables(names), {n: x[sort] for n, x in values.items()}, visits, roster,
-        (*findings, *calendar.findings, *more, *told),
+        (*findings, *calendar.findings), (*more, *told),
     )  # fmt: skip
 
 

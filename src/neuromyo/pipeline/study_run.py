@@ -60,10 +60,15 @@ def assembled(
         tuple(options),
         people,
         design(cohort),
-        (*more, *cohort.findings),
+        (*more, *cohort.findings, *(cohort.time_findings if any(map(_over_time, analyses, options)) else ())),
         {},
         provenance or {},
     )
+
+
+def _over_time(one: Analysis, options: Mapping[str, Any]) -> bool:
+    """Whether an analysis uses several visits, for which it matters when they were."""
+    return one.kind in ("change", "power", "bryan") or bool(options.get("repeated"))
 
 
 def variables_of(options: Sequence[Mapping[str, Any]], cohort: Cohort) -> tuple[str, ...]:

@@ -151,7 +151,9 @@ def analyse(kind: str, cohort: Cohort, given: Mapping[str, Any]) -> tuple[Analys
     patterns, and are looked up. What was noticed when the tables were read comes first among the findings."""
     made = module(kind)
     chosen = named(core_options.parse(made.Options, given), cohort)
-    return made.analyse(cohort, chosen), chosen
+    reference = getattr(chosen, "reference", "")
+    here = reference if any(p.group == reference for p in cohort.people.values()) else ""
+    return replace(made.analyse(cohort, chosen), reference=here), chosen
 
 
 def named(options: Any, cohort: Cohort) -> Any:

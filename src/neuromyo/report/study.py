@@ -18,6 +18,7 @@ from neuromyo.report.study_axes import NARROW
 from neuromyo.report.study_figures import caption, drawing, plot_of, standalone, told
 from neuromyo.report.study_methods import gathered, methods, software
 from neuromyo.report.study_tables import ShownTable
+from neuromyo.study.alike import joined
 
 __all__ = ["StudyView", "drawing", "files", "methods", "page", "standalone"]
 
@@ -90,8 +91,8 @@ class Part:
     figures: tuple[ShownFigure, ...]
     folded: tuple[ShownFigure, ...]
     tables: tuple[TableOnPage, ...]
-    findings: tuple[tuple[Finding, int], ...]
-    more_findings: tuple[tuple[Finding, int], ...]
+    findings: tuple[Finding, ...]
+    more_findings: tuple[Finding, ...]
 
 
 def page(view: StudyView) -> str:
@@ -123,14 +124,19 @@ def _part(one: Analysis, i: int, stems: Mapping[str, str], groups: Sequence[str]
     return Part(
         anchor=f"a{i + 1}",
         analysis=one,
-        sentences=one.summary[:SENTENCES],
-        more=one.summary[SENTENCES:],
+        sentences=tuple(map(_unbroken, one.summary[:SENTENCES])),
+        more=tuple(map(_unbroken, one.summary[SENTENCES:])),
         figures=tuple(figures[:first]),
         folded=tuple(figures[first:]),
         tables=tuple(_table(t, stems["table " + t.id]) for t in one.tables),
         findings=found[:FINDINGS],
         more_findings=found[FINDINGS:],
     )
+
+
+def _unbroken(sentence: str) -> str:
+    """The same without line breaks within ``p = 0.009`` and ``95 % CI``."""
+    return re.sub(r"(?<=[=<>]) (?=\d)|(?<=\d) (?=% )|(?<=%) (?=CI\b)| (?=[=<>] \d)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def _figure(figure: Figure, stem: str, groups: Sequence[str]) -> ShownFigure:
@@ -161,23 +167,16 @@ def _link(name: str, text: str, about: str) -> Link:
     return Link(name, f"data:{_TYPES[kind]};charset=utf-8;base64,{data}", kind.upper(), about)
 
 
-def merged(findings: Sequence[Finding]) -> tuple[tuple[Finding, int], ...]:
-    """Each remark once with how often it was made, the gravest first."""
-    kinds: dict[tuple[str, str], list[Finding]] = {}
-    for f in findings:
-        kinds.setdefault((f.code, f.message), []).append(f)
+def merged(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Each remark once with all that it is of, the gravest first."""
     order = list(_LEVELS)
-    return tuple(
-        sorted(
-            ((v[0], len(v)) for v in kinds.values()),
-            key=lambda one: order.index(one[0].level) if one[0].level in order else 9,
-        )
-    )
+    return tuple(sorted(joined(findings), key=lambda f: order.index(f.level) if f.level in order else 9))
 
 
 def groups_of(view: StudyView) -> tuple[str, ...]:
-    """The groups of people in the order in which figures name them first, so that each looks the same everywhere."""
-    names: dict[str, None] = {}
+    """The groups of people: those that others are compared with first, then in the order in which figures name them, so that each
+    looks the same everywhere."""
+    names: dict[str, None] = dict.fromkeys(one.reference for one in view.analyses if one.reference)
     for figure in (f for one in view.analyses for f in one.figures):
         if isinstance(figure, Dots):
             names.update(dict.fromkeys(figure.groups))

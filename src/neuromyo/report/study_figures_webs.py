@@ -11,19 +11,23 @@ from neuromyo.core.analysis import Flow, Matrix
 from neuromyo.report import study_axes as axes
 from neuromyo.report.study_axes import NARROW, SMALL, WIDE
 from neuromyo.report.svg import Plot
+from neuromyo.study import said
 
 #: matrix: the narrowest cell whose number can be read, the highest cell, most columns drawn
 _LEAST_CELL, _CELL, _MOST_COLUMNS = 40.0, 26.0, 45
+#: a column's name that is longer than this takes a wide drawing
+_LONG = 130.0
 
 
 def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
     """Cells with their numbers, shaded by size, in one colour above and another below zero."""
     columns = figure.columns[:_MOST_COLUMNS]
     values = np.asarray(figure.values, dtype=float).reshape(len(figure.rows), len(figure.columns))[:, : len(columns)]
-    width = NARROW if len(columns) <= 5 else WIDE
+    long = len(columns) > 2 and any(axes.wide_of(c, SMALL) > _LONG for c in columns)
+    width = WIDE if long or len(columns) > 5 else NARROW
     names = [axes.wrapped(r, width * 0.34, SMALL, 2) for r in figure.rows]
     left = 12 + max((axes.wide_of(line, SMALL) for n in names for line in n), default=0.0)
-    heads = [axes.shortened(c, 200, SMALL) for c in columns]
+    heads = [axes.shortened(c, 300 if long else 200, SMALL) for c in columns]
     longest = max((axes.wide_of(h, SMALL) for h in heads), default=0.0)
     cell = min((width - left - 12) / max(len(columns), 1), 70.0)
     level = cell >= 60 and all(len(axes.wrapped(h, cell - 4, SMALL, 3)) <= 2 for h in heads)
@@ -32,13 +36,13 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
     high = _CELL if any(len(n) > 1 for n in names) or cell >= _LEAST_CELL else max(min(cell, _CELL), 16.0)
     high = 30.0 if any(len(n) > 1 for n in names) else high
     plot = Plot(width, top + high * len(names) + 34, figure.title)
-    for j, said in enumerate(heads):
+    for j, head in enumerate(heads):
         x = left + cell * (j + 0.5)
         if level:
-            lines = axes.wrapped(said, cell - 4, SMALL, 2)
+            lines = axes.wrapped(head, cell - 4, SMALL, 2)
             axes.words(plot, x, top - 8 - 15 * (len(lines) - 1), lines, "middle", "tick")
         else:
-            plot.text(x + 4, top - 6, said, "start", "tick", -55)
+            plot.text(x + 4, top - 6, head, "start", "tick", -55)
     for i, lines in enumerate(names):
         y = top + high * i
         axes.words(plot, left - 8, y + high / 2 + 4 - 7.5 * (len(lines) - 1), lines, "end", "tick")
@@ -46,12 +50,12 @@ def matrix(figure: Matrix, groups: Sequence[str] = ()) -> Plot:
             mark = figure.marks[i][j] if i < len(figure.marks) and j < len(figure.marks[i]) else ""
             tip = f"{figure.rows[i]}, {columns[j]}: {_signed(values[i, j])} {mark}".strip()
             _cell(plot, (left + cell * j, y, cell, high), values[i, j], mark, tip)
-    said = figure.axis + (
+    below = figure.axis + (
         f"; {len(figure.columns) - len(columns)} more columns stand in the table"
         if len(columns) < len(figure.columns)
         else ""
     )
-    plot.text(left, top + high * len(names) + 20, axes.shortened(said, width - left, SMALL), "start", "tick")
+    plot.text(left, top + high * len(names) + 20, axes.shortened(below, width - left, SMALL), "start", "tick")
     return plot
 
 
@@ -67,9 +71,7 @@ def _cell(plot: Plot, box: tuple[float, float, float, float], value: float, mark
 
 
 def _signed(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.2f}".replace("-", "−") if f"{value:.2f}".strip("-0.") else "0.00"
+    return said.r_number(value) if math.isfinite(value) else "–"
 
 
 # --- flow -------------------------------------------------------------------------------------------------------------

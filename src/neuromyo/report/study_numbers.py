@@ -6,23 +6,15 @@ import math
 from collections.abc import Iterable
 
 from neuromyo.report import wording
+from neuromyo.study import said
 
 #: what stands where there is no number
 MISSING = "–"
 
 
 def p_value(p: float) -> str:
-    """``.009``, ``.23``, ``< .001`` (its space does not break); never rounded across .05, and a dash for what is no probability."""
-    if not 0 <= p <= 1:
-        return MISSING
-    if p < 0.001:
-        return "<\N{NO-BREAK SPACE}.001"
-    if p > 0.995:
-        return ">\N{NO-BREAK SPACE}.99"
-    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-    if text == "0.050" and p != 0.05:
-        text = f"{p:.4f}" if f"{p:.4f}" != "0.0500" else "0.0499" if p < 0.05 else "0.0501"
-    return text.removeprefix("0")
+    """``0.009``, ``0.23``, ``< 0.001`` (its space does not break); never rounded across 0.05, and a dash for what is no probability."""
+    return said.p_number(p).replace(" ", "\N{NO-BREAK SPACE}") if 0 <= p <= 1 else MISSING
 
 
 def decimals_of(low: float, high: float) -> int:
@@ -72,15 +64,15 @@ def interval(value: float, low: float, high: float, decimals: int | None = None)
     if math.isnan(low) or math.isnan(high) or not math.isfinite(low + high):
         return _half_known(value, low, high, decimals)
     d = decimals_of(low, high) if decimals is None else decimals
-    said = fixed(value, d)
-    said = plain(value) if said == "0" and value else said  # an interval so wide that it leaves no digit
-    return f"{said} ({fixed(low, d)} to {fixed(high, d)})"
+    text = fixed(value, d)
+    text = plain(value) if text == "0" and value else text  # an interval so wide that it leaves no digit
+    return f"{text} ({fixed(low, d)} to {fixed(high, d)})"
 
 
 def _half_known(value: float, low: float, high: float, decimals: int | None) -> str:
-    said = plain(value) if decimals is None else fixed(value, decimals)
+    text = plain(value) if decimals is None else fixed(value, decimals)
     if math.isnan(low) or math.isnan(high):
-        return said
+        return text
     if math.isinf(low) and math.isinf(high):
-        return f"{said} (no bounds)"
-    return f"{said} (up to {plain(high)})" if math.isinf(low) else f"{said} ({plain(low)} or more)"
+        return f"{text} (no bounds)"
+    return f"{text} (up to {plain(high)})" if math.isinf(low) else f"{text} ({plain(low)} or more)"

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neuromyo.core.analysis import Analysis, Figure, Table, columns
+from neuromyo.core.analysis import Analysis, Figure, Table, columns, few
 from neuromyo.core.cohort import Cohort
 from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.core.options import check, option
 from neuromyo.study import agree_grades, agree_numbers
 from neuromyo.study.agree_readings import Readings, gather, readers_of
-from neuromyo.study.agree_words import counted, listed
+from neuromyo.study.said import listed, people
 
 TITLE = "Agreement of readers, scanners or repeats"
-#: fewer people than this suggest and do not show
+#: fewer people than this suggest, and do not confirm
 FEW = 10
 _WORDS = {
     "visit": "visit",
@@ -142,8 +142,8 @@ def _few(read: Readings) -> Finding:
         "warn",
         "W-EXPLORATORY",
         read.variable.name,
-        f"{counted(read.n, 'person', 'people')} read",
-        consequence="the intervals are right for normal errors, but wide: they suggest, they do not show",
+        f"{people(read.n)} read: {few(FEW)}",
+        consequence="the intervals are right for normal errors, but wide",
     )
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from neuromyo.core.errors import Finding
 from neuromyo.study.agree_judgement import Judgement, Pair
-from neuromyo.study.agree_words import interval, number, p_value
+from neuromyo.study.said import change_unit, estimate, number, p_text
 
 #: below it a slope or a difference of levels is worth a finding
 TELL = 0.05
@@ -31,8 +31,8 @@ def findings(j: Judgement, word: str) -> list[Finding]:
                 )
             )
     if j.precision.readers_p < TELL:
-        other = interval(j.precision.any_readers, j.read.variable.unit)
-        level = f"{word}s differ in level ({p_value(j.precision.readers_p)}, F test)"
+        other = estimate(j.precision.any_readers, change_unit(j.read.variable.unit))
+        level = f"{word}s differ in level ({p_text(j.precision.readers_p)}, F test)"
         remedy = "keep one of them through a study, or correct the level"
         if word == "visit":
             remedy = "if people may have changed between visits, these are no repeats: see `study change`"
@@ -59,9 +59,9 @@ def of_pair(j: Judgement, pair: Pair, log: bool) -> list[Finding]:
                 "warn",
                 "W-SPREAD",
                 where,
-                f"differences go with {size}: slope {interval(p.slope)}, {p_value(p.p)}",
+                f"differences go with {size}: slope {estimate(p.slope)}, {p_text(p.p)}",
                 consequence="limits are too wide at one end and too narrow at the other. The test is that of equal spread "
-                f"(Pitman-Morgan; SD ratio {interval(p.sd_ratio)}): more noise in one makes a slope as well as another scale does",
+                f"(Pitman-Morgan; SD ratio {estimate(p.sd_ratio)}): more noise in one makes a slope as well as another scale does",
             )
         )
     if p.spread_p < TELL and p.spread.value > 0 and not log:
@@ -70,7 +70,7 @@ def of_pair(j: Judgement, pair: Pair, log: bool) -> list[Finding]:
                 "warn",
                 "W-SPREAD",
                 where,
-                f"differences are larger for larger values ({p_value(p.spread_p)})",
+                f"differences are larger for larger values ({p_text(p.spread_p)})",
                 "compare ratios: --log",
                 "limits are too narrow for large values",
             )

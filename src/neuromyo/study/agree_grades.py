@@ -18,7 +18,7 @@ from neuromyo.stats.kappa import WEIGHTS, Kappa, Weights, cohen
 from neuromyo.study.agree_methods import dice_methods, grades_methods
 from neuromyo.study.agree_readings import Readings
 from neuromyo.study.agree_tables import PAIR, cell, of, three
-from neuromyo.study.agree_words import counted, interval, number, percent
+from neuromyo.study.said import capital, estimate, number, people, percent, shortened
 
 #: under so many people bootstrap intervals suggest, and do not confirm
 EXPLORATORY = 20
@@ -58,13 +58,13 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
                 for x in range(len(grades))
                 for y in range(len(grades))
             ]
-            lines.append(Mean(found.kappa.value, found.kappa.low, found.kappa.high, f"{r.variable.name}: {a}, {b}"))
+            lines.append(Mean(found.kappa.value, found.kappa.low, found.kappa.high, f"{r.variable.said}: {a}, {b}"))
             findings += [Finding("warn", "N-STUDY", f"{r.variable.name}, {a} and {b}", found.why)] * bool(found.why)
         if len(r.readers) > 2:
             together, remark, care = _together(r, grades)
             findings += care
             summary.append(
-                f"{r.variable.name}: all {len(r.readers)} {word}s together, Krippendorff's alpha {interval(together)}."
+                f"{capital(r.variable.said)}: all {len(r.readers)} {word}s together, Krippendorff's alpha {estimate(together)}."
             )
             rows.append(
                 (
@@ -104,7 +104,7 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
         Table("grades", "Grades of both, crossed", cross, tuple(crossed)),
     )
     return (
-        tuple(summary),
+        shortened(summary),
         tables,
         (forest,),
         grades_methods(weights, len(read[0].readers), word, min(r.n for r in read)),
@@ -133,9 +133,9 @@ def _together(r: Readings, grades: Sequence[float]) -> tuple[Interval, str, list
 def _sentence(r: Readings, a: str, b: str, found: Kappa, options: Asked) -> str:
     share = found.agreement.scaled(100.0)
     same = int(np.trace(found.table))
-    equal = f"{a} and {b} gave the same grade to {same} of {counted(found.n, 'person', 'people')}, {interval(share, '%', options.level)}"
+    equal = f"{a} and {b} gave the same grade to {same} of {people(found.n)}, {estimate(share, '%', options.level)}"
     return (
-        f"{r.variable.name}: {equal}; kappa ({options.weights} weights) {interval(found.kappa, '', options.level)}"
+        f"{capital(r.variable.said)}: {equal}; kappa ({options.weights} weights) {estimate(found.kappa, '', options.level)}"
         + (f": {found.why}." if found.why else ".")
     )
 
@@ -183,7 +183,7 @@ def _dice(read: Sequence[Readings], options: Asked, word: str) -> Judged:
             mean, worst = mean_interval(x, level=options.level), int(np.argmin(x))
             mean = Interval(mean.value, max(mean.low, 0.0), min(mean.high, 1.0), mean.df)
             summary.append(
-                f"{r.variable.name}, {reader}: mean Dice {interval(mean, '', options.level)} of {counted(r.n, 'person', 'people')}; "
+                f"{capital(r.variable.said)}, {reader}: mean Dice {estimate(mean, '', options.level)} of {people(r.n)}; "
                 f"the least is {x[worst]:.3f} (sub-{r.people[worst]})."
             )
             rows.append(
@@ -202,7 +202,7 @@ def _dice(read: Sequence[Readings], options: Asked, word: str) -> Judged:
         figures.append(
             Dots(
                 f"dice-{len(figures) + 1}",
-                f"{r.variable.name}: Dice coefficients",
+                f"{capital(r.variable.said)}: Dice coefficients",
                 {k: r.values[:, i] for i, k in enumerate(r.readers)},
                 means,
                 "Dice coefficient",
@@ -220,7 +220,7 @@ def _dice(read: Sequence[Readings], options: Asked, word: str) -> Judged:
         ("least_person", "whose is the least", "", "text"),
     )
     return (
-        tuple(summary),
+        shortened(summary),
         (Table("dice", "Overlap of drawings", told, tuple(rows)),),
         tuple(figures),
         dice_methods(word),

@@ -15,7 +15,7 @@ from neuromyo.stats.icc import FORMS, Form, icc
 from neuromyo.stats.intervals import Interval
 from neuromyo.stats.precision import Precision, precision
 from neuromyo.study.agree_readings import Readings
-from neuromyo.study.agree_words import counted, number
+from neuromyo.study.said import number, people
 
 
 class Asked(Protocol):
@@ -115,7 +115,7 @@ def pooled(read: Sequence[Readings], options: Asked) -> tuple[Pair, ...]:
 
 def _why_no_icc(read: Readings) -> str:
     if read.n < 3:
-        return f"{counted(read.n, 'person', 'people')} read: an ICC needs three to tell people apart"
+        return f"{people(read.n)} read: an ICC needs three to tell people apart"
     if np.ptp(read.values.mean(axis=1)) == 0:
         return "people do not differ at all in their mean reading: an ICC, a share of their variance, is not defined"
     if (read.values == read.values[:, :1]).all():

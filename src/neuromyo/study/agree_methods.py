@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuromyo.stats.coverage import coverage
-from neuromyo.study.agree_words import counted
+from neuromyo.study.said import counted
 
 
 def methods(log: bool, pool: bool, readers: int, word: str) -> tuple[str, ...]:

@@ -14,10 +14,8 @@ from neuromyo.study import agree_care, agree_figures, agree_tables
 from neuromyo.study.agree_judgement import Asked, Judgement, Pair, judgement, pooled
 from neuromyo.study.agree_methods import methods
 from neuromyo.study.agree_readings import Readings
-from neuromyo.study.agree_words import counted, interval
+from neuromyo.study.said import MOST_SAID, capital, change_unit, counted, estimate, people, shortened
 
-#: with more variables than this limits of agreement stand in the table alone, not in sentences
-MOST_TOLD = 4
 Judged = tuple[tuple[str, ...], tuple[Table, ...], tuple[Figure, ...], tuple[str, ...], tuple[Finding, ...]]
 
 
@@ -26,9 +24,11 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
     form: Form = next(f for f in FORMS if f == options.form)
     found = [judgement(r, options) for r in read]
     together = pooled(read, options) if options.pool else ()
-    few = len(found) <= MOST_TOLD
-    summary = [s for j in found for s in _sentences(j, form, options, word)[: None if few else 2]]
-    summary += [_limits_sentence(p, "all places together", read[0].variable.unit, options, word) for p in together]
+    each = max(1, (MOST_SAID - len(together)) // len(found))
+    summary = [
+        _limits_sentence(p, "All places together", change_unit(read[0].variable.unit), options, word) for p in together
+    ]
+    summary += [s for j in found for s in _sentences(j, form, options, word)[:each]]
     tables = agree_tables.of_numbers(found, together, form, options.log, word)
     figures: list[Figure] = [
         f
@@ -44,7 +44,7 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
         )
     ]
     return (
-        tuple(summary),
+        shortened(summary),
         tables,
         tuple(figures),
         methods(options.log, options.pool, len(read[0].readers), word),
@@ -53,25 +53,25 @@ def judge(read: Sequence[Readings], options: Asked, word: str) -> Judged:
 
 
 def _sentences(j: Judgement, form: Form, options: Asked, word: str) -> list[str]:
-    name, unit, level = j.read.variable.name, j.read.variable.unit, options.level
-    who = f"{counted(j.read.n, 'person', 'people')}, {counted(len(j.read.readers), word)}"
+    name, unit, level = capital(j.read.variable.said), change_unit(j.read.variable.unit), options.level
+    who = f"{people(j.read.n)}, {counted(len(j.read.readers), word)}"
     error = j.precision
     if error.wsd.value == 0:
         return [
             f"{name} ({who}): all readings of a person are the same, so the error of a reading cannot be told; {j.why_no_icc}."
         ]
     if options.log and error.change_ratio.known:
-        change = f"the ratio of two readings of a person who has not changed stays below {interval(error.change_ratio, '', level)}"
+        change = f"the ratio of two readings of a person who has not changed stays below {estimate(error.change_ratio, '', level)}"
     else:
         change = (
-            f"two readings of a person who has not changed differ by less than {interval(error.mdc95, unit, level)}"
+            f"two readings of a person who has not changed differ by less than {estimate(error.mdc95, unit, level)}"
         )
-    opening = f"{name} ({who}): {change} in 95 of 100 cases (MDC95); the error of one reading (wSD) is {interval(error.wsd, unit, level)}"
-    opening += f", {interval(error.wcv, '%', level)} of the value (wCV)." if error.wcv.known else "."
+    opening = f"{name} ({who}): {change} in 95 of 100 cases (MDC95); the error of one reading (wSD) is {estimate(error.wsd, unit, level)}"
+    opening += f", {estimate(error.wcv, '%', level)} of the value (wCV)." if error.wcv.known else "."
     share = j.icc[form]
     what = " of logarithms" if options.log else ""
     told = (
-        f"ICC({form}){what} is {interval(share, '', level)}"
+        f"ICC({form}){what} is {estimate(share, '', level)}"
         if np.isfinite(share.value)
         else f"ICC({form}) cannot be told"
     )
@@ -86,14 +86,14 @@ def _limits_sentence(pair: Pair, name: str, unit: str, options: Asked, word: str
     one, level = (pair.limits.exponential() if options.log else pair.limits), options.level
     if options.log:
         return (
-            f"{name}: {word} {pair.second} reads {interval(one.bias, '', level)} times what {pair.first} reads; "
-            f"95 % of ratios lie between {interval(one.lower, '', level)} and {interval(one.upper, '', level)}."
+            f"{name}: {word} {pair.second} reads {estimate(one.bias, '', level)} times what {pair.first} reads; "
+            f"95 % of ratios lie between {estimate(one.lower, '', level)} and {estimate(one.upper, '', level)}."
         )
     if one.bias.value == 0 and one.sd == 0:
         return f"{name}: {word}s {pair.first} and {pair.second} read the same."
     higher = "higher" if one.bias.value >= 0 else "lower"
     b = one.bias if one.bias.value >= 0 else Interval(-one.bias.value, -one.bias.high, -one.bias.low, one.bias.df)
     return (
-        f"{name}: {word} {pair.second} reads {interval(b, unit, level)} {higher} than {pair.first}; 95 % of differences lie "
-        f"between {interval(one.lower, unit, level)} and {interval(one.upper, unit, level)}."
+        f"{name}: {word} {pair.second} reads {estimate(b, unit, level)} {higher} than {pair.first}; 95 % of differences lie "
+        f"between {estimate(one.lower, unit, level)} and {estimate(one.upper, unit, level)}."
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from neuromyo.core.cohort import Cohort, Variable
 from neuromyo.core.errors import DataError, Finding
-from neuromyo.study.agree_words import counted, listed, people
+from neuromyo.study.said import listed, people, subjects
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +84,12 @@ def _refusal(name: str, labels: tuple[str, ...], readers: tuple[str, ...], value
     for j, reader in enumerate(readers):
         missing = [p for p, x in zip(labels, values[:, j], strict=True) if np.isnan(x)]
         endless = [p for p, x in zip(labels, values[:, j], strict=True) if np.isinf(x)]
-        said += [f"{word} {reader} has none of {people(missing)}"] * bool(missing)
-        said += [f"{word} {reader} has a number that is not finite of {people(endless)}"] * bool(endless)
+        said += [f"{word} {reader} has none of {subjects(missing)}"] * bool(missing)
+        said += [f"{word} {reader} has a number that is not finite of {subjects(endless)}"] * bool(endless)
     return DataError(
         "E-REPEATS",
         where=name,
-        needed=f"one finite reading of each of {counted(len(labels), 'person', 'people')} by each {word}",
+        needed=f"one finite reading of each of {people(len(labels))} by each {word}",
         found="; ".join(said),
         remedy="complete or correct the table, or leave these people out with --incomplete leave-out; nothing is averaged or filled in",
     )
@@ -125,7 +125,7 @@ def _told(
                 "note",
                 "N-STUDY",
                 name,
-                f"{counted(len(never), 'person', 'people')} of the study without any reading: {people(never)}",
+                f"{people(len(never))} of the study without any reading: {subjects(never)}",
             )
         )
     return tuple(found)

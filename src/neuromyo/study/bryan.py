@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuromyo.core.analysis import Analysis
+from neuromyo.core.analysis import FEW, Analysis, few
 from neuromyo.core.cohort import Cohort
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.options import check, option
@@ -25,10 +25,9 @@ from neuromyo.study import bryan_variables as variables
 from neuromyo.study.bryan_numbers import Values
 from neuromyo.study.bryan_said import Told
 from neuromyo.study.bryan_variables import CMAP, MVIC, T1, T2, VOLUME, Found
+from neuromyo.study.said import r_number
 
 TITLE = "The analysis of 1998: T2, T1 and volume in motor neurone disease"
-#: under so many patients, results suggest and do not confirm
-_MANY = 20
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     told = _compute(found, values, options)
     n_ill = int(values.ill.sum())
     return Analysis("bryan", TITLE, told.summary(), told.tables(), told.figures(), told.methods(), tuple(_cautions(told, n_ill)),
-                    n_ill < _MANY)  # fmt: skip
+                    n_ill < FEW, "controls")  # fmt: skip
 
 
 def prepared(cohort: Cohort, options: Options) -> tuple[Found, Values]:
@@ -123,14 +122,16 @@ def _enough(values: Values, options: Options) -> None:
 
 def _cautions(told: Told, n_ill: int) -> list[Finding]:
     out: list[Finding] = []
-    if n_ill < _MANY:
-        out.append(Finding("warn", "W-EXPLORATORY", "patients", f"{n_ill} patients, and {told.n_tests} tests without correction",
+    if n_ill < FEW:
+        out.append(Finding("warn", "W-EXPLORATORY", "patients", f"{n_ill} patients, {few()}",
                            "plan what matters most, and confirm it in other people",
-                           "the result suggests: chance alone makes about one test of twenty come out positive"))  # fmt: skip
+                           f"{told.n_tests} tests without correction: chance alone makes about one of twenty come out "
+                           "positive"))  # fmt: skip
     for one in told.pairs:
         if (one.r.p < 0.05) != (one.p_without < 0.05):
             name = f"{told.title(one.x)} with {told.title(one.y)}" + (", changes" if one.changes else "")
-            out.append(Finding("warn", "W-INFLUENCE", name, f"r = {one.r.r:.2f} becomes {_nearest(one.without):.2f} without {one.person}",
+            out.append(Finding("warn", "W-INFLUENCE", name, f"r = {r_number(one.r.r)} becomes {r_number(_nearest(one.without))} without "
+                               f"{one.person}",
                                "look at that person's images and tables", "the correlation rests on one person"))  # fmt: skip
     lacking = [r.title for r in variables.ROLES if not told.found.has(r)] + (
         [] if told.found.reading else ["reading of the scans"]

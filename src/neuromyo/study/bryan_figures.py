@@ -10,6 +10,7 @@ from scipy import special
 from neuromyo.core.analysis import Dots, Figure, Forest, Mean, Scatter
 from neuromyo.stats.linear import least_squares
 from neuromyo.study.bryan_numbers import FEWEST, Pair
+from neuromyo.study.said import capital, r_ends, r_number
 
 if TYPE_CHECKING:
     from neuromyo.study.bryan_said import Told
@@ -34,8 +35,8 @@ def _dots(told: Told, key: str) -> Dots:
     own = {name: x[np.isfinite(x)] for name, x in everybody.items()}
     means = {name: Mean(m.value, m.low, m.high) for name, m in zip(own, one.means, strict=True)}
     who = " and ".join(f"{len(x)} {name}" for name, x in own.items())
-    return Dots(f"groups-{key.replace('_', '-')}", f"{_capital(told.title(key))} at the first visit", own, means, _axis(told, key),
-                f"{who}; bars are means with {100 * told.level:g} % intervals.")  # fmt: skip
+    return Dots(f"groups-{key.replace('_', '-')}", f"{capital(told.title(key))} at the first visit", own, means, _axis(told, key),
+                f"{who}; bars are means with {100 * told.level:g} % confidence intervals.")  # fmt: skip
 
 
 def _scatter(told: Told, one: Pair) -> Scatter:
@@ -49,11 +50,11 @@ def _scatter(told: Told, one: Pair) -> Scatter:
     )
     word = "change of " if one.changes else ""
     return Scatter(f"{one.x}-{one.y}{'-change' if one.changes else ''}".replace("_", "-"),
-                   _capital(f"{word}{told.title(one.x)} against {word}{told.title(one.y)}"), x[both], y[both],
-                   _capital(word + _axis(told, one.y)), _capital(word + _axis(told, one.x)), (), labels,
+                   capital(f"{word}{told.title(one.x)} against {word}{told.title(one.y)}"), x[both], y[both],
+                   capital(word + _axis(told, one.y)), capital(word + _axis(told, one.x)), ("patients",) * len(labels), labels,
                    _line(x[both], y[both], told.level),
-                   f"{one.r.n} patients; r = {one.r.r:.2f} ({one.r.low:.2f} to {one.r.high:.2f}). The line is by least squares, its band "
-                   f"the {100 * told.level:g} % interval of the mean.")  # fmt: skip
+                   f"{one.r.n} patients; r = {r_number(one.r.r)} ({r_ends(one.r.low, one.r.high)}). The line is by least squares, its band "
+                   f"the {100 * told.level:g} % confidence interval of the mean.")  # fmt: skip
 
 
 def _modern(told: Told, key: str) -> Scatter:
@@ -63,7 +64,7 @@ def _modern(told: Told, key: str) -> Scatter:
     group = tuple("patients" if i else "controls" for i in v.ill[both])
     labels = tuple(p for p, k in zip(v.labels, both, strict=True) if k)
     return Scatter(f"global-t2-{key.replace('_', '-')}", f"Global T2 against {told.title(key)}", x[both], y[both],
-                   _capital(_axis(told, key)), _capital(_axis(told, "t2")), group, labels, _line(x[both], y[both], told.level),
+                   capital(_axis(told, key)), capital(_axis(told, "t2")), group, labels, _line(x[both], y[both], told.level),
                    f"{int(both.sum())} people at the first visit.")  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def _forest(told: Told) -> Forest:
     lines = tuple(Mean(p.r.r, p.r.low, p.r.high, ("change: " if p.changes else "") + f"{told.title(p.x)}, {told.title(p.y)}")
                   for p in told.pairs)  # fmt: skip
     return Forest("correlations", "Correlations in the patients", lines, "Pearson's r", 0.0,
-                  f"{told.pairs[0].r.n} patients; bars are {100 * told.level:g} % intervals by Fisher.")  # fmt: skip
+                  f"{told.pairs[0].r.n} patients; bars are {100 * told.level:g} % confidence intervals by Fisher.")  # fmt: skip
 
 
 def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
@@ -89,7 +90,3 @@ def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.nd
 def _axis(told: Told, key: str) -> str:
     unit = told.unit(key)
     return f"{told.title(key)} ({unit})" if unit else told.title(key)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

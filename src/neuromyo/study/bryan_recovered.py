@@ -17,6 +17,7 @@ from neuromyo.stats.correlation import pearson
 from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.study.bryan_numbers import Values
 from neuromyo.study.bryan_variables import CMAP, MVIC, ROLES, T1, T2, VOLUME, Found
+from neuromyo.study.said import capital, estimate, number, r_number
 
 TITLE = "What the images give back of the table"
 #: how far a correlation of the images may lie from that of the table, and a mean T2 (ms): what is promised of the chosen cohort
@@ -100,16 +101,16 @@ def _pair(x: str, y: str, changes: bool, table: Values, images: Values) -> Pair 
 
 def _summary(errors: list[Error], pairs: list[Pair], found: Found, titles: dict[str, str]) -> tuple[str, ...]:
     said = [
-        f"{titles[e.key][:1].upper()}{titles[e.key][1:]} from images lies {e.bias.value:+.2f} {found.of[e.key].unit} off the table on "
-        f"average (largest {e.largest:.2f}, {e.n} scans)."
+        f"{capital(titles[e.key])} from images lies {estimate(e.bias, found.of[e.key].unit, sign=True)} off the table on average "
+        f"(largest {number(e.largest)}, {e.n} scans)."
         for e in errors
     ]  # fmt: skip
     own = [p for p in pairs if p.promised]
     if own:
         worst = max(own, key=lambda p: abs(p.difference))
         said.append(f"Of the {len(own)} correlations that the paper prints, {sum(abs(p.difference) <= NEAR_R for p in own)} are "
-                    f"within {NEAR_R:g} of the table's; the farthest, {_name(worst, titles)}, is {worst.images:.2f} "
-                    f"against {worst.table:.2f}.")  # fmt: skip
+                    f"within {NEAR_R:g} of the table's; the farthest, {_name(worst, titles)}, is {r_number(worst.images)} "
+                    f"against {r_number(worst.table)}.")  # fmt: skip
     return tuple(said)
 
 
@@ -150,7 +151,7 @@ def _figures(pairs: list[Pair], titles: dict[str, str]) -> tuple[Figure, ...]:
 
 def _findings(errors: list[Error], pairs: list[Pair], titles: dict[str, str]) -> tuple[Finding, ...]:
     far = [p for p in pairs if p.promised and abs(p.difference) > NEAR_R]
-    out = [Finding("warn", "W-CLOSE", _name(p, titles), f"r = {p.images:.2f} by images, {p.table:.2f} by the table",
+    out = [Finding("warn", "W-CLOSE", _name(p, titles), f"r = {r_number(p.images)} by images, {r_number(p.table)} by the table",
                    "look at the regions in anatomy/", f"more than {NEAR_R:g} apart") for p in far]  # fmt: skip
     out += [Finding("warn", "W-CLOSE", titles[e.key], f"{e.bias.value:+.2f} ms off the table on average", "look at the maps in results/",
                     f"more than {NEAR_T2_MS:g} ms")

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 
 from neuromyo.core.analysis import Figure, Table
-from neuromyo.stats.intervals import Interval
 from neuromyo.study import bryan_figures, bryan_paper, bryan_tables
 from neuromyo.study.bryan_numbers import Change, Explained, Groups, Pair, Readings, Rival, Values
 from neuromyo.study.bryan_paper import DOI
 from neuromyo.study.bryan_variables import ROLES, Found
+from neuromyo.study.said import (
+    capital,
+    change_unit,
+    ends,
+    estimate,
+    half_width,
+    listed,
+    number,
+    p_text,
+    r_number,
+    r_text,
+    shares,
+)
 
 _TITLES = {role.key: role.title for role in ROLES}
 
@@ -50,7 +61,7 @@ class Told:
         targets = dict.fromkeys(r.y for r in self.rivals)
         said = [
             self._headline(),
-            *(_group_said(self, one) for one in self.groups.values()),
+            *self._groups_said(),
             self._reading_said(),
             *(self._pairs_said(changes) for changes in (False, True)),
             *(_sum_said(one) for one in self.explained),
@@ -71,14 +82,26 @@ class Told:
     def figures(self) -> tuple[Figure, ...]:
         return bryan_figures.figures(self)
 
+    def _groups_said(self) -> list[str]:
+        """Each variable that differs, and T2; the others together."""
+        known = [one for one in self.groups.values() if one.welch.known]
+        clear = [one for one in known if one.key == "t2" or one.welch.p < 0.05]
+        rest = [one for one in known if one not in clear]
+        if len(rest) < 2:
+            return [_group_said(self, one) for one in known]
+        gaps = ((one.welch, change_unit(self.unit(one.key))) for one in rest)
+        told = listed([estimate(w.difference, unit, self.level, p=w.p) for w, unit in gaps])
+        names = capital(listed([self.title(one.key) for one in rest]))
+        return [*(_group_said(self, one) for one in clear), f"{names} did not differ detectably: by {told}."]
+
     def _reading_said(self) -> str:
         one = self.readings
         if one is None:
             return ""
         (a, n), (b, m) = one.patients, one.controls
-        against = f", of the controls {b} of {m} (Fisher's exact p {p_said(one.p)})" if m else ""
-        return (f"{a} of {n} patients were read as abnormal ({_percent(one.share_patients.value)} %, exact {self._level} interval "
-                f"{_percent(one.share_patients.low)} to {_percent(one.share_patients.high)} %){against}.")  # fmt: skip
+        share = shares(one.share_patients, self.level).replace(" (", "; exact ").rstrip(")")
+        against = f", of the controls {b} of {m} (Fisher's exact {p_text(one.p)})" if m else ""
+        return f"{a} of {n} patients were read as abnormal ({share}){against}."
 
     def _pairs_said(self, changes: bool) -> str:
         own = [p for p in self.pairs if p.changes is changes and p.x == "t2"] + [
@@ -86,7 +109,9 @@ class Told:
         ]
         if not own:
             return ""
-        told = "; ".join(f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p)}, p {p_said(p.r.p)}" for p in own)
+        told = "; ".join(
+            f"{self.title(p.x)} with {self.title(p.y)} r = {_r(p, self.level)}, {p_text(p.r.p)}" for p in own
+        )
         head = "Change between the visits against change" if changes else "At the first visit"
         return f"{head}, {own[0].r.n} patients: {told}."
 
@@ -95,13 +120,16 @@ class Told:
         own = [r for r in self.rivals if r.y == y]
         told = []
         for r in own:
+            gap = r.comparison.difference
             ours = r.better == "t2"
             size, other = (r.sizes[1], r.worse) if ours else (r.sizes[0], r.better)
             surely = "" if r.comparison.p < 0.05 else ", which may be chance"
-            told.append(f"{'more' if ours else 'less'} closely than {self.title(other)} (|r| = {size:.2f}; difference "
-                        f"{_interval(r.comparison.difference, 2)}, p {p_said(r.comparison.p)}{surely})")  # fmt: skip
+            told.append(f"{'more' if ours else 'less'} closely than {self.title(other)} (|r| = {r_number(size)}; difference "
+                        f"{r_text(gap.value, gap.low, gap.high, self.level)}, {p_text(r.comparison.p)}{surely})")  # fmt: skip
         first = own[0].sizes[0] if own[0].better == "t2" else own[0].sizes[1]
-        return f"Global T2 followed {self.title(y)} (|r| = {first:.2f}, {own[0].n} patients) {', and '.join(told)}."
+        return (
+            f"Global T2 followed {self.title(y)} (|r| = {r_number(first)}, {own[0].n} patients) {', and '.join(told)}."
+        )
 
     def methods(self) -> tuple[str, ...]:
         out = [
@@ -127,45 +155,21 @@ class Told:
 
 
 def _group_said(told: Told, one: Groups) -> str:
-    unit = told.unit(one.key)
-    d = one.welch.difference
-    if not one.welch.known:
-        return ""
+    unit, d = told.unit(one.key), one.welch.difference
+    half = half_width(d)
     verdict = "differed" if one.welch.p < 0.05 else "did not differ detectably"
-    return (f"{_capital(told.title(one.key))} {verdict} between {one.welch.n[0]} patients and {one.welch.n[1]} controls: "
-            f"{one.means[0].value:.1f} against {one.means[1].value:.1f} {unit}, difference {_interval(d, 1)} {unit}, "
-            f"p {p_said(one.welch.p)}, g = {_interval(one.g, 2)}.")  # fmt: skip
+    return (f"{capital(told.title(one.key))} {verdict} between {one.welch.n[0]} patients and {one.welch.n[1]} controls: "
+            f"{number(one.means[0].value, half)} against {number(one.means[1].value, half, unit)}, difference "
+            f"{estimate(d, change_unit(unit), told.level, p=one.welch.p)}, Hedges g {estimate(one.g, level=told.level)}.")  # fmt: skip
 
 
 def _sum_said(one: Explained) -> str:
     what = "how differently global T2 changed in" if one.changes else "the spread of global T2 between"
-    return (
-        f"What 1998 could not show: of {what} {one.n} people ({one.who}), {_percent(one.share[0])} % was water T2, "
-        f"{_percent(one.share[1])} % fat and {_percent(1 - one.r_squared)} % neither; it rose by {_interval(one.slopes[0], 2)} ms "
-        f"a ms of water T2 and by {_interval(one.slopes[1], 2)} ms a percent of fat."
-    )
+    share, (water, fat) = [f"{100 * x:.0f} %" for x in (*one.share, 1 - one.r_squared)], one.slopes
+    return (f"What 1998 could not show: of {what} {one.n} people ({one.who}), {share[0]} was water T2, {share[1]} fat and {share[2]} "
+            f"neither; it rose by {number(water.value, half_width(water), 'ms')} ({ends(water)}) a ms of water T2 and by "
+            f"{number(fat.value, half_width(fat), 'ms')} ({ends(fat)}) a percent of fat.")  # fmt: skip
 
 
-def _r(one: Pair) -> str:
-    return f"{one.r.r:.2f} ({one.r.low:.2f} to {one.r.high:.2f})"
-
-
-def _interval(one: Interval, digits: int) -> str:
-    if not (isfinite(one.low) and isfinite(one.high)):
-        return f"{one.value:.{digits}f}"
-    return f"{one.value:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
-
-
-def p_said(p: float) -> str:
-    """p as papers have it, with what stands between: ``= 0.037``, ``< 0.001``."""
-    if not isfinite(p):
-        return "unknown"
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _r(one: Pair, level: float) -> str:
+    return r_text(one.r.r, one.r.low, one.r.high, level)

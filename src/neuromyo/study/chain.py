@@ -20,6 +20,7 @@ from neuromyo.core.options import check, option
 from neuromyo.study import chain_join, chain_links, chain_said, entering, innervation
 from neuromyo.study.chain_join import Limbs, Marker, Route
 from neuromyo.study.chain_links import Link, Model
+from neuromyo.study.said import r_number
 
 TITLE = "From nerve to strength"
 #: path models that are fitted at most: more are a search
@@ -127,7 +128,7 @@ def _cautions(
     out: list[Finding] = []
     if not models:
         most, few = max(link.n_people for link in links), chain_links.PEOPLE
-        why = "no path model could be fitted" if unfit else f"no whole chain is known of {few} people"
+        why = "no path model could be fitted" if unfit else f"fewer than {few} people have a whole chain"
         out.append(Finding("warn", "W-EXPLORATORY", "chain", f"{why}; {most} at most have both ends of a link",
                            f"a path model needs {few} people with all of a chain",
                            "correlations are described; nothing is modelled or tested"))  # fmt: skip
@@ -136,8 +137,8 @@ def _cautions(
                          consequence="intervals of correlations count people, not limbs, and are rather too wide"))  # fmt: skip
     for m in models:
         if m.decisive and m.effects[-1].sure:
-            out.append(Finding("warn", "W-INFLUENCE", f"sub-{m.decisive[0]}", f"without this person {m.markers[0].spoken} has an effect of "
-                               f"{m.decisive[1]:.2f} SD on {m.markers[-1].spoken}, instead of {m.effects[-1].size.value:.2f}",
+            out.append(Finding("warn", "W-INFLUENCE", f"sub-{m.decisive[0]}", f"without this person {m.markers[0].said} has an effect of "
+                               f"{r_number(m.decisive[1])} SD on {m.markers[-1].said}, instead of {r_number(m.effects[-1].size.value)}",
                                "look at this person's images and tables", "one person decides the result"))  # fmt: skip
     near = dict.fromkeys(r.title for r in routes if r.by_nerve)
     if near:

@@ -7,7 +7,7 @@ strength of a movement. The two sides of a person are two limbs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -24,9 +24,6 @@ NERVE_QUANTITIES = ("CSA", "T2", "MTR", "FA", "MD", "RD", "AD", "T1", "PD", "MTs
 MUSCLE_QUANTITIES = ("T2", "FF", "volume", "contractile_volume", "CSA", "contractile_CSA", "T1", "MTR", "FA", "MD")
 RESPONSES = ("cmap.amplitude", "munix.munix", "mune.mune", "cmap.area")
 STRENGTHS = ("mvic.force", "mvic.torque", "mvic.percent_predicted", "mrc.grade", "grip.force")
-#: quantities that people call otherwise
-_SPOKEN = {"FF": "fat fraction", "CSA": "cross-section", "contractile_CSA": "contractile cross-section",
-           "contractile_volume": "contractile volume", "munix.munix": "MUNIX", "mune.mune": "MUNE"}  # fmt: skip
 _STATISTICS = ("", "mean", "volume")
 
 
@@ -36,6 +33,7 @@ class Marker:
 
     name : the variable's without the side ; structure : nerve, muscle or movement in the words of the vocabulary
     nerve : of a response, the nerve stimulated, or "" ; sides : side -> name of the variable ("" for one without a side)
+    said : what it is, for a sentence, without the side
     """
 
     name: str
@@ -45,26 +43,16 @@ class Marker:
     nerve: str
     sides: Mapping[str, str]
     rank: int
+    said: str = ""
 
     @property
     def title(self) -> str:
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     @property
-    def spoken(self) -> str:
-        """What it is, for a sentence: ``T2 of the fibular nerve``, ``CMAP amplitude of tibialis anterior``."""
-        head, _, place = self.name.partition("/")
-        what, bracket, rest = head.partition("[")
-        measure, _, quantity = what.rpartition(".")
-        said = _SPOKEN.get(what, f"{measure.upper()} {quantity.replace('_', ' ')}".strip())
-        where = place.replace("/", ", ").replace("-", " ").replace("_", " ")
-        the = "the " if self.stage == "nerve" else ""
-        return f"{said}{' ' * bool(bracket)}{bracket}{rest} of {the}{where}"
-
-    @property
     def label(self) -> str:
-        """The same with its unit, for a drawing."""
-        return f"{self.spoken} ({self.unit})" if self.unit else self.spoken
+        """What it is with its unit, for a drawing."""
+        return f"{self.said} ({self.unit})" if self.unit else self.said
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +112,7 @@ def markers(variables: Iterable[Variable], named: Sequence[str] = ()) -> tuple[M
         one = _marker(variable, bool(named))
         if one is not None:
             before = found[one.name].sides if one.name in found else {}
-            found[one.name] = Marker(
-                one.name, one.unit, one.stage, one.structure, one.nerve, {**before, **one.sides}, one.rank
-            )
+            found[one.name] = replace(one, sides={**before, **one.sides})
     return tuple(found.values())
 
 
@@ -181,7 +167,16 @@ def _marker(variable: Variable, named: bool) -> Marker | None:
     stage, structure, nerve, rank = placed
     side = variable.side if variable.side in ("left", "right") else ""
     name = "/".join(p for p in variable.name.split("/") if p != side) if side else variable.name
-    return Marker(name, variable.unit, stage, structure, nerve, {side: variable.name}, rank)
+    return Marker(
+        name,
+        variable.unit,
+        stage,
+        structure,
+        nerve,
+        {side: variable.name},
+        rank,
+        replace(variable, name=name, side="").said,
+    )
 
 
 def _imaging(v: Variable, named: bool) -> tuple[Stage, str, str, int] | None:

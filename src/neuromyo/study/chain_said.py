@@ -10,9 +10,9 @@ from neuromyo.core.analysis import Cell, Chain, Figure, Table, columns
 from neuromyo.stats.coverage import coverage
 from neuromyo.stats.intervals import Interval
 from neuromyo.stats.paths import METHOD
-from neuromyo.study.agree_words import listed
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
+from neuromyo.study.said import capital, listed, people, percent, r_ends, r_number, r_text
 
 if TYPE_CHECKING:
     from neuromyo.study.chain import Options
@@ -54,7 +54,7 @@ class Told:
         how = sides.get(self.options.side, f"on the {self.options.side} side")
         out = [
             f"Measurements of nerve, motor response, muscle and strength were joined by the common innervation and by side, {how}.",
-            f"Links were described by Pearson's correlation{held}, with {_percent(self.options.level)} intervals by Fisher's "
+            f"Links were described by Pearson's correlation{held}, with {percent(self.options.level)} confidence intervals by Fisher's "
             "transformation that count people, not limbs.",
         ]
         if self.models:
@@ -77,10 +77,13 @@ class Told:
         steps = sorted((k for k in own if k.neighbours and k.r.known), key=lambda k: -abs(k.r.value))
         most = max(k.n_people for k in own)
         if not steps:
-            return f"{_first_up(route.title)}: no two neighbouring links were measured in enough people."
-        told = "; ".join(f"{k.start.spoken} with {k.end.spoken}: r = {_with(k.r)}, {_n(k)}" for k in steps[:_TOLD])
+            return f"{capital(route.title)}: no two neighbouring links were measured in enough people."
+        told = "; ".join(
+            f"{k.start.said} with {k.end.said}: r = {r_text(k.r.value, k.r.low, k.r.high, self.options.level)}, {_n(k)}"
+            for k in steps[:_TOLD]
+        )
         rest = f"; the closest {_TOLD} of {len(steps)} links" if len(steps) > _TOLD else ""
-        return f"{_first_up(route.title)}, up to {most} people ({self.who}), described only: {told}{rest}."
+        return f"{capital(route.title)}, up to {most} people ({self.who}), described only: {told}{rest}."
 
     def _links(self) -> Table:
         cols = columns(
@@ -92,7 +95,7 @@ class Told:
         )  # fmt: skip
         rows = [(k.route.title, k.start.title, k.end.title, "yes" if k.neighbours else "no", k.n_people, k.n_limbs, *_cells(k.r))
                 for k in self.links]  # fmt: skip
-        note = f"{_percent(self.options.level)} intervals that count people, not limbs; not corrected for the number of links"
+        note = f"{percent(self.options.level)} confidence intervals that count people, not limbs; not corrected for the number of links"
         return Table("chain-links", "Correlations of the links", cols, tuple(rows), note)
 
     def _effects(self) -> Table:
@@ -106,7 +109,7 @@ class Told:
         )  # fmt: skip
         rows = [(m.route.title, i + 1, e.kind, _way(e.markers), *_cells(e.size), m.n_people, m.n_limbs)
                 for i, m in enumerate(self.models) for e in m.effects]  # fmt: skip
-        note = f"{_percent(self.options.level)} intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
+        note = f"{percent(self.options.level)} confidence intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
         return Table("chain-effects", "Effects along the chain, by path model", cols, tuple(rows), note)
 
     def _explained(self) -> Table:
@@ -135,24 +138,22 @@ class Told:
         arrows = tuple(
             (k.start.label, k.end.label, f"r = {_with(k.r)}, {_n(k)}", float(k.r.value), k.sure) for k in own
         )
-        caption = (f"{_first_up(route.title)}: correlations with {_percent(self.options.level)} intervals, solid where these leave out "
-                   "zero. Arrows follow the assumed order, and show no cause.")  # fmt: skip
+        caption = (f"{capital(route.title)}: correlations with {percent(self.options.level)} confidence intervals, solid where these "
+                   "leave out zero. Arrows follow the assumed order, and show no cause.")  # fmt: skip
         return Chain(f"chain-{route.id}", route.title, tuple(m.label for m in shown), arrows, caption)
 
 
 def _model_said(model: Model, level: float) -> str:
     by = {e.kind: e for e in model.effects if e.kind != "direct"}
-    first, last = model.markers[0].spoken, model.markers[-1].spoken
+    first, last = model.markers[0].said, model.markers[-1].said
     limbs = f" ({model.n_limbs} limbs)" if model.n_limbs > model.n_people else ""
-    head = f"{_first_up(model.route.title)}, {model.n_people} people{limbs}"
+    head = f"{capital(model.route.title)}, {model.n_people} people{limbs}"
     if "along" not in by:
         one = model.effects[0].size
-        return (
-            f"{head}: one SD more of {first} went with {_sd(one)} of {last} ({_percent(level)} interval {_ends(one)})."
-        )
+        return f"{head}: one SD more of {first} went with {_sd(one)} of {last} ({percent(level)} CI {_ends(one)})."
     direct = next(e for e in model.effects if e.kind == "direct" and e.markers == (model.markers[0], model.markers[-1]))
     along, total = by["along"].size, by["total"].size
-    return (f"{head}: one SD more of {first} went with {_sd(total)} of {last} ({_percent(level)} interval {_ends(total)}); "
+    return (f"{head}: one SD more of {first} went with {_sd(total)} of {last} ({percent(level)} CI {_ends(total)}); "
             f"along the chain, through {_through(model.markers)}, with {_sd(along)} ({_ends(along)}), past all between with "
             f"{_sd(direct.size)} ({_ends(direct.size)}).")  # fmt: skip
 
@@ -162,11 +163,12 @@ def _drawn_model(model: Model, index: int) -> Chain:
                    for e in model.effects if e.kind == "direct")  # fmt: skip
     caption = (f"Path model of {model.n_people} people: change of each link, in SD, for one SD more of an earlier one, the others held; "
                "solid where the interval leaves out zero. The order is assumed.")  # fmt: skip
-    return Chain(f"chain-model-{index + 1}", model.route.title, tuple(m.label for m in model.markers), arrows, caption)
+    title = model.route.title + (f", through {_through(model.markers)}" if len(model.markers) > 2 else "")
+    return Chain(f"chain-model-{index + 1}", title, tuple(m.label for m in model.markers), arrows, caption)
 
 
 def _through(markers: Sequence[Marker]) -> str:
-    return listed([m.spoken for m in markers[1:-1]])
+    return listed([m.said for m in markers[1:-1]])
 
 
 def _way(markers: Sequence[Marker]) -> str:
@@ -174,7 +176,7 @@ def _way(markers: Sequence[Marker]) -> str:
 
 
 def _n(link: Link) -> str:
-    return f"{link.n_people} people" + (f" ({link.n_limbs} limbs)" if link.n_limbs > link.n_people else "")
+    return people(link.n_people) + (f" ({link.n_limbs} limbs)" if link.n_limbs > link.n_people else "")
 
 
 def _cells(found: Interval) -> tuple[Cell, Cell, Cell]:
@@ -184,24 +186,12 @@ def _cells(found: Interval) -> tuple[Cell, Cell, Cell]:
 
 
 def _with(found: Interval) -> str:
-    return f"{_signed(found.value)} ({_ends(found)})"
+    return f"{r_number(found.value)} ({_ends(found)})"
 
 
 def _ends(found: Interval) -> str:
-    return f"{_signed(found.low)} to {_signed(found.high)}" if found.known else "no interval"
+    return r_ends(found.low, found.high) if found.known else "no interval"
 
 
 def _sd(found: Interval) -> str:
-    return f"{_signed(found.value)} SD"
-
-
-def _signed(x: float) -> str:
-    return f"{x:.2f}".replace("-", "−") if round(x, 2) else "0.00"
-
-
-def _percent(level: float) -> str:
-    return f"{100 * level:g} %"
-
-
-def _first_up(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{r_number(found.value)} SD"

@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from neuromyo.core.analysis import Analysis, Table
+from neuromyo.core.analysis import FEW, Analysis, Table
 from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.core.options import check
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.study import change_figures, change_said, change_tables, levels, missing_tables
-from neuromyo.study.change_care import FEW, cares, n_changed
+from neuromyo.study.change_care import cares, n_changed
 from neuromyo.study.change_figures import MOST_DRAWN
 from neuromyo.study.change_found import Found, find
 from neuromyo.study.change_options import Options

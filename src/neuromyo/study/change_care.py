@@ -6,18 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from neuromyo.core.analysis import FEW, few
 from neuromyo.core.errors import Finding
 from neuromyo.stats.responsiveness import falling_back
 from neuromyo.stats.two_samples import spreads_differ
 from neuromyo.study.change_found import Found, without_each
 from neuromyo.study.change_models import ANCOVA, T_TEST
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit, number, p_text, people
 from neuromyo.study.missing_visits import Seen
+from neuromyo.study.said import change_unit, number, p_text, people
 from neuromyo.study.visits import named
-
-#: fewer people than this suggest and do not show
-FEW = 20
 
 
 def cares(all_found: Sequence[Found], n: int, options: Options) -> list[Finding]:
@@ -42,7 +40,7 @@ def _few(n: int) -> Iterator[Finding]:
             "warn",
             "W-EXPLORATORY",
             "change",
-            f"{people(n)} have both a first and a last value: what is found suggests, it does not show",
+            f"{people(n)} have both a first and a last value: {few()}",
             "plan a study with the spread found here (`study power`)",
             "intervals and p are right for so few where changes are normal, but a small study that finds something overstates it",
         )

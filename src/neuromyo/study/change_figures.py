@@ -12,8 +12,8 @@ from neuromyo.stats.tipping import shifted
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import model_of_group
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit, people
 from neuromyo.study.missing_visits import Sensitivity
+from neuromyo.study.said import capital, change_unit, people, percent
 from neuromyo.study.visits import Course
 
 #: variables whose courses are drawn; further ones stand in the tables
@@ -47,16 +47,16 @@ def courses(one: Course, number: int, options: Options) -> Courses:
             means[group] = (typical, *(np.array([getattr(a, name) for a in at]) for name in ("value", "low", "high")))
     ends = {i: one.people[k].end for i, k in enumerate(kept) if one.people[k].end and np.isnan(one.values[k, -1])}
     counts = ", ".join(f"{g} {np.isfinite(one.values[one.of(g)]).any(1).sum()}" for g in one.groups)
-    bars = f" Mean of a group: mixed model with {100 * options.level:g} % interval." if means else ""
+    bars = f" Mean of a group: mixed model with {100 * options.level:g} % confidence interval." if means else ""
     return Courses(
         f"change-courses-{number}",
-        f"Course of {one.variable.name}",
+        f"Course of {one.variable.said}",
         times[kept],
         one.values[kept],
         tuple(one.group[kept]),
         tuple(one.labels[k] for k in kept),
         axis,
-        one.variable.title,
+        one.variable.axis,
         means,
         ends,
         f"A line is a person ({counts}).{bars}",
@@ -85,26 +85,27 @@ def difference_forest(found: Found, number: int, options: Options) -> Forest:
     ]
     return Forest(
         f"change-difference-{number}",
-        f"{v.name}: change against that of {options.reference}",
+        f"{capital(v.said)}: change against that of {options.reference}",
         tuple(lines),
         f"difference in change ({change_unit(v.unit)})" if v.unit else "difference in change",
         0.0,
         f"Change from {found.course.visits[0]} to {found.last} less that of {options.reference}, by every method; bars: "
-        f"{100 * options.level:g} % intervals.",
+        f"{100 * options.level:g} % confidence intervals.",
     )
 
 
 def response_forest(all_found: Sequence[Found], options: Options) -> list[Forest]:
     """Response means of all variables and groups, which have no unit and hence one axis."""
     lines = [
-        Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.name}, {w.group} (n = {w.n})")
+        Mean(w.srm.value, w.srm.low, w.srm.high, f"{f.course.variable.said}, {w.group} (n = {w.n})")
         for f in all_found
         for w in f.within
         if w.visit == f.last and w.srm.known
     ]
     if not lines:
         return []
-    caption = f"Mean change over the standard deviation of changes, to the last visit; bars: exact {100 * options.level:g} % intervals."
+    bars = f"exact {percent(options.level)} confidence intervals"
+    caption = f"Mean change over the standard deviation of changes, to the last visit; bars: {bars}."
     return [
         Forest(
             "change-response", "Standardised response means", tuple(lines), "standardised response mean", 0.0, caption
@@ -122,7 +123,7 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
     result = f"change of {one.group}" + f" less that of {one.reference}" * bool(one.reference)
     return Curves(
         id,
-        f"{found.course.variable.name}: what missing values would have to be",
+        f"{capital(found.course.variable.said)}: what missing values would have to be",
         x,
         {result: at.value},
         f"shift of each missing person{unit}",
@@ -131,5 +132,5 @@ def tipping(found: Found, one: Sensitivity, id: str, options: Options) -> Curves
         0.0,
         one.points[0] if one.points else None,
         f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}. At 0 they went on as people who were "
-        f"alike before; band: {100 * options.level:g} % interval.",
+        f"alike before; band: {100 * options.level:g} % confidence interval.",
     )

@@ -10,7 +10,7 @@ from neuromyo.core.analysis import Scatter
 from neuromyo.stats.correlation import Correlation, PermutationP, pearson, permutation_p
 from neuromyo.stats.mixed import mmrm
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit
+from neuromyo.study.said import capital, change_unit, r_number
 from neuromyo.study.visits import Course
 
 
@@ -30,7 +30,7 @@ class Pair:
     @property
     def title(self) -> str:
         """Of both."""
-        return f"change in {self.y.variable.name} against change in {self.x.variable.name}"
+        return f"change in {self.y.variable.said} against change in {self.x.variable.said}"
 
 
 def pair(x: Course, y: Course, group: str, visit: str, options: Options) -> Pair:
@@ -48,12 +48,12 @@ def scatter(one: Pair, number: int, level: float) -> Scatter:
     """A dot a person, the straight line and its band."""
     x, y = one.changes.T
     caption = (
-        f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {one.r.r:.2f}. Line: least squares "
+        f"Change from {one.x.visits[0]} to {one.visit} in {one.group}, n = {one.r.n}: r = {r_number(one.r.r)}. Line: least squares "
         f"with its {100 * level:g} % band."
     )
     return Scatter(
         f"change-pair-{number}",
-        f"{one.title[0].upper()}{one.title[1:]}",
+        capital(one.title),
         x,
         y,
         _axis(one.x),
@@ -67,7 +67,7 @@ def scatter(one: Pair, number: int, level: float) -> Scatter:
 
 def _axis(one: Course) -> str:
     unit = change_unit(one.variable.unit)
-    return f"change in {one.variable.name}" + f" ({unit})" * bool(unit)
+    return f"change in {one.variable.said}" + f" ({unit})" * bool(unit)
 
 
 def _line(x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:

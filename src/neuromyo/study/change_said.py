@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neuromyo.stats.estimates import Estimate
 from neuromyo.stats.intervals import Interval
 from neuromyo.study.change_found import Found
 from neuromyo.study.change_models import MODEL, Within
 from neuromyo.study.change_options import Options
 from neuromyo.study.change_pairs import Pair
-from neuromyo.study.change_words import change_unit, estimate_text, interval_text, number, p_text, people
 from neuromyo.study.missing_visits import Sensitivity
+from neuromyo.study.said import (
+    MOST_SAID,
+    alpha_text,
+    capital,
+    change_unit,
+    estimate,
+    number,
+    p_text,
+    people,
+    percent,
+    r_ends,
+    r_number,
+    shares,
+    shortened,
+)
 
-#: variables that are each said in sentences; of more only those that changed
-MOST_SAID = 6
+#: variables of several that get a sentence of their own; all stand in the tables
+MOST_TOLD = 4
 
 
 def summary(
@@ -23,33 +38,41 @@ def summary(
     along: Sequence[str],
     options: Options,
 ) -> tuple[str, ...]:
-    """Differences between groups first (changes, where none are compared), then nerves (``along``) and change against change; then
-    changes within groups, whose change is beyond error, and what missing values would have to be."""
-    alpha = 1 - options.level
-    told = list(all_found)
-    if len(told) > MOST_SAID:
-        told = [f for f in told if any(adjusted.get((f.course.variable.name, g), 1.0) < alpha for g, _ in f.answers)]
-    first, later = [], []
-    for f in told:
+    """Of one variable all that was found. Of several how many changed otherwise than in the reference group (or changed, where none
+    is compared), and these, the clearest first; the rest is left to the tables. Then nerves (``along``) and change against change."""
+    beside = (*along, *(_pair(p, options) for p in pairs))
+    if len(all_found) > 1:
+        return shortened((*_several(all_found, adjusted, options), *beside))
+    later = []
+    for f in all_found:
         between, inside = _between(f, adjusted, options), _inside(f, adjusted, options)
-        first += between or inside
-        later += [
-            *(inside if between else []),
-            *_reliable(f, options),
-            *(_tipping(s, f, options) for s in f.sensitivity),
-        ]
-    return (*first, *_quiet(all_found, len(told), options), *along, *(_pair(p, options) for p in pairs), *later)
+        missing = [_tipping(s, f, options) for s in f.sensitivity]
+        later += [*between, *beside, *inside, *_reliable(f, options), *missing]
+    return shortened(later or beside, MOST_SAID + 2)
 
 
-def _quiet(all_found: Sequence[Found], told: int, options: Options) -> list[str]:
-    if told == len(all_found):
-        return []
+def _several(all_found: Sequence[Found], adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
+    def least(f: Found) -> float:
+        return min((adjusted.get((f.course.variable.name, g), 1.0) for g, _ in f.answers), default=1.0)
+
+    clear = sorted((f for f in all_found if least(f) < 1 - options.level), key=least)
+    shown = clear[:MOST_TOLD] or sorted((f for f in all_found if f.answers), key=least)[:1]
+    told = [(_between(f, adjusted, options) or _inside(f, adjusted, options))[0] for f in shown]
+    return [_overall(all_found, len(clear), options), *told]
+
+
+def _overall(all_found: Sequence[Found], clear: int, options: Options) -> str:
+    """How many of all variables, and how they were counted."""
     what = "differed in change between groups" if any(f.against for f in all_found) else "changed"
-    after = "" if options.correction == "none" else ", after correction for their number"
-    return [
-        f"{len(all_found) - told} of {len(all_found)} variables {what} by no more than chance would have it{after}; the tables have "
-        "their numbers."
-    ]
+    after = "" if options.correction == "none" else f", corrected for {len(all_found)} variables"
+    many = "none" if clear == 0 else "all" if clear == len(all_found) else str(clear)
+    rest = (
+        ""
+        if clear == len(all_found)
+        else "; the others by no more than chance would have it, which does not show that they are alike"
+    )
+    rest = rest if clear else ", which does not show that nothing happened"
+    return f"Of {len(all_found)} variables {many} {what} (p < {alpha_text(options.level)}{after}){rest}."
 
 
 def _between(found: Found, adjusted: dict[tuple[str, str], float], options: Options) -> list[str]:
@@ -58,8 +81,8 @@ def _between(found: Found, adjusted: dict[tuple[str, str], float], options: Opti
         main = found.main(group)
         if main is not None:
             said.append(
-                f"{v.name}: from {found.course.visits[0]} to {found.last}, {group} (n = {main.n}) changed by "
-                f"{estimate_text(main.found, change_unit(v.unit), options.level)} relative to {main.reference} (n = {main.n_reference}), "
+                f"{capital(v.said)}: from {found.course.visits[0]} to {found.last}, {group} (n = {main.n}) changed by "
+                f"{_estimated(main.found, change_unit(v.unit), options)} relative to {main.reference} (n = {main.n_reference}), "
                 f"by {_method(main.method)}{_corrected(adjusted.get((v.name, group)), main.found.p)}."
             )
     return said
@@ -69,7 +92,7 @@ def _inside(found: Found, adjusted: dict[tuple[str, str], float], options: Optio
     v, said = found.course.variable, []
     unit = change_unit(v.unit)
     for w in (w for w in found.within if w.visit == found.last and w.n):
-        srm = f"; standardised response mean {interval_text(w.srm, '', options.level)}" if w.srm.known else ""
+        srm = f"; standardised response mean {estimate(w.srm, '', options.level)}" if w.srm.known else ""
         corrected = "" if found.against else _corrected(adjusted.get((v.name, w.group)), w.change.p)
         rate = (
             f" {'That' if w.gap[1] == w.gap[2] else 'By the days of each person that'} is {_rate(w, unit, options)}."
@@ -77,8 +100,8 @@ def _inside(found: Found, adjusted: dict[tuple[str, str], float], options: Optio
             else ""
         )
         said.append(
-            f"In {w.group}, {v.name} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
-            f"{estimate_text(w.change, unit, options.level)}{corrected}{srm}.{rate}"
+            f"In {w.group}, {v.said} went from {number(w.first, w.sd, v.unit)} to {number(w.later, w.sd, v.unit)} (n = {w.n}): "
+            f"{_estimated(w.change, unit, options)}{corrected}{srm}.{rate}"
         )
     return said
 
@@ -86,17 +109,23 @@ def _inside(found: Found, adjusted: dict[tuple[str, str], float], options: Optio
 def _reliable(found: Found, options: Options) -> list[str]:
     unit = change_unit(found.course.variable.unit)
     return [
-        f"{r.rose + r.fell} of {r.n} in {r.group} changed in {found.course.variable.name} by more than measuring error "
-        f"({number(r.limit.size, unit=unit)}): {r.rose} rose, {r.fell} fell; {100 * r.share.value:.0f} % ({100 * options.level:g} % CI "
-        f"{100 * r.share.low:.0f} to {100 * r.share.high:.0f} %). Error is from {r.limit.source}."
+        f"{r.rose + r.fell} of {r.n} in {r.group} changed in {found.course.variable.said} by more than measuring error "
+        f"({number(r.limit.size, unit=unit)}): {r.rose} rose, {r.fell} fell; {shares(r.share, options.level)}. "
+        f"Error is from {r.limit.source}."
         for r in found.reliable
         if r.visit == found.last and r.n
     ]
 
 
+def _estimated(found: Estimate, unit: str, options: Options) -> str:
+    if not found.known:
+        return f"{number(found.value, unit=unit, sign=True)} (no interval: too few people, or all the same)"
+    return estimate(found, unit, options.level, sign=True, p=found.p)
+
+
 def _rate(w: Within, unit: str, options: Options) -> str:
     rate = Interval(w.rate.value, w.rate.low, w.rate.high, w.rate.df)
-    return interval_text(rate, f"{unit} per {options.period}".strip(), options.level, sign=True)
+    return estimate(rate, f"{unit} per {options.period}".strip(), options.level, sign=True)
 
 
 def _method(method: str) -> str:
@@ -113,7 +142,7 @@ def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
     unit = change_unit(found.course.variable.unit)
     who = f"{people(one.missing)} of {one.n} in {one.group} without a value at {one.visit}"
     if not one.points:
-        return f"{who}: no shift of theirs would turn the result for {found.course.variable.name}."
+        return f"{who}: no shift of theirs would turn the result for {found.course.variable.said}."
     significant = one.found.p < 1 - options.level
     turn = "would no longer be significant" if significant else "would become significant"
     where = "below" if one.points[0] < 0 else "above"
@@ -121,18 +150,18 @@ def _tipping(one: Sensitivity, found: Found, options: Options) -> str:
     times = f" ({abs(one.points[0]) / spread:.1f} standard deviations of change)" if spread > 0 else ""
     far = number(abs(one.points[0]), abs(one.points[0]) / 2, unit)
     return (
-        f"{who}: the result for {found.course.variable.name} {turn} if each of them were {far} {where} what "
+        f"{who}: the result for {found.course.variable.said} {turn} if each of them were {far} {where} what "
         f"people who were alike before came to{times}."
     )
 
 
 def _pair(one: Pair, options: Options) -> str:
     if one.r.n < 4:
-        return f"{one.title[0].upper()}{one.title[1:]}: {people(one.r.n)} of {one.group} have both, too few for a correlation."
-    ends = f"{100 * options.level:g} % CI {one.r.low:.2f} to {one.r.high:.2f}"
+        return f"{capital(one.title)}: {people(one.r.n)} of {one.group} have both, too few for a correlation."
+    ends = f"{percent(options.level)} CI {r_ends(one.r.low, one.r.high)}"
     how = "all orders" if one.permuted.exact else f"{one.permuted.repeats:,} orders"
     return (
-        f"In {one.group}, {one.title}: r = {one.r.r:.2f} ({ends}; n = {one.r.n}; {p_text(one.r.p)}; by {how} of the people "
+        f"In {one.group}, {one.title}: r = {r_number(one.r.r)} ({ends}; n = {one.r.n}; {p_text(one.r.p)}; by {how} of the people "
         f"{p_text(one.permuted.p)})."
     )
 

@@ -15,8 +15,8 @@ from neuromyo.stats import nested
 from neuromyo.stats.correlation import pearson
 from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.stats.nested import Nested
-from neuromyo.study.agree_words import listed, p_value
 from neuromyo.study.composite_people import A_MARKER, PEOPLE, Entered
+from neuromyo.study.said import estimate, listed, number, p_text, r_text, shares
 
 if TYPE_CHECKING:
     from neuromyo.study.composite import Options
@@ -86,25 +86,29 @@ class Told:
         )
 
     def summary(self) -> tuple[str, ...]:
-        markers = listed([m.name for m in self.entered.markers])
+        markers = listed([m.said for m in self.entered.markers])
         return (self._performance(markers), self._by_chance(), self._calibrated(), self._formula())
 
     def _performance(self, markers: str) -> str:
-        e, level = self.entered, f"{100 * self.options.level:g} %"
-        what = e.outcome.name if e.outcome else ""
+        e, level = self.entered, self.options.level
+        what = e.outcome.said if e.outcome else ""
         if self.groups:
             n1, n0 = int(e.y.sum()), int((e.y == 0).sum())
+            area = r_text(self.main.value, self.main.low, self.main.high, level)
             return (f"A score of {markers} told {n1} people ({e.compared}) from {n0} ({e.reference}) with an area under the ROC curve of "
-                    f"{_two(self.main)} ({level} interval) in people it had not seen; .5 is chance.")  # fmt: skip
-        unit = f" {e.outcome.unit}" if e.outcome and e.outcome.unit else ""
-        return (f"A score of {markers} explained {_percents(self.main)} ({level} interval) of the differences in {what} "
-                f"among {len(e.y)} people ({e.compared}) it had not seen; its mean error was {_three(self.error)}{unit}.")  # fmt: skip
+                    f"{area} in people it had not seen; 0.5 is chance.")  # fmt: skip
+        unit = e.outcome.unit if e.outcome else ""
+        return (f"A score of {markers} explained {shares(self.main, level)} of the differences in {what} among "
+                f"{len(e.y)} people ({e.compared}) it had not seen; its mean error was {estimate(self.error, unit, level)}.")  # fmt: skip
 
     def _by_chance(self) -> str:
         within = " within sites" if len(set(self.entered.site)) > 1 else ""
-        value = (lambda x: f"{x:.2f}") if self.groups else (lambda x: f"{100 * x:.0f} %")
-        said = f"{value(self.chance.value)} ({value(self.chance.low)} to {value(self.chance.high)})".replace("-", "−")
-        return f"With outcomes shuffled{within} the same procedure gave {said}; {p_value(self.found.p)}."
+        one = Interval(self.chance.value, self.chance.low, self.chance.high, np.inf)
+        said = (
+            r_text(one.value, one.low, one.high, self.options.level) if self.groups else shares(one, self.options.level)
+        )
+        said = said.replace("CI", "range")
+        return f"With outcomes shuffled{within} the same procedure gave {said}; {p_text(self.found.p)}."
 
     def _calibrated(self) -> str:
         if not self.slope.known:
@@ -116,19 +120,18 @@ class Told:
             if self.slope.low > 1
             else "does not clearly misjudge"
         )
-        return (
-            f"The calibration slope was {_two(self.slope)}, 1 being right: the score {word} differences between people."
-        )
+        slope = estimate(self.slope, level=self.options.level)
+        return f"The calibration slope was {slope}, 1 being right: the score {word} differences between people."
 
     def _formula(self) -> str:
         slopes = self.found.b / self.found.spread
         start = self.found.intercept - float(slopes @ self.found.mean)
-        what = "log odds" if self.groups else f"predicted {self.entered.outcome.title}" if self.entered.outcome else ""
+        what = "log odds" if self.groups else f"predicted {self.entered.outcome.axis}" if self.entered.outcome else ""
         terms = "".join(
-            f" {'−' if s < 0 else '+'} {abs(s):.3g} × {m.title}"
+            f" {'−' if s < 0 else '+'} {number(abs(s))} × {m.axis}"
             for s, m in zip(slopes, self.entered.markers, strict=True)
         )
-        return f"The score made from everybody: {what} = {start:.3g}{terms}.".replace("= -", "= −")
+        return f"The score made from everybody: {what} = {number(start)}{terms}."
 
     def tables(self) -> tuple[Table, ...]:
         return self._performances(), self._coefficients(), self._scores()
@@ -151,7 +154,7 @@ class Told:
             r = pearson(self.score, self.entered.y, self.options.level)
             rows += [("mean absolute error", *_cells(self.error), unit, "people not seen"),
                      ("r", *_cells(Interval(r.r, r.low, r.high, r.df)), "", "predicted with measured, people not seen")]  # fmt: skip
-        note = f"{100 * self.options.level:g} % intervals; {_HELD[self.entered.kind]}"
+        note = f"{100 * self.options.level:g} % confidence intervals; {_HELD[self.entered.kind]}"
         return Table("composite-performance", "How well the score does", cols, tuple(rows), note)
 
     def _seen(self) -> float:
@@ -195,7 +198,7 @@ class Told:
 
     def figures(self) -> tuple[Figure, ...]:
         many = self.found.judged.coefficients.reshape(-1, len(self.found.b))
-        lines = tuple(Mean(float(b), float(c.min()), float(c.max()), m.name)
+        lines = tuple(Mean(float(b), float(c.min()), float(c.max()), m.said)
                       for m, b, c in zip(self.entered.markers, self.found.b, many.T, strict=True))  # fmt: skip
         made = Forest("composite-coefficients", "What the score is made of", lines, "change of the score for one SD more of the marker",
                       caption=f"Coefficients of the score made from all {len(self.entered.y)} people; bars: smallest and largest of "
@@ -209,8 +212,8 @@ class Told:
             means = {k: _mean(mean_interval(v, level=self.options.level)) for k, v in names.items()}
             return Dots("composite-scores", "Scores of people not seen", names, means, "score (log odds)",
                         f"Each person's score by models made without that person; {e.compared} n = {len(names[e.compared])}, {e.reference} "
-                        f"n = {len(names[e.reference])}; means with {100 * self.options.level:g} % intervals.")  # fmt: skip
-        title = e.outcome.title if e.outcome else ""
+                        f"n = {len(names[e.reference])}; means with {100 * self.options.level:g} % confidence intervals.")  # fmt: skip
+        title = e.outcome.axis if e.outcome else ""
         return Scatter("composite-scores", "Predicted and measured, people not seen", self.score, e.y, f"predicted {title}", title,
                        tuple(map(str, e.group)), tuple(map(str, e.person)),
                        caption=f"Each of {len(e.y)} people predicted by models made without that person.")  # fmt: skip
@@ -221,7 +224,7 @@ class Told:
                        "other sites, scanners and mixes of people may give less")]  # fmt: skip
         if self.found.p > 1 - self.options.level:
             out.append(Finding("warn", "W-CLOSE", "composite",
-                               f"the score does no better than chance is likely to ({p_value(self.found.p)})", "",
+                               f"the score does no better than chance is likely to ({p_text(self.found.p)})", "",
                                "its coefficients say nothing"))  # fmt: skip
         if len(set(self.entered.site)) > 1 and self.chance.value > _SITES[self.entered.kind]:
             out.append(Finding("warn", "W-CLOSE", "composite", "outcomes shuffled within sites are still predicted",
@@ -253,15 +256,3 @@ def _cells(found: Interval) -> tuple[Cell, Cell, Cell]:
 
 def _mean(found: Interval) -> Mean:
     return Mean(found.value, found.low, found.high)
-
-
-def _two(found: Interval) -> str:
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})".replace("-", "−")
-
-
-def _three(found: Interval) -> str:
-    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})".replace("-", "−")
-
-
-def _percents(found: Interval) -> str:
-    return f"{100 * found.value:.0f} % ({100 * found.low:.0f} to {100 * found.high:.0f} %)".replace("-", "−")

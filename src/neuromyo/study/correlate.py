@@ -1,7 +1,8 @@
 """Imaging against electrophysiology, strength and scores: how closely they go together, how surely, and which marker does best.
 
 Takes one visit of the patients (never patients and controls mixed unawares: their difference alone would make a correlation), each
-imaging variable against each clinical one. Both sides of a person are two variables. Where people came several times, ``repeated``
+imaging variable against each clinical one. Both sides of a person are two variables, and each goes with what is
+measured on the same side, unless both are asked for. Where people came several times, ``repeated``
 gives the correlation within people over all their visits.
 
 *Assumes* one row a person at a visit. *Breaks* where hundreds of pairs are tried with a dozen people: the correction then leaves nothing.
@@ -22,6 +23,7 @@ from neuromyo.study import correlate_best, correlate_drawn, correlate_repeated, 
 from neuromyo.study.correlate_care import Care
 from neuromyo.study.correlate_pairs import FEWEST, Pair, pair
 from neuromyo.study.correlate_people import Chosen, choose
+from neuromyo.study.said import shortened
 
 TITLE = "Imaging against electrophysiology, strength and scores"
 
@@ -45,6 +47,7 @@ class Options:
     repeats: int = option(10_000, "orders and samples drawn", low=200, high=1_000_000)
     seed: int = option(1427, "of the generator of random numbers", low=0)
     repeated: bool = option(False, "all visits, correlated within people")
+    across_sides: bool = option(False, "pairs of left with right too; without it a side goes with the same side")
     compare: bool = option(
         True, "compare the variables with each other: which goes with the clinical value most closely"
     )
@@ -65,7 +68,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
                           "Pearson's r within people", found=f"visit {options.visit or 'none'}, method {options.method}",
                           remedy="leave out repeated, or the others")  # fmt: skip
     chosen = choose(cohort, options.variables, options.against, options.group, options.reference, options.visit, options.given,
-                    options.repeated)  # fmt: skip
+                    options.repeated, options.across_sides)  # fmt: skip
     if options.repeated:
         return correlate_repeated.analyse(chosen, TITLE, options.level, options.correction)
     pairs = _corrected([pair(chosen, x, y, options.method, options.level, options.repeats, options.seed) for x, y in chosen.pairs],
@@ -81,7 +84,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
         tables += correlate_best.tables(rankings, options.repeats, options.seed, options.level)
         summary += [correlate_best.sentence(one, options.level) for one in rankings]
         methods.append(correlate_best.METHODS)
-    return Analysis("correlate", TITLE, tuple(summary), tuple(tables), correlate_drawn.figures(pairs, chosen, options.level),
+    return Analysis("correlate", TITLE, shortened(summary), tuple(tables), correlate_drawn.figures(pairs, chosen, options.level),
                     tuple(methods), tuple(findings), exploratory=told.exploratory)  # fmt: skip
 
 

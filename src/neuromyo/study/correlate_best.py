@@ -18,7 +18,7 @@ from neuromyo.stats.intervals import UNKNOWN, Interval
 from neuromyo.stats.multiplicity import holm
 from neuromyo.study.correlate_drawn import ends, number
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_written import p_text, r_number
+from neuromyo.study.said import capital, p_text, percent, r_ends, r_number, some
 
 #: markers are compared in no fewer people, and no more markers
 FEWEST, MOST = 6, 12
@@ -59,24 +59,23 @@ def rank(chosen: Chosen, repeats: int, seed: int, level: float) -> tuple[Ranking
 def sentence(one: Ranking, level: float) -> str:
     """The best, the second, and honestly whether they can be told apart."""
     first, second = one.found.rivals[:2]
-    name, next_ = one.markers[first.index].name, one.markers[second.index].name
+    name, next_ = one.markers[first.index].said, one.markers[second.index].said
     behind = second.behind
     gap = behind.difference if behind else UNKNOWN
     interval = (
-        f" ({100 * level:g} % interval {gap.low:.2f} to {gap.high:.2f}; Williams {p_text(behind.p)})"
+        f" ({percent(level)} CI {r_ends(gap.low, gap.high)}; Williams {p_text(behind.p)})"
         if behind and gap.known
         else ""
     )
-    lead = (f"With {one.against.name}, {name} goes most closely (r = {r_number(first.correlation.r)}), then {next_} "
-            f"(r = {r_number(second.correlation.r)}): a difference in size of {gap.value:.2f}{interval}. ")  # fmt: skip
+    lead = (f"With {one.against.said}, {name} goes most closely (r = {r_number(first.correlation.r)}), then {next_} "
+            f"(r = {r_number(second.correlation.r)}): a difference in size of {r_number(gap.value)}{interval}. ")  # fmt: skip
     n = f"these {one.found.n} people"
     if one.found.p < 1 - level:
         return lead + f"It differs from every other marker: {n} tell it as the best."
-    alike = [one.markers[r.index].name for r in one.found.rivals[1:] if r.behind and not r.behind.p < 1 - level]
-    others = ", ".join(alike[:3]) + f" and {len(alike) - 3} more" * (len(alike) > 3)
+    alike = [one.markers[r.index].said for r in one.found.rivals[1:] if r.behind and not r.behind.p < 1 - level]
     return (
         lead
-        + f"{n[0].upper()}{n[1:]} cannot tell it from {others}; in {100 * first.first:.0f} % of samples drawn from them it came first."
+        + f"{capital(n)} cannot tell it from {some(alike, 3)}; in {100 * first.first:.0f} % of samples drawn from them it came first."
     )
 
 

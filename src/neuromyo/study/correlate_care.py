@@ -8,6 +8,7 @@ from math import isfinite
 
 import numpy as np
 
+from neuromyo.core.analysis import few
 from neuromyo.core.cohort import Cohort, Variable
 from neuromyo.core.errors import Finding
 from neuromyo.stats.coverage import coverage, method_for
@@ -15,7 +16,7 @@ from neuromyo.stats.normality import skewness
 from neuromyo.study.correlate_pairs import FEWEST, Pair, covered
 from neuromyo.study.correlate_people import Chosen
 from neuromyo.study.correlate_told import EXPLORATORY, Told
-from neuromyo.study.correlate_written import p_text, r_number
+from neuromyo.study.said import counted, p_text, people, r_ends, r_number
 
 #: no more findings of a kind than this; the rest is counted
 MOST_TOLD = 6
@@ -47,6 +48,7 @@ class Care:
         yield from self._pooled()
         yield from self._few()
         yield from self._visits()
+        yield from self._sides()
         yield from self._absent()
         yield from _capped(list(self._influence()))
         yield from _capped(list(self._close()))
@@ -77,8 +79,8 @@ class Care:
             yield Finding(
                 "warn",
                 "W-EXPLORATORY",
-                f"{n} people",
-                f"fewer than {EXPLORATORY}: these correlations suggest, they do not confirm",
+                people(n),
+                few(EXPLORATORY),
                 "",
                 boot,
             )
@@ -94,6 +96,9 @@ class Care:
                 f"{'is' if len(others) == 1 else 'are'} there ({', '.join(others[:4])}{' ...' * (len(others) > 4)})",
                 "ask for repeated to use all of them within people",
             )
+
+    def _sides(self) -> Iterator[Finding]:
+        yield from crossed(self.chosen)
 
     def _absent(self) -> Iterator[Finding]:
         nowhere = [
@@ -156,7 +161,7 @@ class Care:
             if not (one.r.p < alpha and (one.changes or far)):
                 continue
             said = (
-                f"leaving out one person at a time, r goes from {low:.2f} to {high:.2f}"
+                f"leaving out one person at a time, r goes from {r_ends(low, high)}"
                 if isfinite(low)
                 else ("one person makes all the spread of one of both")
             )
@@ -213,6 +218,14 @@ class Care:
                     "",
                     "ranks and r tell little of people who cannot be told apart",
                 )
+
+
+def crossed(chosen: Chosen) -> Iterator[Finding]:
+    """That left was not put against right."""
+    if chosen.crossed:
+        left_out = counted(chosen.crossed, "pair")
+        yield Finding("note", "N-STUDY", "sides", f"{left_out} of left with right left out: each side goes with what is measured on it",
+                      "--across-sides (option across_sides) takes all pairs")  # fmt: skip
 
 
 def _capped(found: list[Finding]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from neuromyo.core.analysis import Cell, Column, Figure, Matrix, Scatter, Table,
 from neuromyo.stats.intervals import Interval
 from neuromyo.study.correlate_pairs import Pair, band, covered
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_written import r_number
+from neuromyo.study.said import alpha_text, capital, r_number
 
 #: scatter plots are drawn of the clearest pairs, no more than these
 MOST_DRAWN = 12
@@ -82,17 +82,15 @@ def figures(pairs: tuple[Pair, ...], chosen: Chosen, level: float) -> tuple[Figu
 
 def matrix(pairs: tuple[Pair, ...], chosen: Chosen, level: float) -> Matrix:
     """r of every pair, marked where the adjusted p is small."""
-    rows = tuple(dict.fromkeys(one.x.name for one in pairs))
-    against = tuple(dict.fromkeys(one.y.name for one in pairs))
+    rows = tuple(dict.fromkeys(one.x.said for one in pairs))
+    against = tuple(dict.fromkeys(one.y.said for one in pairs))
     values = np.full((len(rows), len(against)), np.nan)
     marks = [["" for _ in against] for _ in rows]
     for one in pairs:
-        i, j = rows.index(one.x.name), against.index(one.y.name)
+        i, j = rows.index(one.x.said), against.index(one.y.said)
         values[i, j] = one.r.r
         marks[i][j] = "*" if one.adjusted < 1 - level else ""
-    caption = (
-        f"Pearson's r in {chosen.whom}. * adjusted p < {1 - level:.2g}; an empty cell has too few people or no spread."
-    )
+    caption = f"Pearson's r in {chosen.whom}. * adjusted p < {alpha_text(level)}; empty: too few people, no spread, or other sides."
     return Matrix(
         "correlation-matrix",
         "All correlations",
@@ -110,5 +108,5 @@ def scatter(one: Pair, chosen: Chosen, level: float, rank: int) -> Scatter:
     x, y = one.points.T
     group = tuple(chosen.cohort.people[p].group for p in one.people)
     caption = f"{one.n} people, r = {r_number(one.r.r)}; straight line by least squares with the band of {100 * level:g} % for its mean."
-    return Scatter(f"scatter-{rank:02d}", f"{one.y.name} against {one.x.name}", x, y, one.x.title, one.y.title, group, one.people,
+    return Scatter(f"scatter-{rank:02d}", capital(f"{one.y.said} against {one.x.said}"), x, y, one.x.axis, one.y.axis, group, one.people,
                    band(x, y, level), caption)  # fmt: skip

@@ -16,6 +16,7 @@ class Chosen:
     """The rows of the groups and visit asked for, the pairs of variables to correlate, and what is held.
 
     visit : empty where all visits are taken, or there is but one without a name
+    crossed : pairs of one side with the other that were left out
     held : (n, k) columns of the covariates, or none; held_names : their names, ``group`` among them where groups are pooled
     """
 
@@ -25,6 +26,7 @@ class Chosen:
     pairs: tuple[tuple[Variable, Variable], ...]
     held: np.ndarray | None
     held_names: tuple[str, ...]
+    crossed: int = 0
 
     @property
     def pooled(self) -> bool:
@@ -46,7 +48,7 @@ class Chosen:
 
 def choose(
     cohort: Cohort, variables: tuple[str, ...], against: tuple[str, ...], group: tuple[str, ...], reference: str,
-    visit: str, given: tuple[str, ...], repeated: bool,
+    visit: str, given: tuple[str, ...], repeated: bool, across_sides: bool = False,
 ) -> Chosen:  # fmt: skip
     """The part of a study that was asked for."""
     groups = _groups(cohort, group, reference)
@@ -57,8 +59,9 @@ def choose(
         raise DataError("E-PEOPLE", where=f"visit {when}", needed="people of the groups asked for who came to it", found="none",
                         remedy="choose another visit or group")  # fmt: skip
     pairs = _pairs(taken, variables, against)
+    alike = pairs if across_sides else tuple(p for p in pairs if _same_side(*p)) or pairs
     names = (*given, *(["group"] if len(groups) > 1 and "group" not in given else []))
-    return Chosen(taken, groups, when, pairs, _held(taken, names), names)
+    return Chosen(taken, groups, when, alike, _held(taken, names), names, len(pairs) - len(alike))
 
 
 def _groups(cohort: Cohort, asked: tuple[str, ...], reference: str) -> tuple[str, ...]:
@@ -101,6 +104,11 @@ def _pairs(
         raise OptionError("E-OPTION", where="options variables and against", needed="two different variables",
                           found=f"{first[0].name} against itself", remedy="name another one")  # fmt: skip
     return tuple(pairs.values())
+
+
+def _same_side(x: Variable, y: Variable) -> bool:
+    """Not left with right; what has no side goes with all."""
+    return {x.side, y.side} != {"left", "right"}
 
 
 def _of(cohort: Cohort, source: str, option: str) -> list[Variable]:

@@ -7,16 +7,18 @@ from math import isfinite, nan
 
 import numpy as np
 
-from neuromyo.core.analysis import Analysis, Cell, Figure, Scatter, Table, columns
+from neuromyo.core.analysis import Analysis, Cell, Figure, Scatter, Table, columns, few
 from neuromyo.core.cohort import Variable
 from neuromyo.core.errors import DataError, Finding
 from neuromyo.stats.correlation import Correlation
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.stats.repeated import between, slope, within
-from neuromyo.study.correlate_drawn import MOST_DRAWN, number
+from neuromyo.study.correlate_care import crossed
+from neuromyo.study.correlate_drawn import MOST_DRAWN
+from neuromyo.study.correlate_drawn import number as cell
 from neuromyo.study.correlate_people import Chosen
 from neuromyo.study.correlate_told import CORRECTIONS, EXPLORATORY
-from neuromyo.study.correlate_written import p_text, r_number, r_text
+from neuromyo.study.said import alpha_text, capital, number, p_text, people, r_number, r_text
 
 #: a drawing tells no more people apart than these
 MOST_TOLD_APART = 12
@@ -73,14 +75,14 @@ def _summary(
     unit = f"{top.y.unit or 'points'} per {top.x.unit or 'point'}"
     first = (
         f"Within people ({top.people} with two visits or more of {chosen.whom}, {r.n} visits in all), "
-        f"{top.y.name} {way} when {top.x.name} rose: "
-        f"r = {r_text(r.r, r.low, r.high, level)}, {p_text(r.p)}, {top.slope:.3g} {unit}."
+        f"{top.y.said} {way} when {top.x.said} rose: "
+        f"r = {r_text(r.r, r.low, r.high, level)}, {p_text(r.p)}, {number(top.slope, unit=unit)}."
     )
     across = top.across
     second = (f"Between people ({across.n} means): r = {r_text(across.r, across.low, across.high, level)}, {p_text(across.p)}."
               if isfinite(across.r) else "")  # fmt: skip
     clear = int(np.nansum(adjusted < 1 - level))
-    third = f"{clear} of {len(known)} correlations within people have an adjusted p < {1 - level:.2g} ({CORRECTIONS[correction]})."
+    third = f"{clear} of {len(known)} correlations within people have an adjusted p < {alpha_text(level)} ({CORRECTIONS[correction]})."
     return tuple(s for s in (first, second, third if len(known) > 1 else "") if s)
 
 
@@ -91,19 +93,19 @@ def _table(found: list[Course], adjusted: np.ndarray, level: float, correction: 
             one.y.name,
             one.people,
             one.inside.n,
-            number(one.inside.r),
-            number(one.inside.low),
-            number(one.inside.high),
-            number(one.inside.df),
-            number(one.inside.p),
-            number(float(p)),
-            number(one.slope),
+            cell(one.inside.r),
+            cell(one.inside.low),
+            cell(one.inside.high),
+            cell(one.inside.df),
+            cell(one.inside.p),
+            cell(float(p)),
+            cell(one.slope),
             f"{one.y.unit or 'points'} per {one.x.unit or 'point'}",
             one.across.n,
-            number(one.across.r),
-            number(one.across.low),
-            number(one.across.high),
-            number(one.across.p),
+            cell(one.across.r),
+            cell(one.across.low),
+            cell(one.across.high),
+            cell(one.across.p),
         )
         for one, p in zip(found, adjusted, strict=True)
     ]
@@ -136,7 +138,8 @@ def _scatter(one: Course, chosen: Chosen, rank: int) -> Scatter:
     many = len(set(who)) > MOST_TOLD_APART
     group = tuple(chosen.cohort.people[p].group for p in who) if many else who
     caption = f"A dot a visit{'' if many else ', a colour a person'} ({len(set(who))} people); within people r = {r_number(one.inside.r)}."
-    return Scatter(f"within-{rank:02d}", f"{one.y.name} against {one.x.name}, all visits", x[both], y[both], one.x.title, one.y.title,
+    title = capital(f"{one.y.said} against {one.x.said}, all visits")
+    return Scatter(f"within-{rank:02d}", title, x[both], y[both], one.x.axis, one.y.axis,
                    group, labels, None, caption)  # fmt: skip
 
 
@@ -151,10 +154,11 @@ def _findings(found: list[Course], chosen: Chosen, n: int) -> list[Finding]:
             Finding(
                 "warn",
                 "W-EXPLORATORY",
-                f"{n} people",
-                f"fewer than {EXPLORATORY}: these correlations suggest, they do not confirm",
+                people(n),
+                few(EXPLORATORY),
             )
         )
+    out += crossed(chosen)
     once = len(set(chosen.cohort.person)) - min(one.people for one in found)
     if once:
         out.append(Finding("warn", "W-ABSENT", f"{once} people", "have no second visit with both values in at least one pair", "",

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
+from neuromyo.core.analysis import FEW as EXPLORATORY
 from neuromyo.stats.coverage import method_for
 from neuromyo.study.correlate_pairs import Pair, covered
 from neuromyo.study.correlate_people import Chosen
-from neuromyo.study.correlate_written import p_text, r_number, r_text
+from neuromyo.study.said import alpha_text, p_text, percent, r_number, r_text
 
-#: under so many people bootstrap intervals suggest, and do not confirm
-EXPLORATORY = 20
 TESTS = {
     "pearson": "Pearson's r",
     "permutation": "Pearson's r by permutation",
     "spearman": "Spearman's rho",
     "partial": "the partial r",
 }
-CORRECTIONS = {"bh": "false discovery rate (Benjamini and Hochberg)", "holm": "Holm's method", "none": "no correction"}
+CORRECTIONS = {"bh": "false discovery rate by Benjamini and Hochberg", "holm": "Holm's method", "none": "no correction"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +58,11 @@ class Told:
         """The clearest correlation, how many remain after correction, and what does not exist."""
         top, many = self.known[0], len(self.known) > 1
         way = "fell" if top.r.r < 0 else "rose"
-        adjusted = (
-            f", {p_text(top.adjusted).replace('p ', 'adjusted p ', 1)}" if many and self.correction != "none" else ""
-        )
+        adjusted = ", " + p_text(top.adjusted, "adjusted p") if many and self.correction != "none" else ""
         whom = self.chosen.whom if top.n == len(self.chosen.cohort) else f"{top.n} of {self.chosen.whom}"
         lead = f"The clearest of {len(self.known)} correlations in {whom}:" if many else f"In {whom},"
         ps = f"{p_text(top.r.p)} (by permutation {p_text(top.order.p)}){adjusted}"
-        yield (f"{lead} {top.y.name} {way} as {top.x.name} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
+        yield (f"{lead} {top.y.said} {way} as {top.x.said} rose: r = {r_text(top.r.r, top.r.low, top.r.high, self.level)}, "
                f"{ps}; Spearman's rho {r_number(top.rho.r)}, {p_text(top.rho.p)}.")  # fmt: skip
         if top.held is not None and isfinite(top.held.r):
             yield (
@@ -74,19 +71,22 @@ class Told:
             )
         if many:
             clear = sum(one.adjusted < 1 - self.level for one in self.known)
-            yield f"{clear} of {len(self.known)} correlations have p < {1 - self.level:.2g} by {TESTS[self.method]}" + (
-                f" after correction ({CORRECTIONS[self.correction]})."
-                if self.correction != "none"
-                else ", uncorrected."
+            yield (
+                f"{clear} of {len(self.known)} correlations have p < {alpha_text(self.level)} by {TESTS[self.method]}"
+                + (
+                    f" after correction ({CORRECTIONS[self.correction]})."
+                    if self.correction != "none"
+                    else ", uncorrected."
+                )
             )
 
     def methods(self) -> Iterator[str]:
         """For the methods section."""
         yield (
-            f"Imaging and clinical values of the same people at one visit were correlated (Pearson's r, {100 * self.level:g} % interval by "
-            f"Fisher's z; Spearman's rho, interval by Bonett and Wright 2000, doi:10.1007/BF02294183). p of r was by Student's t and by "
-            f"permutation (all orders up to 8 people, else {self.repeats:,} drawn orders, seed {self.seed}; Phipson and Smyth 2010, "
-            f"doi:10.2202/1544-6115.1585)."
+            f"Imaging and clinical values of the same people at one visit were correlated (Pearson's r, {percent(self.level)} confidence "
+            "interval by Fisher's z; Spearman's rho, interval by Bonett and Wright 2000, doi:10.1007/BF02294183). p of r was by "
+            f"Student's t and by permutation (all orders up to 8 people, else {self.repeats:,} drawn orders, seed {self.seed}; Phipson "
+            "and Smyth 2010, doi:10.2202/1544-6115.1585)."
         )
         yield f"p values of {TESTS[self.method]} over {len(self.known)} correlations were corrected by: {CORRECTIONS[self.correction]}."
         if self.chosen.held_names:

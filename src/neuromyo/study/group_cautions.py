@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuromyo.core.analysis import few
 from neuromyo.core.errors import Finding
 from neuromyo.stats.effect_size import detectable, hedges_g
 from neuromyo.study.group_cautions_one import of_one, warn
 from neuromyo.study.group_covariates import TITLES, known, titled
-from neuromyo.study.group_numbers import alpha_word, listed, some
+from neuromyo.study.said import alpha_text, listed, some
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Compared
@@ -47,11 +48,10 @@ def _few(found: Compared) -> Iterator[Finding]:
             yield warn(
                 "W-EXPLORATORY",
                 f"{g} against {s.reference}",
-                f"{n + m} people ({n} against {m}): a difference has "
-                f"to be {detectable(n, m):.1f} standard "
-                "deviations to be found four times in five",
+                f"{n + m} people ({n} against {m}): {few(CONFIRMING)}",
                 "confirm it in other people",
-                "smaller differences are rather missed than found, and those found look larger than they are",
+                f"a difference has to be {detectable(n, m):.1f} standard deviations to be found four times in five; smaller ones are "
+                "rather missed than found, and those found look larger than they are",
             )
 
 
@@ -228,6 +228,6 @@ def _uncorrected(found: Compared) -> Iterator[Finding]:
             "option correction",
             f"{found.family} tests without correction: if nothing differed, "
             f"about {found.family * alpha:.1f} of them would "
-            f"still have p < {alpha_word(found.options.level)}",
+            f"still have p < {alpha_text(found.options.level)}",
             "take `bh` or `holm`",
         )

@@ -13,8 +13,8 @@ from neuromyo.core.errors import Finding
 from neuromyo.stats.normality import skewness
 from neuromyo.stats.two_samples import spreads_differ, without_each
 from neuromyo.study.group_covariates import titled
-from neuromyo.study.group_numbers import alpha_word, listed, minus, p_said, some
 from neuromyo.study.group_tests import Comparison
+from neuromyo.study.said import alpha_text, listed, minus, p_text, some
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Compared
@@ -44,7 +44,7 @@ def of_one(found: Compared, c: Comparison) -> Iterator[Finding]:
             "W-CLOSE",
             where,
             f"{held} {'go' if len(found.covariates.names) > 1 else 'goes'} with the value otherwise in {c.compared} than in {c.reference} "
-            f"({p_said('p', c.adjusted.slopes)})",
+            f"({p_text(c.adjusted.slopes)})",
             "draw both groups against it",
             "the difference at the same covariates is that at their mean, and another elsewhere",
         )
@@ -70,7 +70,7 @@ def _skewed(c: Comparison, where: str) -> Iterator[Finding]:
             "W-SKEWED",
             where,
             "; ".join(said),
-            f"look at the dots; the rank test has {p_said('p', c.ranks.p)}, the permutation test {p_said('p', c.permutation.p)}",
+            f"look at the dots; the rank test has {p_text(c.ranks.p)}, the permutation test {p_text(c.permutation.p)}",
             "means follow a few people, and a t test finds less",
         )
 
@@ -103,7 +103,7 @@ def _spread(c: Comparison, where: str) -> Iterator[Finding]:
         )
         beside = [f"in standard deviations of {c.reference} the difference is {c.glass.value:.1f}"] * c.glass.known
         if c.adjusted:
-            beside.append(f"ANCOVA without one spread (HC3) has {p_said('p', c.adjusted.robust.p)}")
+            beside.append(f"ANCOVA without one spread (HC3) has {p_text(c.adjusted.robust.p)}")
         yield warn(
             "W-SPREAD",
             where,
@@ -125,11 +125,11 @@ def _influence(c: Comparison, where: str, level: float) -> Iterator[Finding]:
     ]
     if turned:
         turned.sort(key=lambda one: one[1], reverse=low)
-        said = some([f"without sub-{who} {p_said('p', p)}" for who, p in turned])
+        said = some([f"without sub-{who} {p_text(p)}" for who, p in turned])
         yield warn(
             "W-INFLUENCE",
             where,
-            f"one person alone decides whether p is below {alpha_word(level)}: {p_said('p', c.welch.p)} "
+            f"one person alone decides whether p is below {alpha_text(level)}: {p_text(c.welch.p)} "
             f"with everybody, {said} (Welch)",
             f"look at the images of {'that person' if len(turned) == 1 else 'these people'} before believing either",
         )
@@ -149,6 +149,6 @@ def _close(c: Comparison, where: str, level: float) -> Iterator[Finding]:
         yield warn(
             "W-CLOSE",
             where,
-            f"tests lie on both sides of {alpha_word(level)}: " + ", ".join(f"{n} {p_said('p', p)}" for n, p in known_),
+            f"tests lie on both sides of {alpha_text(level)}: " + ", ".join(f"{n} {p_text(p)}" for n, p in known_),
             "say which one was planned, and report that one",
         )

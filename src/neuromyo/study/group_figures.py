@@ -10,9 +10,9 @@ from neuromyo.core.analysis import Along, Dots, Figure, Forest, Mean
 from neuromyo.core.cohort import Variable
 from neuromyo.stats.intervals import mean_interval
 from neuromyo.study.group_covariates import titled
-from neuromyo.study.group_numbers import listed
 from neuromyo.study.group_profiles import Profile
 from neuromyo.study.group_tests import Comparison
+from neuromyo.study.said import capital, listed
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Compared
@@ -36,13 +36,13 @@ def _forests(found: Compared) -> list[Forest]:
     several = len(found.setting.compared) > 1
     known = [c for c in found.comparisons if c.effect.g.known]
     lines = tuple(
-        Mean(c.effect.g.value, c.effect.g.low, c.effect.g.high, c.variable.name + f", {c.compared}" * several)
+        Mean(c.effect.g.value, c.effect.g.low, c.effect.g.high, c.variable.said + f", {c.compared}" * several)
         for c in known
     )
     caption = (
         f"Hedges g of {listed(found.setting.compared)} against {found.setting.reference}: the difference of means in "
         "standard deviations. "
-        f"Bars: {100 * found.options.level:g} % intervals, of each variable alone."
+        f"Bars: {100 * found.options.level:g} % confidence intervals, of each variable alone."
     )
     parts = [lines[i : i + MOST_LINES] for i in range(0, len(lines), MOST_LINES)]
     return [
@@ -78,8 +78,8 @@ def _dots_of(found: Compared, variable: Variable, k: int, left: int) -> Dots:
         means[g] = Mean(one.value, one.low, one.high, g)
     n = ", ".join(f"{g} n = {x.size}" for g, x in groups.items())
     more = f" {left} further variables with larger p are in the tables." if left and k == 0 else ""
-    caption = f"Each dot is a person ({n}). Beside: mean and its {100 * level:g} % interval.{more}"
-    return Dots(f"group-{k + 1}", variable.name, groups, means, variable.title, caption)
+    caption = f"Each dot is a person ({n}). Beside: mean and its {100 * level:g} % confidence interval.{more}"
+    return Dots(f"group-{k + 1}", capital(variable.said), groups, means, variable.axis, caption)
 
 
 def _along(found: Compared, p: Profile, k: int) -> Along:
@@ -101,19 +101,19 @@ def _along(found: Compared, p: Profile, k: int) -> Along:
         else f"The groups differ at no level{held} (max-T)."
     )
     caption = (
-        f"Mean by group with its {100 * found.options.level:g} % interval, level by level ({p.compared} n = {n_a}, "
+        f"Mean by group with its {100 * found.options.level:g} % confidence interval, level by level ({p.compared} n = {n_a}, "
         f"{p.reference} n = {n_b} "
         f"at most). {said}{words}"
     )
     axis = f"level ({p.place_unit})" if p.place_unit else "level"
     return Along(
         f"group-profile-{k + 1}",
-        p.name,
+        capital(p.said),
         p.places,
         means,
         marked,
         axis,
-        f"{p.name} ({p.unit})" if p.unit else p.name,
+        f"{p.said} ({p.unit})" if p.unit else p.said,
         caption,
     )
 

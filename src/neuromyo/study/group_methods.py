@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from neuromyo.study.group_covariates import titled
-from neuromyo.study.group_numbers import listed
+from neuromyo.study.said import listed
 
 if TYPE_CHECKING:
     from neuromyo.study.group import Compared

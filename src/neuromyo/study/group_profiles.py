@@ -53,6 +53,11 @@ class Profile:
     p_corrected: float = nan
 
     @property
+    def said(self) -> str:
+        """What was measured, in words."""
+        return replace(self.variables[0], level="").said
+
+    @property
     def p(self) -> float:
         """That the groups differ anywhere along the profile."""
         return self.result.anywhere if self.result else nan

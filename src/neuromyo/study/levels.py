@@ -18,7 +18,7 @@ from neuromyo.stats.two_samples import welch
 from neuromyo.study.change_columns import cell
 from neuromyo.study.change_models import mean_of
 from neuromyo.study.change_options import Options
-from neuromyo.study.change_words import change_unit, number, p_text
+from neuromyo.study.said import capital, change_unit, number, p_text
 from neuromyo.study.visits import Course
 
 #: fewer levels are so many variables, not a profile
@@ -32,6 +32,11 @@ class Profile:
     courses: tuple[Course, ...]
     places: np.ndarray
     unit: str
+
+    @property
+    def said(self) -> str:
+        """What was measured, in words."""
+        return replace(self.courses[0].variable, level="").said
 
     @property
     def name(self) -> str:
@@ -210,26 +215,26 @@ def _figure(profile: Profile, tested: Sequence[Tested], k: int, options: Options
     counts = ", ".join(f"{t.group} {t.n}" for t in tested if not t.reference)
     return Along(
         f"change-along-{k}",
-        f"Change of {profile.name} along the nerve",
+        f"Change of {profile.said} along the nerve",
         profile.places,
         {g: (m[0], m[1], m[2]) for g, m in own.items()},
         significant,
         f"level ({profile.unit})" if profile.unit else "level",
         f"change ({change_unit(v.unit)})" if v.unit else "change",
-        f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % intervals at each level. "
-        f"Marked: where {what}, any false finding along the nerve held.",
+        f"Mean change from {c.visits[0]} to {c.visits[-1]} (people: {counts}); bands: {100 * options.level:g} % confidence intervals at "
+        f"each level. Marked: where {what}, any false finding along the nerve held.",
     )
 
 
 def _said(t: Tested, options: Options) -> str:
     what = (
-        f"the change of {t.profile.name} along the nerve differs between {t.group} and {t.reference}"
+        f"the change of {t.profile.said} along the nerve differs between {t.group} and {t.reference}"
         if t.reference
-        else f"{t.profile.name} changes along the nerve in {t.group}"
+        else f"{t.profile.said} changes along the nerve in {t.group}"
     )
     runs = stretches(np.nan_to_num(t.test.adjusted, nan=1.0) < 1 - options.level)
     if not runs:
-        least = p_text(t.test.anywhere) or "p not known"
+        least = p_text(t.test.anywhere)
         return f"Nowhere could it be shown that {what} (n = {t.n}; smallest {least}, all levels counted)."
     unit = change_unit(t.profile.courses[0].variable.unit)
     parts = []
@@ -240,4 +245,4 @@ def _said(t: Tested, options: Options) -> str:
             f"{ends} (most clearly {number(t.means[best].value, unit=unit, sign=True)} at {t.profile.courses[best].variable.level}, "
             f"{p_text(float(t.test.adjusted[best]))})"
         )
-    return f"{what[0].upper()}{what[1:]} at {'; '.join(parts)} (n = {t.n}, all levels counted)."
+    return f"{capital(what)} at {'; '.join(parts)} (n = {t.n}, all levels counted)."

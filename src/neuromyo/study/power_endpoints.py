@@ -13,8 +13,8 @@ from neuromyo.core.errors import DataError, Finding, OptionError
 from neuromyo.stats.intervals import UNKNOWN, Interval, share_interval
 from neuromyo.stats.sample_size import ancova_share
 from neuromyo.study import entering
-from neuromyo.study.agree_words import counted, number, people
 from neuromyo.study.power_options import Options
+from neuromyo.study.said import counted, number, people, subjects
 
 #: what people without enrichment are called
 EVERYBODY = "everybody"
@@ -30,6 +30,7 @@ class Endpoint:
     rho : correlation of baseline and follow-up, NaN where not known
     who : `EVERYBODY`, what they were chosen by, or ``stated``
     eligible : share of the pilot's people who could be enrolled
+    words : the variable in words, for sentences; empty where stated
     people, residual : whose, and each one's deviation (n,) in the direction of the change; empty where stated
     """
 
@@ -48,6 +49,7 @@ class Endpoint:
     first: np.ndarray = field(default_factory=lambda: np.empty(0))
     last: np.ndarray = field(default_factory=lambda: np.empty(0))
     residual: np.ndarray = field(default_factory=lambda: np.empty(0))
+    words: str = ""
 
     @property
     def srm(self) -> float:
@@ -156,7 +158,7 @@ def _pairs(
             "warn",
             "W-ABSENT",
             name,
-            f"{counted(len(gone), 'person', 'people')} without both visits left out: {people(gone)}",
+            f"{people(len(gone))} without both visits left out: {subjects(gone)}",
             consequence="if those who changed most are missing, the trial is planned too large, or too small",
         )
     ] * bool(gone)
@@ -213,6 +215,7 @@ def _endpoint(
         first=x,
         last=y,
         residual=left * np.sign(mean),
+        words=cohort.variable(name).said,
     )
     return _scaled(one, cohort, options)
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
+from neuromyo.core.analysis import FEW, few
 from neuromyo.core.errors import Finding
 from neuromyo.stats.sample_size import MOST, treated
-from neuromyo.study.agree_words import interval, number, percent
 from neuromyo.study.power_endpoints import EVERYBODY
 from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together
-from neuromyo.study.power_tables import label, mean_interval, screened, srm_interval
-
-#: a standard deviation from fewer people than this is not known well enough to plan by
-FEW = 20
-#: with more endpoints than this the first alone is told in sentences; all stand in the tables
-MOST_TOLD = 4
+from neuromyo.study.power_tables import label, mean_interval, name, screened, srm_interval
+from neuromyo.study.said import capital, estimate, number, people, percent, shortened
 
 
 def arms(n0: int, n1: int) -> str:
@@ -35,14 +31,14 @@ def summary(found: Sequence[Sized], both: Together | None, options: Options) -> 
         )
         rest += f"; and {len(plain) - 6} more in the table" if len(plain) > 6 else ""
         said.append(f"That is the fewest of {len(plain)} endpoints; the others: {rest}.")
-    told = plain if len(plain) <= MOST_TOLD else plain[:1]
-    said += [s for one in told for s in (_spread(one, options), _pilot(one, options), _simulated(one)) if s]
+    said += [_together(both, options)] if both else []
     said += [
         _enriched(s, next(p for p in plain if p.endpoint.name == s.endpoint.name), options)
         for s in ordered
         if s not in plain
     ]
-    return tuple(said + ([_together(both, options)] if both else []))
+    said += [s for s in (_spread(plain[0], options), _pilot(plain[0], options), _simulated(plain[0])) if s]
+    return shortened(said)
 
 
 def _needed(s: Sized, options: Options) -> str:
@@ -64,20 +60,18 @@ def _too_many() -> str:
 
 def _spread(s: Sized, options: Options) -> str:
     one = s.endpoint
-    mean = interval(mean_interval(one, options.level), one.unit, options.level)
-    change = f"mean change {mean}, SD {number(one.sd_change)} {one.unit}".rstrip()
-    srm = f"SRM {interval(srm_interval(one, options.level), '', options.level)}"
+    mean = estimate(mean_interval(one, options.level), one.unit, options.level)
+    change = f"mean change {mean}, SD {number(one.sd_change, unit=one.unit)}"
+    srm = f"SRM {estimate(srm_interval(one, options.level), '', options.level)}"
     if one.who == "stated" and options.srm is not None:
-        return f"{label(one)}: {srm}."
-    return f"{label(one)}: {change}, {srm}."
+        return f"{capital(label(one))}: {srm}."
+    return f"{capital(label(one))}: {change}, {srm}."
 
 
 def _pilot(s: Sized, options: Options) -> str:
     one = s.endpoint
     if not isfinite(s.sd_limit):
-        return (
-            f"{label(one)}: how sure the standard deviation is cannot be told without the number of people behind it."
-        )
+        return f"{capital(label(one))}: how sure the standard deviation is cannot be told without the number of people behind it."
     then = arms(s.n0_limit, treated(s.n0_limit, options.ratio)) if s.n0_limit else _too_many()
     sure = (
         f"; as planned, the power to be expected, given what the pilot leaves open, is {percent(round(s.assurance, 3))} (assurance)"
@@ -86,7 +80,7 @@ def _pilot(s: Sized, options: Options) -> str:
     )
     times = s.sd_limit / one.sd
     return (
-        f"{label(one)}: the standard deviation comes from {one.n} people and may be {times:.2f} times as large "
+        f"{capital(label(one))}: the standard deviation comes from {one.n} people and may be {times:.2f} times as large "
         f"(upper {percent(options.confidence)} limit); then it takes {then}{sure}."
     )
 
@@ -96,8 +90,8 @@ def _simulated(s: Sized) -> str:
     if sim is None:
         return ""
     return (
-        f"{label(s.endpoint)}: of {sim.repeats:,} simulated trials {100 * sim.power:.1f} % were significant (Monte Carlo standard error "
-        f"{100 * sim.se:.1f} points); the formula says {100 * s.reached:.1f} %."
+        f"{capital(label(s.endpoint))}: of {sim.repeats:,} simulated trials {100 * sim.power:.1f} % were significant (Monte Carlo standard "
+        f"error {100 * sim.se:.1f} points); the formula says {100 * s.reached:.1f} %."
     )
 
 
@@ -109,10 +103,10 @@ def _enriched(s: Sized, plain: Sized, options: Options) -> str:
     screen = screened(s, options.dropout)
     more = f", for which about {screen} have to be screened" if screen else ""
     return (
-        f"{one.name} in people with {one.who} ({one.n} of the pilot's {plain.endpoint.n}): "
-        f"SRM {interval(srm_interval(one, options.level), '', options.level)} instead of "
+        f"{capital(one.words or one.name)} in people with {one.who} ({one.n} of the pilot's {plain.endpoint.n}): "
+        f"SRM {estimate(srm_interval(one, options.level), '', options.level)} instead of "
         f"{number(plain.endpoint.srm)}; {need}{instead}. "
-        f"{interval(share, '%', options.level)} of the pilot's people could be enrolled{more}."
+        f"{estimate(share, '%', options.level)} of the pilot's people could be enrolled{more}."
     )
 
 
@@ -143,8 +137,8 @@ def findings(found: Sequence[Sized], options: Options) -> list[Finding]:
                 Finding(
                     "warn",
                     "W-EXPLORATORY",
-                    label(one),
-                    f"the standard deviation is known from {one.n} people only",
+                    name(one),
+                    f"the standard deviation is known from {people(one.n)}: {few()}",
                     "plan for its upper limit, or re-estimate it during the trial without unblinding",
                     f"the upper limit is {s.sd_limit / one.sd:.2f} times the estimate",
                 )
@@ -154,8 +148,8 @@ def findings(found: Sequence[Sized], options: Options) -> list[Finding]:
                 Finding(
                     "warn",
                     "W-CLOSE",
-                    label(one),
-                    f"the change cannot be told from none: {interval(mean, one.unit, options.level)}",
+                    name(one),
+                    f"the change cannot be told from none: {estimate(mean, one.unit, options.level)}",
                     "take a longer trial or another endpoint",
                     "nobody knows what a treatment would slow; the number may be far from what is needed",
                 )

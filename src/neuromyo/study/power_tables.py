@@ -12,10 +12,10 @@ from neuromyo.stats.intervals import Interval, t_interval
 from neuromyo.stats.responsiveness import response_from
 from neuromyo.stats.sample_size import sd_limit
 from neuromyo.study.agree_tables import cell, of, three
-from neuromyo.study.agree_words import percent
 from neuromyo.study.power_endpoints import EVERYBODY, Endpoint
 from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together, power_of
+from neuromyo.study.said import percent
 
 _POINTS = 60
 #: lines that a drawing of power holds: those of the endpoints that need the fewest people
@@ -33,8 +33,17 @@ def srm_interval(one: Endpoint, level: float) -> Interval:
 
 
 def label(one: Endpoint) -> str:
-    """Name of an endpoint, with whom it is of where people were chosen."""
-    return one.name if one.who in (EVERYBODY, "stated") else f"{one.name}, {one.who}"
+    """An endpoint in words, with whom it is of where people were chosen."""
+    return _of_whom(one.words or one.name, one)
+
+
+def name(one: Endpoint) -> str:
+    """The same by the name that a user types."""
+    return _of_whom(one.name, one)
+
+
+def _of_whom(word: str, one: Endpoint) -> str:
+    return word if one.who in (EVERYBODY, "stated") else f"{word}, {one.who}"
 
 
 def sizes_table(found: Sequence[Sized], options: Options) -> Table:

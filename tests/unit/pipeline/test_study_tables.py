@@ -119,7 +119,7 @@ def test_days_come_from_dates_then_from_months_and_never_from_labels(tmp_path):
     dated = cohort_of(two_visits(2, 1, dated=True), tmp_path / "a")
     assert dated.days.tolist() == [0, 120] * 3 and dated.visits == ("m0", "m4")
     plain = cohort_of(two_visits(2, 1), tmp_path / "b")
-    assert np.isnan(plain.days).all() and said(plain.findings, "labels are not read as times")
+    assert np.isnan(plain.days).all() and said(plain.time_findings, "labels are not read as times")
     stated = cohort_of(two_visits(2, 1), tmp_path / "c", visits=("m0=0,m4=6",))
     assert stated.days == pytest.approx([0, 6 * 365.25 / 12] * 3)
     reverse = cohort_of(two_visits(2, 1), tmp_path / "d", visits=("m0=4", "m4=0"))

@@ -75,7 +75,7 @@ def test_ratios():
     plain = agree.analyse(cohort(truth * np.exp(rng.normal(0, 0.08, (40, 2)))), READER)
     grow = [f for f in plain.findings if "larger for larger" in f.message]
     assert grow and "--log" in grow[0].remedy
-    with pytest.raises(DataError, match=r"sub-02 B -1\.00.*without|sub-02 B -1\.0.*leave out --log"):
+    with pytest.raises(DataError, match=r"sub-02 B −1\.00.*leave out --log"):
         agree.analyse(cohort([[1, 2], [3, -1], [4, 4]]), Options(between="reader", log=True))
 
 
@@ -187,7 +187,7 @@ def test_unknown_names_are_answered_with_known_ones():
 def test_many_variables_are_told_in_short():
     more = {f"CSA/level-{i}": read(i) for i in range(2, 7)}
     found = agree.analyse(cohort(read(), more=more), READER)
-    assert len(found.summary) == 12 and len(found.table("limits").rows) == 6
+    assert len(found.summary) == 6 and len(found.table("limits").rows) == 6
     assert not any("reader B reads" in s for s in found.summary)
 
 

@@ -82,7 +82,7 @@ def test_the_formula_of_the_text_gives_the_score():
         assert table[m]["lowest"] <= table[m]["per_sd"] <= table[m]["highest"] and table[m]["same_sign"] == 100
         assert table[m]["per_sd"] == pytest.approx(table[m]["per_unit"] * STUDY.values[m].std())
     said = NUMBER.summary[-1]
-    assert f"{abs(slopes[0]):.3g} × {T2} (ms)" in said and said.count("×") == 3
+    assert f"{abs(slopes[0]):.3g} × T2 of tibialis anterior (ms)" in said and said.count("×") == 3
 
 
 def test_noise_is_not_sold_as_a_score():
@@ -165,4 +165,4 @@ def test_words_and_drawings():
     dots, forest = GROUPS.figures
     assert {k: len(v) for k, v in dots.groups.items()} == {"als": 32, "control": 28}
     assert dots.groups["als"].mean() > dots.groups["control"].mean()
-    assert [line.label for line in forest.lines] == [T2, FF]
+    assert [line.label for line in forest.lines] == ["T2 of tibialis anterior", "fat fraction of tibialis anterior"]

@@ -11,7 +11,7 @@ from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError, NeuromyoError, OptionError
 from neuromyo.stats.correlation import pearson
 from neuromyo.study.correlate import Options, analyse
-from neuromyo.study.correlate_written import r_number
+from neuromyo.study.said import r_number
 
 T2, VOLUME = Variable("T2/tibialis-anterior/right", "ms"), Variable("volume/tibialis-anterior/right", "ml")
 CMAP, SCORE = Variable("cmap.amplitude", "mV", source="clinical"), Variable("alsfrs", source="clinical")
@@ -56,13 +56,34 @@ def test_patients_alone_are_taken_and_the_table_holds_their_correlation():
     assert (table.column("n")[0], table.column("r")[0], table.column("p")[0]) == (11, exact.r, exact.p)
     assert len(table.rows) == 4 and found.kind == "correlate" and found.exploratory
     assert table.column("slope_unit")[:2] == ["mV per ms", "points per ms"]
-    lead = "The clearest of 4 correlations in 11 people (als, visit v0): cmap.amplitude fell as T2/tibialis-anterior/right rose: r = -0."
+    lead = "The clearest of 4 correlations in 11 people (als, visit v0): cmap.amplitude fell as T2/tibialis-anterior/right rose: r = −0."
     assert found.summary[0].startswith(lead)
     single = analyse(cohort, Options(variables=(T2.name,), against=(CMAP.name,), **FAST))
     assert (
         single.summary[0].startswith("In 11 people (als, visit v0), cmap.amplitude fell") and len(single.summary) == 1
     )
-    assert "95 % interval" in found.summary[0] and "W-EXPLORATORY" in codes(found)
+    assert "95 % CI" in found.summary[0] and "W-EXPLORATORY" in codes(found)
+
+
+def test_a_side_goes_with_the_same_side_unless_both_are_asked_for():
+    made = study()
+    left, right = (
+        replace(CMAP, name=f"cmap.amplitude/{s}", side=s, quantity="amplitude", measure="cmap")
+        for s in ("left", "right")
+    )
+    sided = tuple(replace(v, side=s) for v, s in ((T2, "right"), (VOLUME, "left")))
+    values = {**made.values, left.name: made.values[CMAP.name], right.name: 2 * made.values[CMAP.name]}
+    both = replace(made, variables=(*sided, left, right, SCORE), values=values)
+    found = analyse(both, Options(**FAST))
+    rows = {r[:2] for r in found.table("correlations").rows}
+    assert rows == {(T2.name, right.name), (VOLUME.name, left.name), (T2.name, SCORE.name), (VOLUME.name, SCORE.name)}
+    assert any(
+        "2 pairs of left with right left out" in f.message and "--across-sides" in f.remedy for f in found.findings
+    )
+    crossed = analyse(both, Options(across_sides=True, **FAST))
+    assert len(crossed.table("correlations").rows) == 6 and not any(f.where == "sides" for f in crossed.findings)
+    named = analyse(both, Options(variables=(T2.name,), against=(left.name,), **FAST))
+    assert len(named.table("correlations").rows) == 1  # nothing else was asked for
 
 
 def test_intervals_by_resampling_say_their_coverage():
@@ -184,11 +205,11 @@ def test_visits_are_not_mixed_unless_within_people():
 
 def test_no_correlation_is_rounded_to_a_perfect_one():
     assert [r_number(r) for r in (-0.997, 0.9997, 0.5, 1.0, -0.99999)] == [
-        "-0.997",
+        "−0.997",
         "0.9997",
         "0.50",
         "1.00",
-        "-1.0000",
+        "−1.0000",
     ]
 
 

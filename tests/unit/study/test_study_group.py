@@ -63,12 +63,12 @@ def test_numbers_are_those_of_scipy():
 
 def test_first_sentences_say_what_was_found_with_n_unit_and_interval():
     found = group.analyse(als_like())
-    assert found.summary[0] == ("Of 3 measurements compared between als (n = 11) and control (n = 8) at visit m0, 1 differs at p < .05, "
+    assert found.summary[0] == ("Of 3 measurements compared between als (n = 11) and control (n = 8) at visit m0, 1 differs at p < 0.05, "
                                 "corrected for 3 tests (Benjamini-Hochberg).")  # fmt: skip
     assert found.summary[1].startswith(
-        "T2/tibialis-anterior/right was 4.0 ms higher in als (n = 11) than in control (n = 8) (95 % CI 2.3 to 5.6 ms; p < .001"
+        "T2 of right tibialis anterior was 4.0 ms higher in als (n = 11) than in control (n = 8) (95 % CI 2.3 to 5.6; p < 0.001"
     )
-    assert "no difference was shown" in found.summary[2] and "need not be alike" in found.summary[-1]
+    assert len(found.summary) == 3 and "need not be alike" in found.summary[-1]
     alone = group.analyse(als_like(), group.Options(variables=(CMAP.name,)))
     assert (
         alone.summary[0].startswith("cmap.amplitude/tibialis-anterior/right was")
@@ -77,9 +77,8 @@ def test_first_sentences_say_what_was_found_with_n_unit_and_interval():
     assert "corrected" not in alone.summary[0]
     assert all(s.endswith(".") for a in (found, alone) for s in (*a.summary, *a.methods))
     assert any("all 75,582 arrangements" in m for m in found.methods)
-    assert found.exploratory and "19 people (11 against 8): a difference has to be 1.4 standard deviations" in told(
-        found, "W-EXPLORATORY"
-    )
+    assert found.exploratory and "a difference has to be 1.4 standard deviations" in told(found, "W-EXPLORATORY")
+    assert found.mark == "exploratory: fewer than 20 people; suggests, does not confirm"
 
 
 def test_covariates_are_held_as_statsmodels_holds_them():
@@ -126,7 +125,9 @@ def test_covariates_that_act_otherwise_in_patients_are_told():
     found = group.analyse(cohort({T2: y}, people), group.Options(covariates=("age",), repeats=99))
     X = sm.add_constant(np.column_stack([ill, age, ill * age]).astype(float))
     p = sm.OLS(y, X).fit().pvalues[3]
-    assert p < 0.001 and "age goes with the value otherwise in als than in control (p < .001)" in told(found, "W-CLOSE")
+    assert p < 0.001 and "age goes with the value otherwise in als than in control (p < 0.001)" in told(
+        found, "W-CLOSE"
+    )
     design = np.column_stack([np.ones(40), ill, age])
     assert slopes_differ(y, design) == pytest.approx(p, rel=1e-7)
     assert "otherwise" not in told(group.analyse(als_like(), group.Options(covariates=("age",), repeats=99)), "W-CLOSE")
@@ -147,7 +148,7 @@ def test_a_profile_is_one_test_and_shows_where():
     assert (
         drawn.levels.tolist() == [20.0 * k for k in range(12)]
         and drawn.level_axis == "level (mm)"
-        and drawn.axis == "T2/tibial-nerve/right (ms)"
+        and drawn.axis == "T2 of the right tibial nerve (ms)"
     )
     assert (drawn.significant == differs).all() and drawn.means["als"][0] == pytest.approx(
         [np.mean(made.values[v.name][:11]) for v in made.variables]
@@ -239,7 +240,7 @@ def test_more_groups_are_each_compared_with_the_reference():
     assert found.summary[0].startswith("Of 2 comparisons between als (n = 11), pls (n = 6) and control (n = 8)")
     assert [len(f.groups) for f in found.figures if isinstance(f, Dots)] == [3]
     lines = next(f for f in found.figures if isinstance(f, Forest)).lines
-    assert [m.label for m in lines] == [f"{T2.name}, als", f"{T2.name}, pls"]
+    assert [m.label for m in lines] == ["T2 of right tibialis anterior, als", "T2 of right tibialis anterior, pls"]
     one = group.analyse(three(), group.Options(compared=("pls",), reference="als"))
     assert one.table("tests").column("compared") == ["pls"] and row(one.table("tests"))["difference"] < 0
     assert not [t for t in one.tables if t.id == "omnibus"]
@@ -306,7 +307,7 @@ def test_a_result_that_rests_on_one_person_is_told_with_both_p():
         if p < 0.05 and sum(q >= 0.05 for q in each) == 1:
             break
     said = told(one_variable(a, b), "W-INFLUENCE")
-    assert f"without sub-{int(np.argmax(each)) + 1:02d}" in said and f"p = {p:.3f}".replace("0.", ".") in said
+    assert f"without sub-{int(np.argmax(each)) + 1:02d}" in said and f"p = {p:.3f}" in said
 
 
 def test_tests_that_disagree_about_five_percent_are_told():
@@ -314,7 +315,7 @@ def test_tests_that_disagree_about_five_percent_are_told():
     found = one_variable(a + 4, np.arange(8.0))
     mine = row(found.table("tests"))
     assert (mine["p"] < 0.05) != (mine["p_ranks"] < 0.05)
-    assert "W-CLOSE" in codes(found) and "tests lie on both sides of .05" in told(found, "W-CLOSE")
+    assert "W-CLOSE" in codes(found) and "tests lie on both sides of 0.05" in told(found, "W-CLOSE")
 
 
 def test_unequal_spreads_ties_and_constants_are_told():
@@ -351,7 +352,7 @@ def test_differences_of_percents_are_in_points():
     rng = np.random.default_rng(0)
     fat = replace(T2, name="FF/soleus/left", unit="%")
     said = group.analyse(cohort({fat: np.r_[rng.normal(12, 2, 11), rng.normal(5, 2, 8)]}, folk())).summary[0]
-    assert " percentage points higher in als" in said and " percentage points; p" in said
+    assert " percentage points higher in als" in said and "% CI" in said
 
 
 def test_many_variables_without_correction_are_told():

@@ -137,7 +137,7 @@ def test_several_endpoints_any_and_all():
         < max(alone)
         <= row(all_, table="several-endpoints")["n_control"] + 3
     )
-    assert row(any_, table="several-endpoints")["power"] >= 0.8 and "Holm's correction" in any_.summary[-1]
+    assert row(any_, table="several-endpoints")["power"] >= 0.8 and any("Holm's correction" in s for s in any_.summary)
     with pytest.raises(OptionError, match="at least two endpoints"):
         power.analyse(pilot(), Options(variables=("T2/ta",), endpoints="all"))
     with pytest.raises(OptionError, match="pilot study's two visits"):
