@@ -44,7 +44,7 @@ def read(path: Path, group_column: str = "group") -> tuple[dict[str, Participant
     census = tables.census(file_of(path))
     unclear = next((f for f in census.findings if f.code == "E-ID"), None)
     if unclear is not None:  # who counts once cannot be guessed
-        raise DataError("E-ID", where=unclear.where, found=unclear.message, remedy=unclear.remedy)
+        raise DataError(unclear.code, where=unclear.where, found=unclear.message, remedy=unclear.remedy)
     made = {
         who: _person(who, roster, cells, group_column) for who, cells in census.cells.items() if who in roster.bodies
     }

@@ -64,7 +64,7 @@ def read(
         found = visits.of_subject(root, who)  # type: ignore[arg-type]
         wrong = [f for f in found.findings if f.code == "E-DATE"]
         if wrong:
-            raise DataError("E-DATE", where=wrong[0].where, found=wrong[0].message, remedy=wrong[0].remedy)
+            raise DataError(wrong[0].code, where=wrong[0].where, found=wrong[0].message, remedy=wrong[0].remedy)
         findings += [
             Finding("warn", "W-TABLES", f.where, f.message, f.remedy) for f in found.findings if f.level == "stop"
         ]
