@@ -222,6 +222,7 @@ class Analysis:
     findings : what to be careful about (W-, N-)
     exploratory : True where too few people were there to confirm anything; pages say so
     reference : the group that others are compared with, which drawings show in their first style; empty where there is none
+    entered : labels of the people whose values entered it; None where an analysis does not say
     """
 
     kind: str
@@ -233,6 +234,7 @@ class Analysis:
     findings: tuple[Finding, ...] = ()
     exploratory: bool = False
     reference: str = ""
+    entered: tuple[str, ...] | None = None
 
     @property
     def mark(self) -> str:

@@ -53,7 +53,9 @@ def assembled(
     provenance: Mapping[str, Any] | None = None,
 ) -> Results:  # fmt: skip
     """Finished analyses as the results of a study; ``more``: findings that come first."""
-    people = flow(cohort, variables_of(options, cohort)) if cohort.people else None
+    entered = [one.entered for one in analyses if one.entered is not None]
+    last = {who for each in entered for who in each} if len(entered) == len(analyses) else None
+    people = flow(cohort, variables_of(options, cohort), last) if cohort.people else None
     return Results(
         title or analyses[0].title,
         tuple(analyses),

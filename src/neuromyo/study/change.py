@@ -69,7 +69,14 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:  # noqa: 
         change_said.methods(found, pairs, options, bool(profiles)),
         (*cares(found, n, options), *along.findings, *_told(cohort, courses, more, absent, found, options)),
         exploratory=n < FEW,
+        entered=_entered(courses),
     )
+
+
+def _entered(courses: Sequence[Course]) -> tuple[str, ...]:
+    """People with a first and a later value of anything."""
+    both = [np.isfinite(c.values[:, 0]) & np.isfinite(c.values[:, 1:]).any(axis=1) for c in courses]
+    return tuple(p for p, known in zip(courses[0].labels, np.any(both, axis=0), strict=True) if known)
 
 
 def _variables(cohort: Cohort, options: Options) -> list[Variable]:

@@ -54,7 +54,8 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     found = _find(entered, options)
     told = Told(TITLE, entered, found, options)
     findings = (*entered.findings, *told.cautions())
-    return Analysis("composite", TITLE, told.summary(), told.tables(), told.figures(), told.methods(), findings)
+    return Analysis("composite", TITLE, told.summary(), told.tables(), told.figures(), told.methods(), findings,
+                    entered=tuple(entered.person))  # fmt: skip
 
 
 def _find(entered: Entered, options: Options) -> Found:

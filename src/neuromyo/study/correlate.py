@@ -85,7 +85,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
         summary += [correlate_best.sentence(one, options.level) for one in rankings]
         methods.append(correlate_best.METHODS)
     return Analysis("correlate", TITLE, shortened(summary), tuple(tables), correlate_drawn.figures(pairs, chosen, options.level),
-                    tuple(methods), tuple(findings), exploratory=told.exploratory)  # fmt: skip
+                    tuple(methods), tuple(findings), exploratory=told.exploratory, entered=chosen.entered)  # fmt: skip
 
 
 def _corrected(pairs: list[Pair], correction: str) -> tuple[Pair, ...]:

@@ -29,6 +29,12 @@ class Chosen:
     crossed: int = 0
 
     @property
+    def entered(self) -> tuple[str, ...]:
+        """People who have both values of any pair."""
+        known = np.any([np.isfinite(self.values(x)) & np.isfinite(self.values(y)) for x, y in self.pairs], axis=0)
+        return tuple(dict.fromkeys(self.cohort.person[known]))
+
+    @property
     def pooled(self) -> bool:
         """Whether people of several groups are taken together."""
         return len(self.groups) > 1

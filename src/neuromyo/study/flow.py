@@ -18,6 +18,7 @@ from neuromyo.core.cohort import Cohort
 Box = tuple[str, int, tuple[tuple[str, int], ...]]
 #: why somebody is not in the next box, where the table of people says nothing
 NOT_MEASURED, NOT_SEEN, NOT_COMPLETE = "not measured", "not seen, reason not stated", "values missing"
+NOT_ASKED = "not part of the analysis"
 
 
 def flow(cohort: Cohort, variables: Sequence[str] = (), analysed: Collection[str] | None = None) -> Flow:
@@ -53,7 +54,8 @@ def _arm(
         words = f"with baseline ({visit})" if i == 0 and visit else "with baseline" if i == 0 else f"with visit {visit}"
         steps.append((words, seen[visit] & set(people), NOT_MEASURED if i == 0 else NOT_SEEN))
     if analysed is not None:
-        steps.append(("analysed", set(analysed) & set(people), NOT_COMPLETE))
+        here = set(analysed) & set(people)
+        steps.append(("analysed", here, NOT_COMPLETE if here else NOT_ASKED))
     boxes = []
     for i, (words, here, _) in enumerate(steps):
         after = steps[i + 1] if i + 1 < len(steps) else None

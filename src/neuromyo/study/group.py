@@ -66,6 +66,13 @@ class Compared:
     omnibus: tuple[tuple[Variable, FTest], ...]
 
     @property
+    def entered(self) -> tuple[str, ...]:
+        """People who have a value of anything that was compared."""
+        tested = [c.variable for c in self.comparisons] + [v for p in self.profiles for v in p.variables]
+        known = np.any([np.isfinite(self.setting.rows.values[v.name]) for v in tested], axis=0)
+        return tuple(self.setting.rows.person[known])
+
+    @property
     def family(self) -> int:
         """How many tests the correction counts."""
         return sum(c.tested for c in self.comparisons) + sum(p.tested for p in self.profiles)
@@ -79,7 +86,7 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:
     tables, figures = group_tables.tables(found), group_figures.figures(found)
     cautions = group_cautions.findings(found)
     return Analysis("group", TITLE, group_words.summary(found), tables, figures, group_methods.methods(found), cautions,
-                    any(f.code == "W-EXPLORATORY" for f in cautions))  # fmt: skip
+                    any(f.code == "W-EXPLORATORY" for f in cautions), entered=found.entered)  # fmt: skip
 
 
 def compute(cohort: Cohort, options: Options) -> Compared:
