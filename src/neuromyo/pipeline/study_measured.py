@@ -40,7 +40,8 @@ def read(paths: Sequence[Path], keep: Sequence[str] = ()) -> Frame:
     alike = len({file.name for file in files}) < len(files)  # runs all call their table so: say whose
     called = [printable(f"{file.absolute().parent.name}/{file.name}" if alike else file.name) for file in files]
     frame = pd.concat([_frame(file, name, keep) for file, name in zip(files, called, strict=True)], ignore_index=True)
-    return frame[(frame["slice"] == "") & ~frame["statistic"].isin(SPREAD)].reset_index(drop=True)
+    whole = (frame["slice"] == "") | (frame["statistic"] == "max")  # the largest of the slices says which it was
+    return frame[whole & ~frame["statistic"].isin(SPREAD)].reset_index(drop=True)
 
 
 def file_of(path: Path) -> Path:

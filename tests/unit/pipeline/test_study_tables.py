@@ -221,6 +221,19 @@ def test_one_region_drawn_twice_is_told_apart_among_many_that_were_not(tmp_path)
     assert not said(cohort.findings, "not all values")
 
 
+def test_the_largest_cross_section_is_of_the_region_whichever_its_slice(tmp_path):
+    study = two_visits(2, 0, visits=("m0",))
+    areas = [{**r, "quantity": "CSA", "unit": "mm2"} for r in study.measured if r["quantity"] == "volume"]
+    for k, row in enumerate(areas):
+        study.measured += [
+            {**row, "statistic": "max", "slice": str(k), "value": 900.0 + k},
+            {**row, "statistic": "mean"},
+        ]
+        study.measured += [{**row, "statistic": "slice", "slice": str(s)} for s in (3, 4)]
+    cohort = cohort_of(study, tmp_path, statistic="max")
+    assert sorted(cohort.values["CSA/tibialis-anterior/left"]) == [900.0, 902.0]
+
+
 def test_sites_that_scan_otherwise_are_one_variable_and_told(tmp_path):
     study = two_visits(2, 0, visits=("m0",))
     for row in study.measured:
