@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,10 +34,7 @@ class _Verbs(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         from neuromyo.pipeline import studying
 
-        return [
-            *studying.kinds(),
-            *(name for name, (module, *_) in _OTHERS.items() if importlib.util.find_spec(module)),
-        ]
+        return [*studying.kinds(), *_OTHERS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.list_commands(ctx):

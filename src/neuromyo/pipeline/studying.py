@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from neuromyo.pipeline import (
     study_time,
 )
 
-#: the analyses that there can be, in the order of menus: a file of each name in `neuromyo.study`
+#: the analyses, in the order of menus: a file of each name in `neuromyo.study`
 KINDS = ("group", "change", "correlate", "agree", "power", "chain", "composite")
 #: analyses that a plan may name though they are no verb of this name (`als-1998`)
 PLANNED = ("bryan",)
@@ -134,14 +133,14 @@ def _imaging(request: StudyRequest):
 
 
 def kinds() -> tuple[str, ...]:
-    """The analyses that are there."""
-    return tuple(k for k in KINDS if importlib.util.find_spec(f"neuromyo.study.{k}") is not None)
+    """The analyses that are verbs."""
+    return KINDS
 
 
 def module(kind: str) -> ModuleType:
     """The file of an analysis; E-UNKNOWN for one there is none of."""
-    if kind not in kinds() and not (kind in PLANNED and importlib.util.find_spec(f"neuromyo.study.{kind}")):
-        raise OptionError("E-UNKNOWN", where=f"analysis {printable(kind)}", needed=f"one of {', '.join(kinds()) or 'none'}",
+    if kind not in (*kinds(), *PLANNED):
+        raise OptionError("E-UNKNOWN", where=f"analysis {printable(kind)}", needed=f"one of {', '.join(kinds())}",
                           found="another name", remedy="correct the name")  # fmt: skip
     return importlib.import_module(f"neuromyo.study.{kind}")
 
