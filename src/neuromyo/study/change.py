@@ -18,12 +18,11 @@ import numpy as np
 
 from neuromyo.core.analysis import FEW, Analysis, Table
 from neuromyo.core.cohort import Cohort, Participant, Variable
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError
 from neuromyo.core.options import check
 from neuromyo.stats.multiplicity import adjust
-from neuromyo.study import change_figures, change_said, change_tables, levels, missing_tables
+from neuromyo.study import change_absent, change_figures, change_said, change_tables, levels, missing_tables
 from neuromyo.study.change_care import cares, n_changed
-from neuromyo.study.change_figures import MOST_DRAWN
 from neuromyo.study.change_found import Found, find
 from neuromyo.study.change_options import Options
 from neuromyo.study.change_pairs import Pair, pair, scatter
@@ -67,7 +66,11 @@ def analyse(cohort: Cohort, options: Options = Options()) -> Analysis:  # noqa: 
         tuple(tables),
         tuple(figures),
         change_said.methods(found, pairs, options, bool(profiles)),
-        (*cares(found, n, options), *along.findings, *_told(cohort, courses, more, absent, found, options)),
+        (
+            *cares(found, n, options),
+            *along.findings,
+            *change_absent.findings(cohort, courses, more, absent, found, options),
+        ),
         exploratory=n < FEW,
         entered=_entered(courses),
     )
@@ -173,89 +176,3 @@ def _tables(
         change_tables.people_table(found, options),
     ]
     return [t for t in possible if t is not None]
-
-
-def _told(
-    cohort: Cohort,
-    courses: Sequence[Course],
-    more: np.ndarray,
-    absent: Sequence[str],
-    found: Sequence[Found],
-    options: Options,
-) -> list[Finding]:
-    """What was left out, and what was not asked."""
-    said = []
-    if absent:
-        said.append(
-            Finding(
-                "warn",
-                "W-ABSENT",
-                named(absent),
-                "nobody has a first and a later value",
-                "look whether it was measured at the later visit",
-                "left out of the analysis",
-            )
-        )
-    ended = [
-        c.variable.name for c in courses if c.visits[-1] != chosen_visits(cohort, options.baseline, options.visits)[-1]
-    ]
-    if ended:
-        message = "nobody was measured at the last visit"
-        said.append(Finding("warn", "W-ABSENT", named(ended), message, "", "the analysis ends at the visit before"))
-    unknown = [p.label for p, row in zip(courses[0].people, more, strict=True) if not np.isfinite(row).all()]
-    if unknown:
-        message = f"{named(options.covariates)} not known of {named(f'sub-{x}' for x in unknown)}"
-        consequence = "these people count in t of the change, not in ANCOVA and the mixed model"
-        said.append(Finding("warn", "W-ABSENT", "covariates", message, "complete the table of people", consequence))
-    left_out = [p.label for p in cohort.people.values() if not p.group]
-    if left_out and any(p.group for p in cohort.people.values()) and not options.groups:
-        said.append(
-            Finding(
-                "warn",
-                "W-ABSENT",
-                named(f"sub-{x}" for x in left_out),
-                "no group in the table of people",
-                "enter the group",
-                "left out of the analysis",
-            )
-        )
-    groups = courses[0].groups
-    if options.reference not in groups:
-        said.append(
-            Finding(
-                "note",
-                "N-STUDY",
-                "groups",
-                f"no group {options.reference}: changes are not compared between groups",
-                f"name the group to compare with (--reference; there are {', '.join(groups)})",
-            )
-        )
-    elif len(groups) > 1:
-        unfit = [
-            f"{f.course.variable.name} in {g}"
-            for f in found
-            for g in groups
-            if g != options.reference and f.main(g) is None
-        ]
-        if unfit:
-            said.append(
-                Finding(
-                    "warn",
-                    "W-ABSENT",
-                    named(unfit),
-                    "too few people, or no spread, to compare changes",
-                    "",
-                    "two people with a change in each group are the least",
-                )
-            )
-    if len(found) > MOST_DRAWN:
-        said.append(
-            Finding(
-                "note",
-                "N-STUDY",
-                "figures",
-                f"the first {MOST_DRAWN} of {len(found)} variables are drawn",
-                "name variables to have others drawn",
-            )
-        )
-    return said
