@@ -25,6 +25,7 @@ from neuromyo.study import bryan_variables as variables
 from neuromyo.study.bryan_numbers import Values
 from neuromyo.study.bryan_said import Told
 from neuromyo.study.bryan_variables import CMAP, MVIC, T1, T2, VOLUME, Found
+from neuromyo.study.entering import known_visits
 from neuromyo.study.said import r_number
 
 TITLE = "The analysis of 1998: T2, T1 and volume in motor neurone disease"
@@ -97,10 +98,7 @@ def _compute(found: Found, values: Values, options: Options) -> Told:
 def _values(cohort: Cohort, found: Found, options: Options) -> Values:
     """People by rows; those of no group are left out."""
     visits = [options.visit or cohort.visits[0], options.later or cohort.visits[-1]] if cohort.visits else [""]
-    for name in visits:
-        if name not in cohort.visits:
-            raise DataError("E-UNKNOWN", where=f"visit {name}", needed="a visit of the study", found="none of that name",
-                            remedy=f"there are: {', '.join(cohort.visits) or 'none'}")  # fmt: skip
+    known_visits(cohort, visits)
     people = tuple(p for p in dict.fromkeys(cohort.person) if cohort.people[p].group)
     ill = np.array([cohort.people[p].group != options.reference for p in people], dtype=bool)
     at = [cohort.visits.index(v) for v in visits]

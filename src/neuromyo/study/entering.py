@@ -13,13 +13,19 @@ from neuromyo.core.errors import Finding, OptionError
 ALL = "all"
 
 
+def known_visits(cohort: Cohort, asked: Sequence[str]) -> None:
+    """E-UNKNOWN where a visit that is asked for is none of the study's."""
+    for one in asked:
+        if one not in cohort.visits:
+            raise OptionError("E-UNKNOWN", where=f"visit {one}", needed="a visit of the study", found="none of that name",
+                              remedy=f"there are: {', '.join(v or '(without a name)' for v in cohort.visits) or 'none'}")  # fmt: skip
+
+
 def at_visit(cohort: Cohort, visit: str) -> Cohort:
     """The rows of a visit, of the first where none is named; E-UNKNOWN."""
     visit = visit or (cohort.visits[0] if cohort.visits else "")
-    if visit in cohort.visits:
-        return cohort.at(visit)
-    raise OptionError("E-UNKNOWN", where=f"visit {visit}", needed="a visit of the study", found="none of that name",
-                      remedy=f"there are: {', '.join(cohort.visits) or 'none'}")  # fmt: skip
+    known_visits(cohort, [visit])
+    return cohort.at(visit)
 
 
 def known_groups(cohort: Cohort, asked: Sequence[str]) -> tuple[str, ...]:

@@ -116,15 +116,7 @@ def from_pilot(cohort: Cohort, options: Options) -> tuple[tuple[Endpoint, ...], 
 
 
 def _visits(cohort: Cohort, options: Options) -> tuple[str, str]:
-    for one in (options.first, options.last):
-        if one and one not in cohort.visits:
-            raise OptionError(
-                "E-UNKNOWN",
-                where=f"visit {one}",
-                needed="a visit of the study",
-                found="none of that name",
-                remedy=f"there are: {', '.join(cohort.visits) or 'none'}",
-            )
+    entering.known_visits(cohort, [one for one in (options.first, options.last) if one])
     if len(cohort.visits) < 2:
         raise DataError(
             "E-STUDY",

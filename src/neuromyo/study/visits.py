@@ -10,6 +10,7 @@ import numpy as np
 
 from neuromyo.core.cohort import Cohort, Participant, Variable
 from neuromyo.core.errors import DataError
+from neuromyo.study.entering import known_visits
 
 #: what people without a group are called where nobody has one
 EVERYONE = "everyone"
@@ -57,15 +58,7 @@ class Course:
 
 def chosen_visits(cohort: Cohort, baseline: str, follow_ups: Sequence[str]) -> tuple[str, ...]:
     """The baseline, then the follow-ups in order of time; E-STUDY where there is only one visit, E-UNKNOWN for one that is not there."""
-    for one in [*([baseline] if baseline else []), *follow_ups]:
-        if one not in cohort.visits:
-            raise DataError(
-                "E-UNKNOWN",
-                where=f"visit {one}",
-                needed="a visit of the study",
-                found="none of that name",
-                remedy=f"there are: {', '.join(v or '(without a name)' for v in cohort.visits)}",
-            )
+    known_visits(cohort, [*([baseline] if baseline else []), *follow_ups])
     first = baseline or (cohort.visits[0] if cohort.visits else "")
     after = cohort.visits[cohort.visits.index(first) + 1 :] if first in cohort.visits else ()
     later = tuple(v for v in (follow_ups or after) if v != first)
