@@ -17,7 +17,8 @@ from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.stats.kappa import WEIGHTS, Kappa, Weights, cohen
 from neuromyo.study.agree_methods import dice_methods, grades_methods
 from neuromyo.study.agree_readings import Readings
-from neuromyo.study.agree_tables import PAIR, cell, of, three
+from neuromyo.study.agree_tables import PAIR, three
+from neuromyo.study.cells import cell, with_ends
 from neuromyo.study.said import capital, estimate, number, people, percent, shortened
 
 #: under so many people bootstrap intervals suggest, and do not confirm
@@ -52,7 +53,9 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
             found = cohen(r.values[:, i].tolist(), r.values[:, j].tolist(), grades, weights, r.people, options.level)
             a, b = r.readers[i], r.readers[j]
             summary.append(_sentence(r, a, b, found, options))
-            rows.append((r.variable.name, a, b, found.n, *of(found.kappa), *of(found.agreement), found.why))
+            rows.append(
+                (r.variable.name, a, b, found.n, *with_ends(found.kappa), *with_ends(found.agreement), found.why)
+            )
             crossed += [
                 (r.variable.name, a, b, grades[x], grades[y], int(found.table[x, y]))
                 for x in range(len(grades))
@@ -72,7 +75,7 @@ def _grades(read: Sequence[Readings], options: Asked, word: str) -> Judged:
                     "all",
                     "all",
                     r.n,
-                    *of(together),
+                    *with_ends(together),
                     None,
                     None,
                     None,
@@ -191,7 +194,7 @@ def _dice(read: Sequence[Readings], options: Asked, word: str) -> Judged:
                     r.variable.name,
                     reader,
                     r.n,
-                    *of(mean),
+                    *with_ends(mean),
                     cell(float(x.std(ddof=1))),
                     float(np.median(x)),
                     float(x[worst]),

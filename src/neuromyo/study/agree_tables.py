@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from neuromyo.core.analysis import Cell, Column, Table, columns
+from neuromyo.core.analysis import Column, Table, columns
 from neuromyo.stats.icc import FORMS, Form
-from neuromyo.stats.intervals import Interval
+from neuromyo.study.cells import cell, with_ends
 
 if TYPE_CHECKING:
     from neuromyo.study.agree_numbers import Judgement, Pair
@@ -53,7 +51,13 @@ def _reliability(found: Sequence[Judgement], form: Form) -> Table:
         ("unit", "unit of MDC95", "", "text"),
     )
     rows = [
-        (j.read.variable.name, j.precision.n, *of(j.icc[form]), *of(j.precision.mdc95), j.read.variable.unit)
+        (
+            j.read.variable.name,
+            j.precision.n,
+            *with_ends(j.icc[form]),
+            *with_ends(j.precision.mdc95),
+            j.read.variable.unit,
+        )
         for j in found
     ]
     note = "MDC95 = 1.96 sqrt(2) wSD. The ICC depends on how different the people are; the error of a reading does not."
@@ -88,7 +92,7 @@ def _precision(found: Sequence[Judgement], word: str) -> Table:
             float(x.mean()),
             float(x.mean(axis=1).std(ddof=1)),
         )
-        rows.append((*first, *(c for one in each for c in of(one)), cell(p.readers_p)))
+        rows.append((*first, *(c for one in each for c in with_ends(one)), cell(p.readers_p)))
     return Table("precision", "The error of one reading", told, tuple(rows))
 
 
@@ -99,7 +103,7 @@ def _icc(found: Sequence[Judgement], log: bool) -> Table:
         *three("icc", "intraclass correlation"),
         ("meaning", "what it is of", "", "text"),
     )
-    rows = [(j.read.variable.name, f"ICC({f})", *of(j.icc[f]), _MEANS[f]) for j in found for f in FORMS]
+    rows = [(j.read.variable.name, f"ICC({f})", *with_ends(j.icc[f]), _MEANS[f]) for j in found for f in FORMS]
     why = " ".join(f"{j.read.variable.name}: {j.why_no_icc}." for j in found if j.why_no_icc)
     return Table(
         "icc", "Intraclass correlation in six forms" + (", of logarithms" if log else ""), told, tuple(rows), why
@@ -136,10 +140,10 @@ def _limits(found: Sequence[Judgement], pooled: Sequence[Pair], log: bool) -> Ta
                 "" if log else unit,
                 one.n,
                 one.n_people,
-                *of(one.bias),
+                *with_ends(one.bias),
                 cell(one.sd),
-                *of(one.lower),
-                *of(one.upper),
+                *with_ends(one.lower),
+                *with_ends(one.upper),
                 *ends,
             )
         )
@@ -161,10 +165,10 @@ def _proportion(found: Sequence[Judgement]) -> Table:
             j.read.variable.name,
             p.first,
             p.second,
-            *of(p.proportion.slope),
+            *with_ends(p.proportion.slope),
             cell(p.proportion.p),
-            *of(p.proportion.sd_ratio),
-            *of(p.proportion.spread),
+            *with_ends(p.proportion.sd_ratio),
+            *with_ends(p.proportion.spread),
             cell(p.proportion.spread_p),
         )
         for j in found
@@ -186,13 +190,3 @@ def three(name: str, meaning: str, unit: str = "") -> tuple[Column, Column, Colu
         Column(f"{name}_low", f"{meaning}: lower end of the interval", unit),
         Column(f"{name}_high", f"{meaning}: upper end of the interval", unit),
     )
-
-
-def of(one: Interval) -> tuple[Cell, Cell, Cell]:
-    """The cells of `three`; None where not known."""
-    return cell(one.value), cell(one.low), cell(one.high)
-
-
-def cell(value: float) -> Cell:
-    """A number, or None where it is not finite."""
-    return float(value) if np.isfinite(value) else None

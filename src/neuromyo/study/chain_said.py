@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuromyo.core.analysis import Cell, Chain, Figure, Table, columns
+from neuromyo.core.analysis import Chain, Figure, Table, columns
 from neuromyo.stats.coverage import coverage
 from neuromyo.stats.intervals import Interval
 from neuromyo.stats.paths import METHOD
+from neuromyo.study.cells import with_ends
 from neuromyo.study.chain_join import Marker, Route
 from neuromyo.study.chain_links import PEOPLE, Link, Model
 from neuromyo.study.said import capital, listed, people, percent, r_ends, r_number, r_text
@@ -93,7 +94,7 @@ class Told:
             ("limbs", "limbs with both", "", "count"), ("r", "Pearson's correlation" + (", covariates held" if self.options.given else "")),
             ("r_low", "lower end of its interval"), ("r_high", "upper end of its interval"),
         )  # fmt: skip
-        rows = [(k.route.title, k.start.title, k.end.title, "yes" if k.neighbours else "no", k.n_people, k.n_limbs, *_cells(k.r))
+        rows = [(k.route.title, k.start.title, k.end.title, "yes" if k.neighbours else "no", k.n_people, k.n_limbs, *with_ends(k.r))
                 for k in self.links]  # fmt: skip
         note = f"{percent(self.options.level)} confidence intervals that count people, not limbs; not corrected for the number of links"
         return Table("chain-links", "Correlations of the links", cols, tuple(rows), note)
@@ -107,7 +108,7 @@ class Told:
             ("size_high", "upper end of its interval", "SD"), ("people", "people with all of the chain", "", "count"),
             ("limbs", "limbs with all of the chain", "", "count"),
         )  # fmt: skip
-        rows = [(m.route.title, i + 1, e.kind, _way(e.markers), *_cells(e.size), m.n_people, m.n_limbs)
+        rows = [(m.route.title, i + 1, e.kind, _way(e.markers), *with_ends(e.size), m.n_people, m.n_limbs)
                 for i, m in enumerate(self.models) for e in m.effects]  # fmt: skip
         note = f"{percent(self.options.level)} confidence intervals by resampling people ({self._covered()} through one link). {_CAUSE}"
         return Table("chain-effects", "Effects along the chain, by path model", cols, tuple(rows), note)
@@ -177,12 +178,6 @@ def _way(markers: Sequence[Marker]) -> str:
 
 def _n(link: Link) -> str:
     return people(link.n_people) + (f" ({link.n_limbs} limbs)" if link.n_limbs > link.n_people else "")
-
-
-def _cells(found: Interval) -> tuple[Cell, Cell, Cell]:
-    """Value and ends; None for what is not known."""
-    value, low, high = ((float(x) if x == x else None) for x in (found.value, found.low, found.high))
-    return value, low, high
 
 
 def _with(found: Interval) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from neuromyo.core.analysis import Cell, Column
 from neuromyo.stats.estimates import Estimate
+from neuromyo.study.cells import cell, with_ends
 
 
 def word(name: str, meaning: str) -> Column:
@@ -27,14 +26,9 @@ VARIABLE = (word("variable", "what was measured"), word("unit", "its unit"))
 GROUP, TO_VISIT = word("group", "group of people"), word("visit", "from the baseline to this visit")
 
 
-def cell(x: float) -> Cell:
-    """None for what is not a number."""
-    return float(x) if isfinite(x) else None
-
-
 def estimate_cells(found: Estimate) -> tuple[Cell, ...]:
     """Value, both ends and p."""
-    return tuple(cell(x) for x in (found.value, found.low, found.high, found.p))
+    return *with_ends(found), cell(found.p)
 
 
 def interval_columns(name: str, meaning: str) -> tuple[Column, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from neuromyo.core.analysis import Column, Table
+from neuromyo.study.cells import cell
 from neuromyo.study.change_columns import (
     GROUP,
     TO_VISIT,
     VARIABLE,
-    cell,
     count,
     estimate_cells,
     interval_columns,

@@ -15,6 +15,7 @@ from neuromyo.stats import nested
 from neuromyo.stats.correlation import pearson
 from neuromyo.stats.intervals import Interval, mean_interval
 from neuromyo.stats.nested import Nested
+from neuromyo.study.cells import with_ends
 from neuromyo.study.composite_people import A_MARKER, PEOPLE, Entered
 from neuromyo.study.said import estimate, listed, number, p_text, r_text, shares
 
@@ -144,16 +145,16 @@ class Told:
         main = "area under the ROC curve" if self.groups else "R2"
         means = ".5 is chance" if self.groups else "share of variance explained, 0 or less is chance"
         rows: list[tuple[Cell, ...]] = [
-            (main, *_cells(self.main), "", f"people not seen; {means}"),
+            (main, *with_ends(self.main), "", f"people not seen; {means}"),
             (f"{main}, outcomes shuffled", self.chance.value, self.chance.low, self.chance.high, "", "what chance gives: mean and range"),
             ("p", self.found.p, None, None, "", "share of shuffles that did as well"),
-            ("calibration slope", *_cells(self.slope), "", "1 is right; under 1: differences predicted too large"),
+            ("calibration slope", *with_ends(self.slope), "", "1 is right; under 1: differences predicted too large"),
             (f"{main}, people seen", self._seen(), None, None, "", "flattered: not to be reported"),
         ]  # fmt: skip
         if not self.groups:
             r = pearson(self.score, self.entered.y, self.options.level)
-            rows += [("mean absolute error", *_cells(self.error), unit, "people not seen"),
-                     ("r", *_cells(Interval(r.r, r.low, r.high, r.df)), "", "predicted with measured, people not seen")]  # fmt: skip
+            rows += [("mean absolute error", *with_ends(self.error), unit, "people not seen"),
+                     ("r", *with_ends(Interval(r.r, r.low, r.high, r.df)), "", "predicted with measured, people not seen")]  # fmt: skip
         note = f"{100 * self.options.level:g} % confidence intervals; {_HELD[self.entered.kind]}"
         return Table("composite-performance", "How well the score does", cols, tuple(rows), note)
 
@@ -247,11 +248,6 @@ class Told:
             f"People without all values were left out. At least {PEOPLE} people, and {A_MARKER} {'in the smaller group ' * self.groups}for "
             "each marker, were required.",
         )
-
-
-def _cells(found: Interval) -> tuple[Cell, Cell, Cell]:
-    value, low, high = ((float(x) if np.isfinite(x) else None) for x in (found.value, found.low, found.high))
-    return value, low, high
 
 
 def _mean(found: Interval) -> Mean:

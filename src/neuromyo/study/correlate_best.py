@@ -16,7 +16,7 @@ from neuromyo.stats.coverage import coverage, method_for
 from neuromyo.stats.dependent import steiger_overlapping, williams
 from neuromyo.stats.intervals import UNKNOWN, Interval
 from neuromyo.stats.multiplicity import holm
-from neuromyo.study.correlate_drawn import ends, number
+from neuromyo.study.cells import cell, ends
 from neuromyo.study.correlate_people import Chosen
 from neuromyo.study.said import capital, p_text, percent, r_ends, r_number, some
 
@@ -89,9 +89,9 @@ def _ranked(rankings: tuple[Ranking, ...]) -> Table:
     for one in rankings:
         for place, rival in enumerate(one.found.rivals, 1):
             gap = rival.behind.difference if rival.behind else UNKNOWN
-            rows.append((one.against.name, place, one.markers[rival.index].name, one.found.n, number(rival.correlation.r),
-                         number(rival.correlation.low), number(rival.correlation.high), number(gap.value), *ends(gap),
-                         number(rival.behind.p) if rival.behind else None, 100 * rival.first))  # fmt: skip
+            rows.append((one.against.name, place, one.markers[rival.index].name, one.found.n, cell(rival.correlation.r),
+                         cell(rival.correlation.low), cell(rival.correlation.high), cell(gap.value), *ends(gap),
+                         cell(rival.behind.p) if rival.behind else None, 100 * rival.first))  # fmt: skip
     head = columns(
         ("against", "what the markers are put against", "", "text"), ("place", "1 is the strongest", "", "count"),
         ("marker", "imaging value", "", "text"), ("n", "people who have all markers", "", "count"), ("r", "Pearson's r"),
@@ -118,8 +118,8 @@ def _compared(rankings: tuple[Ranking, ...], repeats: int, seed: int, level: flo
         adjusted = holm([w.p for w, _, _ in found])
         for (a, b), (w, z, r_ab), p in zip(pairs, found, adjusted, strict=True):
             rows.append((one.against.name, one.markers[a.index].name, one.markers[b.index].name, one.found.n, abs(a.correlation.r),
-                         abs(b.correlation.r), r_ab, number(w.difference.value), *ends(w.difference), number(w.statistic),
-                         number(w.df), number(w.p), number(float(p)), number(z.statistic), number(z.p),
+                         abs(b.correlation.r), r_ab, cell(w.difference.value), *ends(w.difference), cell(w.statistic),
+                         cell(w.df), cell(w.p), cell(float(p)), cell(z.statistic), cell(z.p),
                          *ends(_drawn(one, a.index, b.index, repeats, seed, level))))  # fmt: skip
     head = columns(
         ("against", "what the markers are put against", "", "text"),

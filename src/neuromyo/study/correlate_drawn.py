@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 import numpy as np
 
 from neuromyo.core.analysis import Cell, Column, Figure, Matrix, Scatter, Table, columns
-from neuromyo.stats.intervals import Interval
+from neuromyo.study.cells import cell, ends
 from neuromyo.study.correlate_pairs import Pair, band, covered
 from neuromyo.study.correlate_people import Chosen
 from neuromyo.study.said import alpha_text, capital, r_number
 
 #: scatter plots are drawn of the clearest pairs, no more than these
 MOST_DRAWN = 12
-
-
-def number(value: float) -> float | None:
-    """For a cell: None where it does not exist."""
-    return float(value) if isfinite(value) else None
-
-
-def ends(found: Interval) -> tuple[float | None, float | None]:
-    """Both ends for cells."""
-    return number(found.low), number(found.high)
 
 
 def _columns(chosen: Chosen) -> tuple[Column, ...]:
@@ -62,15 +50,15 @@ def _row(one: Pair, chosen: Chosen) -> tuple[Cell, ...]:
     held: tuple[Cell, ...] = ()
     if chosen.held_names:
         h = one.held
-        numbers = (h.n, number(h.r), number(h.low), number(h.high), number(h.p)) if h else (None,) * 5
+        numbers = (h.n, cell(h.r), cell(h.low), cell(h.high), cell(h.p)) if h else (None,) * 5
         held = (*numbers, ", ".join(chosen.held_names))
     share = covered(one.n).share if one.resampled.known else float("nan")
     unit = f"{one.y.unit or 'points'} per {one.x.unit or 'point'}"
     df = int(one.r.df) if one.known else None
-    return (one.x.name, one.y.name, one.n, number(one.r.r), number(one.r.low), number(one.r.high), number(one.r.p),
-            number(one.order.p), number(one.adjusted), number(one.rho.r), number(one.rho.low), number(one.rho.high),
-            number(one.rho.p), *held, *ends(one.resampled), number(100 * share), number(one.slope.value), *ends(one.slope), unit,
-            *(number(r) for r in one.without), one.who or None, number(one.r.t), df)  # fmt: skip
+    return (one.x.name, one.y.name, one.n, cell(one.r.r), cell(one.r.low), cell(one.r.high), cell(one.r.p),
+            cell(one.order.p), cell(one.adjusted), cell(one.rho.r), cell(one.rho.low), cell(one.rho.high),
+            cell(one.rho.p), *held, *ends(one.resampled), cell(100 * share), cell(one.slope.value), *ends(one.slope), unit,
+            *(cell(r) for r in one.without), one.who or None, cell(one.r.t), df)  # fmt: skip
 
 
 def figures(pairs: tuple[Pair, ...], chosen: Chosen, level: float) -> tuple[Figure, ...]:

@@ -13,9 +13,9 @@ from neuromyo.core.errors import DataError, Finding
 from neuromyo.stats.correlation import Correlation
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.stats.repeated import between, slope, within
+from neuromyo.study.cells import cell
 from neuromyo.study.correlate_care import crossed
 from neuromyo.study.correlate_drawn import MOST_DRAWN
-from neuromyo.study.correlate_drawn import number as cell
 from neuromyo.study.correlate_people import Chosen
 from neuromyo.study.correlate_told import CORRECTIONS, EXPLORATORY
 from neuromyo.study.said import alpha_text, capital, number, p_text, people, r_number, r_text

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neuromyo.core.analysis import Cell, Column
-from neuromyo.stats.intervals import Interval
 from neuromyo.study.group_tests import Comparison
 
 if TYPE_CHECKING:
@@ -20,16 +17,6 @@ PAIR = (
     Column("compared", "group that is compared", kind="text"),
     Column("reference", "group it is compared with", kind="text"),
 )
-
-
-def cell(value: float) -> float | None:
-    """A number, or None where there is none."""
-    return float(value) if np.isfinite(value) else None
-
-
-def ends(one: Interval) -> tuple[Cell, Cell, Cell]:
-    """Value, lower and upper end."""
-    return cell(one.value), cell(one.low), cell(one.high)
 
 
 def pair(one: Comparison) -> tuple[Cell, ...]:

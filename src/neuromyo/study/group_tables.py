@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuromyo.core.analysis import Cell, Table, columns
-from neuromyo.study.group_cells import PAIR, cell, corrected, ends, pair
+from neuromyo.study.cells import cell, with_ends
+from neuromyo.study.group_cells import PAIR, corrected, pair
 from neuromyo.study.group_covariates import TITLES, known, titled
 from neuromyo.study.group_tables_adjusted import adjusted, adjusted_means
 from neuromyo.study.group_tables_profiles import levels, profiles
@@ -150,7 +151,7 @@ def tests(found: Compared) -> Table:
 def _test_row(c: Comparison) -> tuple[Cell, ...]:
     corrected_p = None if c.with_covariates else cell(c.p_corrected)
     p = (cell(c.welch.p), cell(c.permutation.p), corrected_p, cell(c.ranks.p))
-    return (*pair(c), int(c.a.size), int(c.b.size), *ends(c.welch.difference), *ends(c.effect.g), *p)
+    return (*pair(c), int(c.a.size), int(c.b.size), *with_ends(c.welch.difference), *with_ends(c.effect.g), *p)
 
 
 def details(found: Compared) -> Table:
@@ -173,7 +174,7 @@ def details(found: Compared) -> Table:
 
 def _detail_row(c: Comparison) -> tuple[Cell, ...]:
     tried = (None, None) if c.why else (c.permutation.repeats, "yes" if c.permutation.exact else "no")
-    return (*pair(c), cell(c.welch.t), cell(c.welch.df), *tried, *ends(c.glass), c.why or None)
+    return (*pair(c), cell(c.welch.t), cell(c.welch.df), *tried, *with_ends(c.glass), c.why or None)
 
 
 def ranks(found: Compared) -> Table:
@@ -200,8 +201,8 @@ def ranks(found: Compared) -> Table:
             cell(c.ranks.u),
             cell(c.ranks.p),
             "yes" if c.ranks.exact else "no",
-            *ends(c.ranks.shift),
-            *ends(c.ranks.superiority.scaled(100.0)),
+            *with_ends(c.ranks.shift),
+            *with_ends(c.ranks.superiority.scaled(100.0)),
             cell(c.brunner_munzel.p),
             cell(100 * c.ranks.tied),
         )

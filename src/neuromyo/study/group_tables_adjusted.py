@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neuromyo.core.analysis import Cell, Table, columns
-from neuromyo.study.group_cells import PAIR, cell, corrected, ends, pair
+from neuromyo.study.cells import cell, with_ends
+from neuromyo.study.group_cells import PAIR, corrected, pair
 from neuromyo.study.group_covariates import titled
 from neuromyo.study.group_tests import Comparison
 
@@ -39,7 +40,7 @@ def _row(c: Comparison) -> tuple[Cell, ...]:
         return (*pair(c), *[None] * 9)
     test = c.adjusted.model.difference
     p = (cell(test.p), cell(c.adjusted.permutation), cell(c.adjusted.robust.p), cell(c.p_corrected))
-    return (*pair(c), *c.adjusted.n, *ends(test.estimate), *p)
+    return (*pair(c), *c.adjusted.n, *with_ends(test.estimate), *p)
 
 
 def adjusted_means(found: Compared) -> Table:
@@ -68,8 +69,8 @@ def _means_row(c: Comparison) -> tuple[Cell, ...]:
     model = c.adjusted.model
     return (
         *pair(c),
-        *ends(model.mean_a),
-        *ends(model.mean_b),
+        *with_ends(model.mean_a),
+        *with_ends(model.mean_b),
         cell(model.difference.t),
         cell(model.difference.df),
         None,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuromyo.core.analysis import Cell, Column, Table, columns
-from neuromyo.study.group_cells import PAIR, cell, ends
+from neuromyo.study.cells import cell, with_ends
+from neuromyo.study.group_cells import PAIR
 from neuromyo.study.group_profiles import Profile
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _profile_row(p: Profile, level: float) -> tuple[Cell, ...]:
         *head,
         *p.n_tested,
         int(np.isfinite(p.result.t).sum()),
-        *ends(p.differences[top]),
+        *with_ends(p.differences[top]),
         p.variables[top].level,
         cell(p.p),
         cell(p.p_corrected),
@@ -103,7 +104,7 @@ def _level_rows(p: Profile, level: float) -> Iterable[tuple[Cell, ...]]:
             v.level,
             int(n_a[j]),
             int(n_b[j]),
-            *ends(p.differences[j]),
+            *with_ends(p.differences[j]),
             cell(p.level_p[j]),
             over,
             "n/a" if over is None else "yes" if marked[j] else "no",

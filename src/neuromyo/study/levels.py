@@ -15,7 +15,7 @@ from neuromyo.stats.flips import sign_flip_draws
 from neuromyo.stats.multiplicity import MaxT, stretches, westfall_young
 from neuromyo.stats.permutation import two_sample_draws
 from neuromyo.stats.two_samples import welch
-from neuromyo.study.change_columns import cell
+from neuromyo.study.cells import cell
 from neuromyo.study.change_models import mean_of
 from neuromyo.study.change_options import Options
 from neuromyo.study.said import capital, change_unit, number, p_text

@@ -11,7 +11,8 @@ from neuromyo.core.analysis import Cell, Column, Curves, Forest, Mean, Table, co
 from neuromyo.stats.intervals import Interval, t_interval
 from neuromyo.stats.responsiveness import response_from
 from neuromyo.stats.sample_size import sd_limit
-from neuromyo.study.agree_tables import cell, of, three
+from neuromyo.study.agree_tables import three
+from neuromyo.study.cells import cell, with_ends
 from neuromyo.study.power_endpoints import EVERYBODY, Endpoint
 from neuromyo.study.power_options import Options
 from neuromyo.study.power_sizes import Sized, Together, power_of
@@ -99,16 +100,16 @@ def basis_table(found: Sequence[Sized], options: Options) -> Table:
                 one.who,
                 one.n or None,
                 one.unit,
-                *of(mean),
+                *with_ends(mean),
                 one.sd_change,
                 one.sd,
                 cell(s.sd_limit),
-                *of(srm),
+                *with_ends(srm),
                 s.effect,
                 s.approximate,
                 *((sim.power, sim.repeats, sim.se) if sim else (None, None, None)),
                 cell(s.assurance),
-                *of(one.eligible),
+                *with_ends(one.eligible),
             )
         )
     return Table("basis", "What the numbers of people rest on", told, tuple(rows))
