@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from neuromyo.anatomy import names
 from neuromyo.anatomy.names import Name, find, of, parse
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError, Finding, first_few
 from neuromyo.core.labels import Labels, Region, Side
 from neuromyo.space.sides import named_side
 
@@ -75,8 +75,7 @@ def _unknown(regions: tuple[Region, ...], where: str) -> list[Finding]:
     if not strange:
         return []
     told = [f"{r.index} ({r.name}{_meant(r.name)})" for r in strange]
-    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
-    return [Finding("warn", "W-NAMES", where, f"not in the vocabulary: {', '.join(told[:8])}{more}",
+    return [Finding("warn", "W-NAMES", where, f"not in the vocabulary: {first_few(told, 8)}",
                     "name them in the label table as docs/names.md does",
                     "they are measured under the names they have, and enter no group")]  # fmt: skip
 

@@ -13,6 +13,7 @@ Every error carries a ``code`` out of `CODES`, which also fixes the exit status 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 EXIT_OK, EXIT_OURS, EXIT_INPUT, EXIT_RESOURCE, EXIT_UNSAFE = 0, 1, 2, 3, 4
@@ -190,6 +191,12 @@ class Finding:
 
     def as_dict(self) -> dict[str, str]:
         return {k: getattr(self, k) for k in self.__slots__}
+
+
+def first_few(names: Iterable[str], most: int = 3) -> str:
+    """A few of them by name, each once, and how many more there are: how errors and findings name several."""
+    what = list(dict.fromkeys(names))
+    return ", ".join(what[:most]) + f" and {len(what) - most} more" * (len(what) > most)
 
 
 def worst_exit(statuses: list[int]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import Finding, NeuromyoError
+from neuromyo.core.errors import Finding, NeuromyoError, first_few
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import LIMIT, NormKey, Place, judge
 from neuromyo.norms import site_place, transforms
@@ -156,12 +156,6 @@ def columns(place: Place, name: str) -> dict[str, Any]:
 def joined(flags: str, more: Iterable[str]) -> str:
     """Flags of a row with more of them, each once."""
     return ",".join(dict.fromkeys([*(f for f in flags.split(",") if f), *more]))
-
-
-def first_few(names: Iterable[str]) -> str:
-    """Three of them by name, each once, and how many more there are."""
-    what = list(dict.fromkeys(names))
-    return ", ".join(what[:3]) + f" and {len(what) - 3} more" * (len(what) > 3)
 
 
 def _strangers(rows: Sequence[Mapping[str, Any]], members: Iterable[int], roster: Roster) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError
+from neuromyo.core.errors import DataError, Finding, NeuromyoError, OptionError, first_few
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import NormKey
 from neuromyo.norms.change import Change, change
@@ -245,5 +245,4 @@ def _span(df: Sequence[float]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    found = sorted({name or "n/a" for name in names})
-    return ", ".join(found[:8]) + f" and {len(found) - 8} more" * (len(found) > 8)
+    return first_few(sorted({name or "n/a" for name in names}), 8)

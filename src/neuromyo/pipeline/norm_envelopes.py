@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuromyo.core.errors import Finding, NeuromyoError
+from neuromyo.core.errors import Finding, NeuromyoError, first_few
 from neuromyo.core.measurements import Measurements
 from neuromyo.core.norm import Body, Envelope, NormKey, Place
 from neuromyo.norms import profile_place
 from neuromyo.norms.norm_file import NormFile
 from neuromyo.norms.profile import ProfileNorm
 from neuromyo.pipeline import norm_profiles
-from neuromyo.pipeline.comparing import NOT, columns, first_few, joined, nearest
+from neuromyo.pipeline.comparing import NOT, columns, joined, nearest
 from neuromyo.pipeline.norm_profiles import Along
 from neuromyo.pipeline.persons import Roster
 

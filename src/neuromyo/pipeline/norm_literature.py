@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from neuromyo.core.errors import Finding, OptionError
+from neuromyo.core.errors import Finding, OptionError, first_few
 from neuromyo.core.norm import NormKey
 from neuromyo.norms import match, transforms
 from neuromyo.norms.literature import entries
 from neuromyo.norms.studies import Published, why_off_scale
-from neuromyo.pipeline.comparing import first_few
 
 #: statistics of a region that papers mean by its value
 _AS_PRINTED = ("mean", "region-fit", "volume")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError, first_few
 from neuromyo.core.image import Image
 from neuromyo.core.labels import Labels
 from neuromyo.pipeline import code_version, loose, pictures, registries, typed
@@ -158,8 +158,8 @@ def _nameless(labels: Labels, where: str) -> tuple[Finding, ...]:
     numbered = [str(r.index) for r in labels.regions if r.name == f"label-{r.index}"]
     if not numbered:
         return ()
-    few = ", ".join(numbered[:8]) + (f" and {len(numbered) - 8} more" if len(numbered) > 8 else "")
-    return (Finding("warn", "W-NOTABLE", where, f"no table (.tsv) beside it names its labels {few}", "give columns index, name, side",
+    message = f"no table (.tsv) beside it names its labels {first_few(numbered, 8)}"
+    return (Finding("warn", "W-NOTABLE", where, message, "give columns index, name, side",
                     "regions are called label-1 and so on"),)  # fmt: skip
 
 

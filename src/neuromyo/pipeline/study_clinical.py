@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuromyo.core.cohort import Variable
-from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError, first_few
 from neuromyo.io import dictionary, phenotype
 from neuromyo.io.dictionary import Measure
 from neuromyo.io.files import printable
 from neuromyo.io.phenotype import Entry
-from neuromyo.pipeline.comparing import first_few
 
 #: keys that name what a value is of, the most telling first; the others tell values of one structure apart
 _STRUCTURES = ("muscle", "movement", "nerve")

@@ -9,10 +9,9 @@ from math import inf
 import numpy as np
 
 from neuromyo.core.cohort import Cohort, Participant, Variable
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError, Finding, first_few
 from neuromyo.io.sheet import number
 from neuromyo.pipeline import study_names, study_time
-from neuromyo.pipeline.comparing import first_few
 from neuromyo.pipeline.study_clinical import Clinical
 from neuromyo.pipeline.study_measured import Frame
 from neuromyo.pipeline.study_names import Thing

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from neuromyo.core.cohort import Variable
-from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError, first_few
 from neuromyo.io.files import printable
 from neuromyo.pipeline import trusted
-from neuromyo.pipeline.comparing import first_few
 from neuromyo.pipeline.study_measured import Frame
 from neuromyo.pipeline.study_names import Thing
 

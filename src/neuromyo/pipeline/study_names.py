@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from neuromyo.core.cohort import Variable
-from neuromyo.core.errors import OptionError
+from neuromyo.core.errors import OptionError, first_few
 from neuromyo.io.files import printable
 
 _SHOWN = 8
@@ -137,4 +137,4 @@ def _plain(name: str) -> str:
 
 
 def _listed(found: Sequence[str]) -> str:
-    return ", ".join(found[:_SHOWN]) + f" and {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
+    return first_few(found, _SHOWN)

@@ -8,12 +8,11 @@ from math import nan
 from pathlib import Path
 
 from neuromyo.core.cohort import MONTH_DAYS, Participant
-from neuromyo.core.errors import DataError, Finding
+from neuromyo.core.errors import DataError, Finding, first_few
 from neuromyo.io import people as tables
 from neuromyo.io.sheet import number
 from neuromyo.io.who import Known
 from neuromyo.pipeline import persons
-from neuromyo.pipeline.comparing import first_few
 
 #: columns that `Participant` has fields for; all others are further covariates
 _OWN = ("participant_id", "age", "sex", "site", "height", "weight", "bmi", "group", "height_m", "height_cm", "weight_kg",

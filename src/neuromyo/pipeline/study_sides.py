@@ -9,8 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from neuromyo.core.cohort import Cohort, Variable
-from neuromyo.core.errors import Finding, OptionError
-from neuromyo.pipeline.comparing import first_few
+from neuromyo.core.errors import Finding, OptionError, first_few
 
 Sides = Literal["each", "mean", "left", "right", "worse"]
 _BOTH = ("left", "right")

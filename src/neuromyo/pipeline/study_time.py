@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from neuromyo.core.cohort import MONTH_DAYS
-from neuromyo.core.errors import DataError, Finding, OptionError
+from neuromyo.core.errors import DataError, Finding, OptionError, first_few
 from neuromyo.io import visits
 from neuromyo.io.files import printable
-from neuromyo.pipeline.comparing import first_few
 from neuromyo.pipeline.controls import visit_order
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from neuromyo.core.analysis import FEW, Analysis, Table
 from neuromyo.core.cohort import Cohort, Participant, Variable
-from neuromyo.core.errors import DataError
+from neuromyo.core.errors import DataError, first_few
 from neuromyo.core.options import check
 from neuromyo.stats.multiplicity import adjust
 from neuromyo.study import change_absent, change_figures, change_said, change_tables, levels, missing_tables
@@ -29,7 +29,7 @@ from neuromyo.study.change_pairs import Pair, pair, scatter
 from neuromyo.study.change_reliable import given_wsd
 from neuromyo.study.entering import covariates
 from neuromyo.study.missing_visits import everybody_left
-from neuromyo.study.visits import Course, check_dates, chosen_people, chosen_visits, course, measured_visits, named
+from neuromyo.study.visits import Course, check_dates, chosen_people, chosen_visits, course, measured_visits
 
 __all__ = ["TITLE", "Options", "analyse"]
 TITLE = "Change from visit to visit"
@@ -112,7 +112,7 @@ def _courses(
     if not kept:
         raise DataError(
             "E-PEOPLE",
-            where=named(absent),
+            where=first_few(absent, 4),
             needed=f"people with a value at {visits[0]} and at a later visit",
             found="nobody",
             remedy="look whether the labels of people are the same at all visits, and whether the later visit was measured",

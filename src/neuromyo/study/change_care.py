@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neuromyo.core.analysis import FEW, few
-from neuromyo.core.errors import Finding
+from neuromyo.core.errors import Finding, first_few
 from neuromyo.stats.responsiveness import falling_back
 from neuromyo.stats.two_samples import spreads_differ
 from neuromyo.study.change_found import Found, without_each
@@ -15,7 +15,6 @@ from neuromyo.study.change_models import ANCOVA, T_TEST
 from neuromyo.study.change_options import Options
 from neuromyo.study.missing_visits import Seen
 from neuromyo.study.said import change_unit, number, p_text, people
-from neuromyo.study.visits import named
 
 
 def cares(all_found: Sequence[Found], n: int, options: Options) -> list[Finding]:
@@ -62,7 +61,7 @@ def _missing(all_found: Sequence[Found]) -> Iterator[Finding]:
         yield Finding(
             "warn",
             "W-ABSENT",
-            named(names),
+            first_few(names, 4),
             f"no value of {'; '.join(parts)}",
             "see the tables of who left and what missing values would have to be",
             "the t test of the change leaves these people out; the mixed model counts what they have and takes them to have gone on as "
@@ -92,7 +91,7 @@ def _of_one(found: Found, options: Options) -> Iterator[Finding]:
         yield from _spread(found, group, options)
     flat = [w for w in found.within if w.n > 1 and not w.change.known]
     if flat:
-        where = named(f"{w.group} at {w.visit}" for w in flat)
+        where = first_few((f"{w.group} at {w.visit}" for w in flat), 4)
         yield Finding(
             "warn",
             "W-TIES",
@@ -107,7 +106,7 @@ def _of_one(found: Found, options: Options) -> Iterator[Finding]:
             "warn",
             "W-ABSENT",
             name,
-            f"one person only has a change ({named(f'{w.group} at {w.visit}' for w in alone)})",
+            f"one person only has a change ({first_few((f'{w.group} at {w.visit}' for w in alone), 4)})",
             "",
             "it has no interval and is compared with nothing",
         )
@@ -173,7 +172,7 @@ def _dates(all_found: Sequence[Found]) -> Iterator[Finding]:
             "note",
             "N-STUDY",
             "dates of visits",
-            f"not known of all people of {named(undated)}",
+            f"not known of all people of {first_few(undated, 4)}",
             "add the dates of visits to give change per time",
             "change is given per visit; a rate is of the people whose dates are known, and of nobody else",
         )
@@ -205,7 +204,7 @@ def _falling_back(all_found: Sequence[Found]) -> Iterator[Finding]:
             "N-STUDY",
             "change against the baseline",
             "of how far a person's first value lies from the mean, measuring error "
-            f"alone takes back {named(said)} at the next visit",
+            f"alone takes back {first_few(said, 4)} at the next visit",
             "do not correlate change with the baseline, nor pick people by "
             "their first value without controls picked alike",
             "people who were chosen for a high value seem to improve",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -145,9 +145,3 @@ def check_dates(one: Course) -> None:
                     found=f"day {one.days[i, b]:g}",
                     remedy="correct the date, or give the visits in order of time",
                 )
-
-
-def named(names: Iterable[str], most: int = 4) -> str:
-    """A few of them by name, and how many more there are."""
-    what = list(dict.fromkeys(names))
-    return ", ".join(what[:most]) + f" and {len(what) - most} more" * (len(what) > most)
